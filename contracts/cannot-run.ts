@@ -1,0 +1,25 @@
+interface Trouble {
+  readonly what: string;
+  readonly where: string;
+  readonly fix: string;
+}
+
+/** Why a pipeline refuses to run: what is wrong, where, and how to mend it. Nothing was acknowledged. */
+export class CannotRun extends Error {
+  override readonly name = 'CannotRun';
+
+  constructor({ what, where, fix }: Trouble, options?: ErrorOptions) {
+    super(`${what}\n  where: ${where}\n  fix:   ${fix}`, options);
+  }
+}
+
+/** An address without the password in it, for people to read. */
+export function publicUrl(url: string): string {
+  try {
+    const parsed = new URL(url);
+    if (parsed.password) parsed.password = '***';
+    return parsed.href;
+  } catch {
+    return 'an address that is no URL';
+  }
+}

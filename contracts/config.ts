@@ -1,0 +1,235 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+const postgres = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'a PostgreSQL URL, postgres://user:password@host:5432/name',
+});
+const http = z.url({ protocol: /^https?$/, error: 'an HTTP URL, http://host:8123' });
+const name = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]*$/, 'lower-case letters, digits and _, for example ig_slot');
+
+/** One declaration per setting: its form, its default and its meaning. */
+export const configSchema = z.strictObject({
+  database: name.describe('The name of the source in topics: cdc.<database>.<schema>.<table>.'),
+  source: z.strictObject({
+    url: postgres.describe('The database to capture, as a role with REPLICATION.'),
+    slot: name.default('ig_slot').describe('The replication slot; created if it is not there.'),
+    publication: name.default('conductor').describe('The publication; created if it is not there.'),
+  }),
+  state: z.strictObject({
+    url: postgres.describe("Conductor's own database: checkpoints (cdc_offsets). Not the source."),
+  }),
+  kafka: z.strictObject({
+    brokers: z
+      .array(z.string().regex(/^[^:]+:\d+$/, 'host:port, for example localhost:9092'))
+      .min(1)
+      .describe('Bootstrap brokers.'),
+    partitions: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(12)
+      .describe('Lanes per topic. Fixed once topics exist.'),
+    replication: z.int().min(1).max(10).default(1).describe('Replicas per topic.'),
+    tls: z.boolean().default(false).describe('Speak TLS to the brokers.'),
+    sasl: z
+      .strictObject({
+        mechanism: z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']),
+        username: z.string().min(1),
+        password: z.string().min(1),
+      })
+      .optional()
+      .describe('How to log in to the brokers.'),
+  }),
+  registry: z.strictObject({
+    url: http.describe('A Confluent-compatible schema registry.'),
+  }),
+  contracts: z.string().default('contracts/tables').describe('The folder of table contracts.'),
+  keyring: z.strictObject({
+    directory: z.string().describe("Where subjects' keys are kept, each wrapped by the root key."),
+    rootKey: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, '64 hex digits, for example from `openssl rand -hex 32`')
+      .describe('The key that wraps all others. Give it by file or environment.'),
+  }),
+  sinks: z
+    .strictObject({
+      postgres: z.strictObject({ url: postgres }).optional().describe('The mirror.'),
+      neo4j: z
+        .strictObject({
+          url: z.url({
+            protocol: /^(bolt|neo4j)(\+s|\+ssc)?$/,
+            error: 'a Bolt URL, bolt://host:7687',
+          }),
+          user: z.string().min(1),
+          password: z.string(),
+          database: z.string().min(1).default('neo4j'),
+        })
+        .optional()
+        .describe('The graph.'),
+      clickhouse: z
+        .strictObject({
+          url: http,
+          user: z.string().min(1).default('default'),
+          password: z.string().default(''),
+          database: name.default('governed'),
+        })
+        .optional()
+        .describe('The warehouse.'),
+    })
+    .prefault({})
+    .describe('Where governed changes come to rest. One worker and one consumer group each.'),
+  worker: z
+    .strictObject({
+      host: z.string().default('127.0.0.1').describe('Where /metrics and /healthz listen.'),
+      port: z.int().min(0).max(65_535).default(0).describe('0 takes a free one and logs it.'),
+      inFlightValues: z
+        .int()
+        .min(1)
+        .default(20_000)
+        .describe('Most changes unsettled at any time.'),
+      inFlightBytes: z
+        .int()
+        .min(1_024)
+        .default(32 * 1024 * 1024)
+        .describe('Most bytes unsettled.'),
+    })
+    .prefault({})
+    .describe('Limits of one worker.'),
+});
+
+export type Config = z.output<typeof configSchema>;
+
+/** A setting that is wrong, with its key, what is wrong and an example. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads a configuration. `CONDUCTOR_SOURCE_URL` overrides `source.url`, and so on for every key. A value
+ * may be given as `{ env: NAME }` or `{ file: path }`. Paths are relative to the file's folder.
+ */
+export async function loadConfig(
+  path: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Config> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError(
+      `there is no configuration at ${path}: copy conductor.example.yaml there, or name another with --config FILE`,
+      { cause },
+    );
+  });
+  const folder = dirname(resolve(path));
+  const raw = overridden(await withSecrets(parseYaml(text, path), folder, env, path), env);
+  const result = configSchema.safeParse(raw);
+  if (!result.success) throw new ConfigError(explain(result.error, path));
+  const { contracts, keyring } = result.data;
+  return {
+    ...result.data,
+    contracts: from(folder, contracts),
+    keyring: { ...keyring, directory: from(folder, keyring.directory) },
+  };
+}
+
+const from = (folder: string, path: string) => (isAbsolute(path) ? path : resolve(folder, path));
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new ConfigError(`${path} is not YAML: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+function explain(error: z.ZodError, path: string): string {
+  const lines = error.issues.map(({ path: keys, message, ...issue }) => {
+    const key = keys.join('.');
+    if (issue.code === 'unrecognized_keys')
+      return `  ${[...keys, ...issue.keys].join('.')}: is not a setting; see conductor.example.yaml for those there are`;
+    return `  ${key || 'the file'}: expected ${message.replace(/^Invalid input: expected /, '')} (environment: ${variable(keys)})`;
+  });
+  return `${path} cannot be used:\n${lines.join('\n')}`;
+}
+
+const variable = (keys: readonly PropertyKey[]) =>
+  `CONDUCTOR_${keys
+    .map((key) => String(key).replace(/[A-Z]/g, '_$&'))
+    .join('_')
+    .toUpperCase()}`;
+
+async function withSecrets(
+  value: unknown,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  path: string,
+  keys: readonly string[] = [],
+): Promise<unknown> {
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value);
+  const [only] = entries;
+  if (entries.length === 1 && only && typeof only[1] === 'string') {
+    const [kind, place] = [only[0], only[1]];
+    const complain = (what: string): never => {
+      throw new ConfigError(`${path} cannot be used:\n  ${keys.join('.')}: ${what}`);
+    };
+    if (kind === 'env') return env[place] ?? complain(`the environment has no ${place}`);
+    if (kind === 'file')
+      return readFile(from(folder, place), 'utf8').then(
+        (secret) => secret.trim(),
+        () => complain(`the file ${place} cannot be read`),
+      );
+  }
+  const resolved: Record<string, unknown> = {};
+  for (const [key, inner] of entries)
+    resolved[key] = await withSecrets(inner, folder, env, path, [...keys, key]);
+  return resolved;
+}
+
+function overridden(raw: unknown, env: NodeJS.ProcessEnv): unknown {
+  const root: Record<string, unknown> = isObject(raw) ? structuredClone(raw) : {};
+  for (const keys of settings()) {
+    const given = env[variable(keys)];
+    if (given === undefined) continue;
+    const last = keys.at(-1) ?? '';
+    let place = root;
+    for (const key of keys.slice(0, -1)) {
+      const inner = place[key];
+      place = place[key] = isObject(inner) ? inner : {};
+    }
+    place[last] = typed(last, given);
+  }
+  return root;
+}
+
+/** Every setting there is, by its path of keys. */
+export function settings(): readonly (readonly string[])[] {
+  const walk = (schema: unknown, keys: readonly string[]): readonly (readonly string[])[] => {
+    const inner = unwrapped(schema);
+    if (!(inner instanceof z.ZodObject)) return [keys];
+    return Object.entries(inner.shape).flatMap(([key, next]) => walk(next, [...keys, key]));
+  };
+  return walk(configSchema, []);
+}
+
+function unwrapped(schema: unknown): unknown {
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault
+  )
+    return unwrapped(schema.def.innerType);
+  return schema;
+}
+
+function typed(key: string, given: string): unknown {
+  if (key === 'brokers') return given.split(',').map((broker) => broker.trim());
+  if (given === 'true' || given === 'false') return given === 'true';
+  return /^\d+$/.test(given) && key !== 'password' && key !== 'rootKey' ? Number(given) : given;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,50 @@
+export type Classification = 'public' | 'internal' | 'confidential' | 'restricted';
+
+/** What govern does with a column. There is no default: a column without a rule is dropped. */
+export type Rule = 'keep' | 'mask' | 'tokenise' | 'drop';
+
+export interface ColumnContract {
+  readonly name: string;
+  readonly type: string; // As PostgreSQL names it: `bigint`, `numeric(12,2)`.
+  readonly classification: Classification;
+  readonly rule: Rule;
+  readonly references: Reference | null;
+}
+
+/** The column of another table that this one points to; they share a token domain. */
+export interface Reference {
+  readonly table: string;
+  readonly column: string;
+}
+
+export interface Relationship {
+  readonly type: string; // `PLACED_BY`
+  readonly column: string; // The foreign key in this table.
+  readonly to: string; // The table it points to, by its key.
+}
+
+/** What was promised about a table. */
+export interface TableContract {
+  readonly table: string; // Schema and name, `public.orders`.
+  readonly revision: string; // A digest of what was promised: another promise, another revision.
+  readonly key: readonly string[]; // Primary key columns, in key order; none for a table without one.
+  readonly tenant: string | null;
+  readonly subject: { readonly column: string; readonly domain: string } | null;
+  readonly columns: readonly ColumnContract[];
+  readonly graph: {
+    readonly label: string;
+    readonly relationships: readonly Relationship[];
+  } | null;
+}
+
+export const isConfidential = ({ classification }: ColumnContract): boolean =>
+  classification === 'confidential' || classification === 'restricted';
+
+/** The columns that leave govern, with the type that they then have: a token or a mask is text. */
+export function governedColumns(
+  contract: TableContract,
+): readonly { readonly name: string; readonly type: string }[] {
+  return contract.columns
+    .filter(({ rule }) => rule !== 'drop')
+    .map(({ name, type, rule }) => ({ name, type: rule === 'keep' ? type : 'text' }));
+}

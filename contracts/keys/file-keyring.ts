@@ -1,0 +1,130 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Found, Keyring, Owner } from './keyring.ts';
+
+const refLength = 16;
+const nonceLength = 12;
+const keyLength = 32;
+const tagLength = 16;
+const recordLength = refLength + nonceLength + keyLength + tagLength;
+const destroyed = Buffer.alloc(recordLength - refLength);
+
+/** The root key cannot open the keyring: it is another keyring's, or the file is damaged. */
+export class KeyringError extends Error {
+  override readonly name = 'KeyringError';
+}
+
+/**
+ * A keyring in one append-only file of fixed records, each a subject's key wrapped by the root key.
+ * Several processes may share it: a record is one write, and of two records for one owner the first
+ * counts. A key is destroyed by overwriting its record with zeros.
+ */
+export function fileKeyring(directory: string, rootKey: string): Keyring {
+  const root = Buffer.from(rootKey, 'hex');
+  const wrapping = derived(root, 'wrap');
+  const naming = derived(root, 'name');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, 'subjects.keys');
+  const file = openSync(path, 'a+', 0o600);
+  const torn = fstatSync(file).size % recordLength;
+  if (torn > 0) ftruncateSync(file, fstatSync(file).size - torn); // The last write before a power cut.
+  const known = new Map<string, Buffer | 'destroyed'>();
+  const tokenKeys = new Map<string, Buffer>();
+  let read = 0;
+  let unsaved = false;
+
+  const readOn = () => {
+    const chunk = Buffer.alloc(recordLength * 4_096);
+    for (;;) {
+      const length = readSync(file, chunk, 0, chunk.length, read);
+      const whole = length - (length % recordLength);
+      for (let at = 0; at < whole; at += recordLength) learn(chunk.subarray(at, at + recordLength));
+      read += whole;
+      if (whole < chunk.length) return;
+    }
+  };
+  const learn = (record: Buffer) => {
+    const ref = record.toString('base64', 0, refLength);
+    if (known.has(ref)) return;
+    const wrapped = record.subarray(refLength);
+    known.set(ref, wrapped.equals(destroyed) ? 'destroyed' : unwrap(wrapping, wrapped, path));
+  };
+  const lookUp = (ref: string) => {
+    if (!known.has(ref)) readOn();
+    return known.get(ref);
+  };
+  readOn();
+
+  return {
+    keyOf(owner) {
+      const ref = nameOf(naming, owner);
+      const text = ref.toString('base64');
+      let key = lookUp(text);
+      if (!key) {
+        writeSync(file, Buffer.concat([ref, wrap(wrapping, randomBytes(keyLength))]));
+        unsaved = true;
+        key = lookUp(text); // Another process may have been first: its record counts.
+      }
+      if (!key) throw new KeyringError(`${path} does not keep what is written to it`);
+      return key === 'destroyed' ? key : { ref, key };
+    },
+    find(ref): Found {
+      const key = lookUp(ref.toString('base64'));
+      if (!key) return { state: 'unknown' };
+      return key === 'destroyed' ? { state: 'destroyed' } : { state: 'here', key };
+    },
+    async saved() {
+      if (!unsaved) return;
+      unsaved = false;
+      await promisify(fsync)(file);
+    },
+    tokenKey(tenant) {
+      let key = tokenKeys.get(tenant);
+      if (!key) tokenKeys.set(tenant, (key = derived(root, `token/${tenant}`)));
+      return key;
+    },
+    async [Symbol.asyncDispose]() {
+      closeSync(file);
+    },
+  };
+}
+
+const derived = (root: Buffer, purpose: string) =>
+  Buffer.from(hkdfSync('sha256', root, '', `conductor/${purpose}`, keyLength));
+
+const nameOf = (naming: Buffer, { tenant, domain, subject }: Owner) =>
+  createHmac('sha256', naming)
+    .update(JSON.stringify([tenant, domain, subject]))
+    .digest()
+    .subarray(0, refLength);
+
+function wrap(wrapping: Buffer, key: Buffer): Buffer {
+  const nonce = randomBytes(nonceLength);
+  const cipher = createCipheriv('aes-256-gcm', wrapping, nonce);
+  return Buffer.concat([nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()]);
+}
+
+function unwrap(wrapping: Buffer, wrapped: Buffer, path: string): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', wrapping, wrapped.subarray(0, nonceLength));
+  decipher.setAuthTag(wrapped.subarray(nonceLength + keyLength));
+  try {
+    const opened = decipher.update(wrapped.subarray(nonceLength, nonceLength + keyLength));
+    return Buffer.concat([opened, decipher.final()]);
+  } catch (cause) {
+    throw new KeyringError(
+      `the root key does not open ${path}: give keyring.rootKey that the keyring was made with`,
+      { cause },
+    );
+  }
+}

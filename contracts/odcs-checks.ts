@@ -1,0 +1,184 @@
+import type { Classification, Reference, Rule } from './contract.ts';
+import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
+
+/** Every table of every document: contracts are right or wrong together. */
+export type Promises = readonly PromisedTable[];
+
+/** What govern does with a column. Silence drops. */
+export const ruleOf = ({ customProperties }: PromisedColumn): Rule =>
+  customProperties[0]?.value ?? 'drop';
+
+/** The column that says whose a row is: its tenant, or the person it is about. */
+export function ownerOf(table: PromisedTable, owner: 'tenant' | 'subject'): string | null {
+  for (const each of table.customProperties)
+    if (each.property !== 'graph' && each.property === owner) return each.value;
+  return null;
+}
+
+/** What a table is in the graph, or null if it has no place in it. */
+export function graphOf({ customProperties }: PromisedTable): PromisedGraph | null {
+  for (const each of customProperties) if (each.property === 'graph') return each.value;
+  return null;
+}
+
+/** The column that another one points to by its foreign key; null if it has none, or points nowhere. */
+export function pointsTo(
+  table: PromisedTable,
+  column: string,
+  promises: Promises,
+): Reference | null {
+  const to = columnOf(table, column)?.relationships[0]?.to;
+  if (to === undefined) return null;
+  const dot = to.lastIndexOf('.');
+  const [name, target] = [to.slice(0, dot), to.slice(dot + 1)];
+  const schema = table.physicalName.split('.', 1)[0];
+  const found =
+    promises.find(({ physicalName }) => physicalName === name) ??
+    promises.find(({ physicalName }) => physicalName === `${schema}.${name}`) ??
+    promises.find((other) => other.source === table.source && other.name === name);
+  return found && columnOf(found, target) ? { table: found.physicalName, column: target } : null;
+}
+
+/** What is wrong with the contracts, taken together; nothing if they may be used. */
+export function faultsOf(promises: Promises): readonly string[] {
+  return promises.flatMap((table) =>
+    [
+      ...doubles(table, promises),
+      ...keyFaults(table),
+      ...ownerFaults(table),
+      ...table.properties.flatMap((column) => [...columnFaults(table, column, promises)]),
+      ...graphFaults(table, promises),
+    ].map((fault) => `${table.source}: ${table.physicalName}${fault}`),
+  );
+}
+
+const columnOf = (table: PromisedTable, name: string): PromisedColumn | undefined =>
+  table.properties.find((column) => column.name === name);
+
+const secret: readonly Classification[] = ['confidential', 'restricted'];
+
+function* doubles(table: PromisedTable, promises: Promises): Generator<string> {
+  const first = promises.find(({ physicalName }) => physicalName === table.physicalName);
+  if (first && first !== table)
+    yield `: has a contract in ${first.source} already; keep one of the two`;
+  for (const name of repeated(table.properties.map((column) => column.name)))
+    yield `, column ${name}: is there twice; keep one of the two`;
+  for (const name of repeated(table.customProperties.map(({ property }) => property)))
+    yield `: says "${name}" twice; keep one of the two`;
+  for (const { name, customProperties } of table.properties)
+    if (customProperties.length > 1)
+      yield `, column ${name}: has more than one rule; keep one, for example { property: rule, value: drop }`;
+}
+
+const repeated = (names: readonly string[]) =>
+  new Set(names.filter((name, at) => names.indexOf(name) !== at));
+
+function* keyFaults({ properties }: PromisedTable): Generator<string> {
+  const key = properties.filter(({ primaryKey }) => primaryKey);
+  for (const { name, primaryKey, primaryKeyPosition } of properties)
+    if (!primaryKey && primaryKeyPosition !== undefined && primaryKeyPosition !== -1)
+      yield `, column ${name}: has a primaryKeyPosition, but is not of the key; add primaryKey: true`;
+  const positions = key.map(({ primaryKeyPosition }) => primaryKeyPosition);
+  const wanted = key.map((_, at) => at + 1);
+  const alone = key.length === 1 && positions[0] === undefined;
+  if (!alone && wanted.some((position) => !positions.includes(position)))
+    yield `: its primary key (${key.map(({ name }) => name).join(', ')}) has no order; number its columns from 1, for example primaryKeyPosition: 1`;
+  for (const column of key)
+    if (ruleOf(column) === 'drop' || ruleOf(column) === 'mask')
+      yield `, column ${column.name}: is of the key, and its rule is ${ruleOf(column)}: no sink could tell rows apart; use keep or tokenise`;
+}
+
+function* ownerFaults(table: PromisedTable): Generator<string> {
+  for (const owner of ['tenant', 'subject'] as const) {
+    const column = ownerOf(table, owner);
+    if (column !== null && !columnOf(table, column))
+      yield `: its ${owner} is the column ${column}, which it does not have; name one of: ${names(table)}`;
+  }
+  const confidential = table.properties.find(({ classification }) =>
+    secret.includes(classification),
+  );
+  const owned = ownerOf(table, 'tenant') !== null || ownerOf(table, 'subject') !== null;
+  if (confidential && !owned)
+    yield `, column ${confidential.name}: is ${confidential.classification}, but the table has no subject and no tenant under whose key to seal it; add for example { property: tenant, value: tenant_id }`;
+}
+
+const names = (table: PromisedTable) => table.properties.map(({ name }) => name).join(', ');
+
+function* columnFaults(
+  table: PromisedTable,
+  column: PromisedColumn,
+  promises: Promises,
+): Generator<string> {
+  const rule = ruleOf(column);
+  const place = `, column ${column.name}:`;
+  if (rule === 'keep' && secret.includes(column.classification))
+    yield `${place} is ${column.classification}, and its rule is keep; use mask, tokenise or drop`;
+  const to = column.relationships[0]?.to;
+  if (to === undefined) return;
+  const target = pointsTo(table, column.name, promises);
+  if (!target) {
+    yield `${place} points to ${to}, which no contract has; write table.column of a table with a contract, for example customers.id`;
+    return;
+  }
+  if (isLoop(target, { table: table.physicalName, column: column.name }, promises)) {
+    yield `${place} points to ${to}, which leads back to it; remove one of these relationships`;
+    return;
+  }
+  const theirs = columnAt(target, promises);
+  const rules = theirs ? [rule, ruleOf(theirs)] : [];
+  if (rules.includes('keep') && rules.includes('tokenise'))
+    yield `${place} its rule is ${rules[0]}, that of ${to}, which it points to, is ${rules[1]}: they would never meet; give both the same rule`;
+}
+
+const columnAt = ({ table, column }: Reference, promises: Promises): PromisedColumn | undefined => {
+  const found = promises.find(({ physicalName }) => physicalName === table);
+  return found && columnOf(found, column);
+};
+
+function isLoop(from: Reference, to: Reference, promises: Promises): boolean {
+  const seen = new Set<string>();
+  let at: Reference | null = from;
+  while (at && !seen.has(`${at.table}.${at.column}`)) {
+    if (at.table === to.table && at.column === to.column) return true;
+    seen.add(`${at.table}.${at.column}`);
+    const table = promises.find(({ physicalName }) => physicalName === at?.table);
+    at = table ? pointsTo(table, at.column, promises) : null;
+  }
+  return false;
+}
+
+function* graphFaults(table: PromisedTable, promises: Promises): Generator<string> {
+  const graph = graphOf(table);
+  if (!graph) return;
+  if (!table.properties.some(({ primaryKey }) => primaryKey))
+    yield `: is a node of the graph, but has no primary key to know it by; add primaryKey: true to a column, or remove its graph`;
+  for (const other of promises)
+    if (other.physicalName < table.physicalName && graphOf(other)?.label === graph.label)
+      yield `: has the label ${graph.label}, which ${other.physicalName} has too; use another`;
+  for (const { type, column: name } of graph.relationships) {
+    const place = `, relationship ${type}:`;
+    const column = columnOf(table, name);
+    const target = pointsTo(table, name, promises);
+    if (!column)
+      yield `${place} follows the column ${name}, which the table does not have; name one of: ${names(table)}`;
+    else if (column.relationships.length === 0)
+      yield `${place} follows the column ${name}, which points nowhere; add to it, for example, relationships: [{ type: foreignKey, to: customers.id }]`;
+    else if (target) yield* endFaults(place, column, target, promises);
+  }
+}
+
+function* endFaults(
+  place: string,
+  column: PromisedColumn,
+  target: Reference,
+  promises: Promises,
+): Generator<string> {
+  if (ruleOf(column) === 'drop' || ruleOf(column) === 'mask')
+    yield `${place} follows the column ${column.name}, whose rule is ${ruleOf(column)}; use keep or tokenise, or remove the relationship`;
+  const end = promises.find(({ physicalName }) => physicalName === target.table);
+  const key = end?.properties.filter(({ primaryKey }) => primaryKey).map(({ name }) => name) ?? [];
+  if (key.length !== 1 || key[0] !== target.column)
+    yield `${place} follows the column ${column.name} to ${target.table}.${target.column}, which is not that table's whole key; let it point to the key`;
+  if (end && !graphOf(end))
+    yield `${place} leads to ${target.table}, which is no node; add to it, for example, { property: graph, value: { label: Customer } }`;
+}

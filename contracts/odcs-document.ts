@@ -1,0 +1,180 @@
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+
+const rule = z.enum(['keep', 'mask', 'tokenise', 'drop']);
+
+const named = <Name extends string, Value extends z.ZodType>(property: Name, value: Value) =>
+  z.strictObject({ property: z.literal(property), value, description: z.string().optional() });
+
+const graph = z.strictObject({
+  label: z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'is no label'),
+  relationships: z
+    .array(
+      z.strictObject({
+        type: z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'is no relationship type'),
+        column: z.string(),
+      }),
+    )
+    .default([]),
+});
+
+const words = {
+  description: z.string().optional(),
+  businessName: z.string().optional(),
+  tags: z.array(z.string()).optional(),
+  quality: z.array(z.unknown()).optional(),
+  authoritativeDefinitions: z.array(z.unknown()).optional(),
+};
+
+const property = z.strictObject({
+  ...words,
+  name: z.string().min(1),
+  logicalType: z.string().optional(),
+  logicalTypeOptions: z.record(z.string(), z.unknown()).optional(),
+  physicalType: z.string().min(1),
+  required: z.boolean().optional(),
+  unique: z.boolean().optional(),
+  primaryKey: z.boolean().default(false),
+  primaryKeyPosition: z.int().optional(),
+  classification: z.enum(['public', 'internal', 'confidential', 'restricted']),
+  relationships: z
+    .array(
+      z.strictObject({
+        type: z.literal('foreignKey').default('foreignKey'),
+        to: z.string().regex(/^\w+(?:\.\w+){1,2}$/, 'is not table.column'),
+      }),
+    )
+    .max(1, 'a column points to one column at most')
+    .default([]),
+  customProperties: z.array(named('rule', rule)).default([]),
+});
+
+const table = z.strictObject({
+  ...words,
+  name: z.string().min(1),
+  logicalType: z.string().optional(),
+  physicalName: z.string().regex(/^[^.]+\.[^.]+$/, 'is not schema.table'),
+  physicalType: z.literal('table'),
+  dataGranularityDescription: z.string().optional(),
+  properties: z.array(property).min(1),
+  customProperties: z
+    .array(
+      z.discriminatedUnion('property', [
+        named('tenant', z.string()),
+        named('subject', z.string()),
+        named('graph', graph),
+      ]),
+    )
+    .default([]),
+});
+
+const document = z.strictObject({
+  apiVersion: z.literal('v3.1.0'),
+  kind: z.literal('DataContract'),
+  id: z.string().min(1),
+  name: z.string().optional(),
+  version: z.string().min(1),
+  status: z.enum(['proposed', 'draft', 'active', 'deprecated', 'retired']),
+  domain: z.string().optional(),
+  dataProduct: z.string().optional(),
+  tenant: z.string().optional(),
+  tags: z.array(z.string()).optional(),
+  description: z.record(z.string(), z.unknown()).optional(),
+  team: z.unknown().optional(),
+  slaProperties: z.array(z.unknown()).optional(),
+  schema: z.array(table).min(1),
+});
+
+/** A column as its document promises it, checked for shape alone. */
+export type PromisedColumn = z.infer<typeof property>;
+
+/** A table's place in the graph as its document promises it. */
+export type PromisedGraph = z.infer<typeof graph>;
+
+/** A table as its document promises it, and the file that says so. */
+export type PromisedTable = z.infer<typeof table> & { readonly source: string };
+
+/** What is wrong with contracts, one line each: file, table, column, fault, and an example of what is right. */
+export class InvalidContracts extends Error {
+  override readonly name = 'InvalidContracts';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    super(`contracts refused\n  ${problems.join('\n  ')}`, options);
+    this.problems = problems;
+  }
+}
+
+/** Reads the tables of one document of the Open Data Contract Standard 3.1; `source` names it in errors. */
+export function readDocument(yaml: string, source: string): readonly PromisedTable[] {
+  const parsed = parseDocument(yaml);
+  if (parsed.errors.length > 0)
+    throw new InvalidContracts(
+      parsed.errors.map(({ message }) => `${source}: ${firstLine(message)}`),
+    );
+  const raw: unknown = parsed.toJS();
+  const result = document.safeParse(raw);
+  if (result.success) return result.data.schema.map((each) => ({ ...each, source }));
+  throw new InvalidContracts(
+    result.error.issues.map((issue) => `${source}: ${placeOf(issue.path, raw)}${faultOf(issue)}`),
+  );
+}
+
+const firstLine = (text: string) => text.split('\n', 1)[0]?.replace(/:$/, '') ?? '';
+
+/** An example for each key that people leave out or get wrong. */
+const examples: Readonly<Record<string, string>> = {
+  apiVersion: 'apiVersion: v3.1.0',
+  kind: 'kind: DataContract',
+  id: 'id: shop',
+  version: 'version: 1.0.0',
+  status: 'status: active',
+  schema: 'schema: [{ name: orders, physicalName: public.orders, … }]',
+  name: 'name: orders',
+  physicalName: 'physicalName: public.orders',
+  physicalType: 'physicalType: bigint for a column, physicalType: table for a table',
+  properties: 'properties: [{ name: id, physicalType: bigint, classification: internal, … }]',
+  classification: 'classification: internal',
+  primaryKey: 'primaryKey: true',
+  primaryKeyPosition: 'primaryKeyPosition: 1',
+  relationships: 'relationships: [{ type: foreignKey, to: customers.id }]',
+  to: 'to: customers.id',
+  customProperties: 'customProperties: [{ property: rule, value: keep }]',
+  property: 'property: rule in a column; property: tenant, subject or graph in a table',
+  value: '{ property: rule, value: keep }',
+  label: 'label: Order',
+  type: 'type: PLACED_BY',
+  column: 'column: customer_id',
+};
+
+function faultOf(issue: z.core.$ZodIssue): string {
+  const key = issue.path.findLast((step) => typeof step === 'string');
+  const example = key === undefined ? undefined : examples[key];
+  if (issue.code === 'unrecognized_keys')
+    return `unknown key ${issue.keys.map((each) => `"${each}"`).join(', ')}; remove it or correct its spelling`;
+  const fault = issue.message.endsWith('received undefined') ? 'is missing' : lower(issue.message);
+  return `${key === undefined ? 'the document' : `"${key}"`} ${fault}${example ? `; for example ${example}` : ''}`;
+}
+
+const lower = (text: string) => text.replace(/^[A-Z]/, (letter) => letter.toLowerCase());
+
+/** Names the table and the column that a path goes through: people do not count list items. */
+function placeOf(path: readonly PropertyKey[], raw: unknown): string {
+  let node = raw;
+  let place = '';
+  for (const [at, step] of path.entries()) {
+    if (typeof node !== 'object' || node === null) break;
+    node = Reflect.get(node, step);
+    const list = path[at - 1];
+    if (typeof step === 'number' && list === 'schema')
+      place = `${text(node, 'physicalName') ?? text(node, 'name') ?? `table ${step + 1}`}: `;
+    if (typeof step === 'number' && list === 'properties')
+      place = `${place.replace(/: $/, '')}, column ${text(node, 'name') ?? step + 1}: `;
+  }
+  return place;
+}
+
+function text(node: unknown, key: string): string | undefined {
+  const value: unknown = typeof node === 'object' && node !== null ? Reflect.get(node, key) : null;
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,112 @@
+import { hash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ColumnContract, Reference, Relationship, TableContract } from './contract.ts';
+import { InvalidContracts, type PromisedTable, readDocument } from './odcs-document.ts';
+import { faultsOf, graphOf, ownerOf, pointsTo, type Promises, ruleOf } from './odcs-checks.ts';
+import { typeName } from './type-name.ts';
+
+/** The contracts of one document, taken as a whole: what it points to must be in it. */
+export function parseContracts(yaml: string, source: string): readonly TableContract[] {
+  return resolve(readDocument(yaml, source));
+}
+
+/** The contracts of every `*.yaml` in a directory, checked against each other. All faults come in one error. */
+export async function loadContracts(directory: string): Promise<readonly TableContract[]> {
+  const all = await readdir(directory).catch((cause: unknown) => {
+    throw new InvalidContracts(
+      [`${directory}: cannot be read; name a folder of contracts, for example contracts/tables`],
+      { cause },
+    );
+  });
+  const names = all.filter((name) => /\.ya?ml$/.test(name)).sort();
+  if (names.length === 0)
+    throw new InvalidContracts([`${directory}: no *.yaml in it; write one contract per table`]);
+  const read = await Promise.all(
+    names.map(async (name) => ({ name, text: await readFile(join(directory, name), 'utf8') })),
+  );
+  const tables: PromisedTable[] = [];
+  const problems: string[] = [];
+  for (const { name, text } of read) {
+    try {
+      tables.push(...readDocument(text, name));
+    } catch (error) {
+      if (!(error instanceof InvalidContracts)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw new InvalidContracts(problems);
+  return resolve(tables);
+}
+
+function resolve(promises: Promises): readonly TableContract[] {
+  const faults = faultsOf(promises);
+  if (faults.length > 0) throw new InvalidContracts(faults);
+  return promises
+    .map((table) => contractOf(table, promises))
+    .sort((a, b) => (a.table < b.table ? -1 : 1));
+}
+
+function contractOf(table: PromisedTable, promises: Promises): TableContract {
+  const columns = table.properties.map((column): ColumnContract => ({
+    name: column.name,
+    type: typeName(column.physicalType),
+    classification: column.classification,
+    rule: ruleOf(column),
+    references: lastOf(pointsTo(table, column.name, promises), promises),
+  }));
+  const subject = ownerOf(table, 'subject');
+  const graph = graphOf(table);
+  const promise = {
+    table: table.physicalName,
+    key: keyOf(table),
+    tenant: ownerOf(table, 'tenant'),
+    subject:
+      subject === null ? null : { column: subject, domain: domainOf(table, subject, columns) },
+    columns,
+    graph:
+      graph === null
+        ? null
+        : {
+            label: graph.label,
+            relationships: graph.relationships.map(({ type, column }): Relationship => {
+              const to = pointsTo(table, column, promises);
+              return { type, column, to: to?.table ?? '' };
+            }),
+          },
+  };
+  return { ...promise, revision: hash('sha256', canonical(promise), 'hex').slice(0, 16) };
+}
+
+const keyOf = ({ properties }: PromisedTable): readonly string[] =>
+  properties
+    .filter(({ primaryKey }) => primaryKey)
+    .sort((a, b) => (a.primaryKeyPosition ?? 1) - (b.primaryKeyPosition ?? 1))
+    .map(({ name }) => name);
+
+/** Follows a foreign key that points to a foreign key: all of them hold the same token. */
+function lastOf(reference: Reference | null, promises: Promises): Reference | null {
+  const table = promises.find(({ physicalName }) => physicalName === reference?.table);
+  if (!reference || !table) return reference;
+  return lastOf(pointsTo(table, reference.column, promises), promises) ?? reference;
+}
+
+function domainOf(
+  table: PromisedTable,
+  subject: string,
+  columns: readonly ColumnContract[],
+): string {
+  const references = columns.find(({ name }) => name === subject)?.references;
+  return references
+    ? `${references.table}.${references.column}`
+    : `${table.physicalName}.${subject}`;
+}
+
+/** JSON with its keys in order, so that the order in a file does not make another promise. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+}

@@ -1,0 +1,47 @@
+import { avroName, columnName } from '../schemas/avro.ts';
+
+/** Where the changes of a table go, stage by stage. A name that Kafka does not take is spelled in hex. */
+export const changesTopic = (database: string, table: string): string =>
+  topic('cdc', database, table);
+export const governedTopic = (database: string, table: string): string =>
+  topic('gov', database, table);
+export const deadLettersTopic = (pipeline: string): string => `dlq.${pipeline}`;
+
+/** The table whose changes a topic carries. */
+export function tableOf(name: string): string {
+  const [, , schema, table] = name.split('.');
+  if (schema === undefined || table === undefined)
+    throw new TypeError(`${name} is not the topic of a table`);
+  return `${columnName(schema)}.${columnName(table)}`;
+}
+
+const topic = (stage: string, database: string, table: string) => {
+  const dot = table.indexOf('.');
+  return [stage, database, table.slice(0, dot), table.slice(dot + 1)].map(avroName).join('.');
+};
+
+export interface TopicSettings {
+  readonly name: string;
+  readonly partitions: number;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+const hours = (count: number) => `${count * 3_600_000}`;
+/** The largest record that a topic of changes takes. */
+export const rowLimitBytes = 10 * 1024 * 1024;
+
+/** What a topic is created with. Same partition count all along the way: a key keeps its lane. */
+export function topicSettings(name: string, partitions: number): TopicSettings {
+  if (name.startsWith('dlq.'))
+    return {
+      name,
+      partitions,
+      configs: { 'retention.ms': hours(14 * 24), 'max.message.bytes': `${32 * 1024 * 1024}` },
+    };
+  const retention = name.startsWith('gov.') ? hours(7 * 24) : hours(24);
+  return {
+    name,
+    partitions,
+    configs: { 'retention.ms': retention, 'max.message.bytes': `${rowLimitBytes + 64 * 1024}` },
+  };
+}

@@ -1,0 +1,45 @@
+import { Command, CommanderError } from 'commander';
+import { CannotRun } from '../contracts/cannot-run.ts';
+import { ConfigError } from '../contracts/config.ts';
+import { checkCommands } from './commands/check.ts';
+import { lagCommands } from './commands/lag.ts';
+import { runCommands } from './commands/run.ts';
+import { stackCommands } from './commands/stack.ts';
+import { startCommands } from './commands/start.ts';
+import { UsageError } from './commands/usage-error.ts';
+import { reasonOf } from './worker/keep-running.ts';
+
+const program = new Command('conductor')
+  .description('A governed change stream: PostgreSQL → Kafka → Neo4j, Postgres, ClickHouse.')
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('(conductor --help tells what there is)');
+
+startCommands(program);
+stackCommands(program);
+runCommands(program);
+lagCommands(program);
+checkCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UsageError) {
+    process.stderr.write(`conductor: ${error.message}\n`);
+    return 2;
+  }
+  process.stderr.write(`conductor: ${told(error)}\n`);
+  return 1;
+}
+
+/** What is known to be in the way is said in words; what is not comes with its stack. */
+function told(error: unknown): string {
+  if (error instanceof CannotRun || error instanceof ConfigError) return error.message;
+  const known = error instanceof Error && error.name !== 'Error' && !(error instanceof TypeError);
+  return known || !(error instanceof Error) ? reasonOf(error) : (error.stack ?? error.message);
+}

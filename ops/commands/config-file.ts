@@ -1,0 +1,29 @@
+import { access } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Option } from 'commander';
+import { ConfigError } from '../../contracts/config.ts';
+
+/** Where the embedded stack and its workers keep what is theirs. */
+export const home = (): string => resolve(process.env['CONDUCTOR_HOME'] ?? '.conductor');
+
+export const configOption = () =>
+  new Option(
+    '--config <file>',
+    'the configuration (default: conductor.yaml, else that of the embedded stack)',
+  ).env('CONDUCTOR_CONFIG');
+
+/** The configuration that was named, or the project's, or that which `npm start` wrote for the embedded stack. */
+export async function configFile(named: string | undefined): Promise<string> {
+  if (named !== undefined) return named;
+  const candidates = ['conductor.yaml', join(home(), 'conductor.yaml')];
+  for (const path of candidates) {
+    const there = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (there) return path;
+  }
+  throw new ConfigError(
+    'there is no conductor.yaml here: copy conductor.example.yaml to conductor.yaml, or run `npm start` for the embedded stack',
+  );
+}

@@ -1,0 +1,89 @@
+import databases, { sql } from '@databases/pg';
+import type { Config } from '../contracts/config.ts';
+import { changesTopic, governedTopic } from '../contracts/topics.ts';
+import { committedBy, endsOf } from '../pipelines/topic/admin.ts';
+import { kafkaOptions } from '../pipelines/topic/kafka.ts';
+import { checkpointsAt } from '../pipelines/wal/checkpoint.ts';
+import { postgresTrouble } from '../pipelines/wal/postgres-trouble.ts';
+import { lsnText, parseLsn } from '../schemas/lsn.ts';
+import { sinkNames } from './worker/open-deliver.ts';
+
+export interface Lag {
+  readonly capture: {
+    readonly head: string; // Where the source's WAL ends.
+    readonly durable: string; // All up to here is in Kafka, by the checkpoint.
+    readonly acknowledged: string; // What the slot was told.
+    readonly bytes: number;
+    readonly seconds: number; // Since the newest commit that is durable, while there are newer ones.
+  };
+  /** Of each consumer: changes that it has not confirmed. */
+  readonly stages: readonly { readonly pipeline: string; readonly changes: number }[];
+}
+
+/** How far every stage is behind what is there for it to read. */
+export async function lagOf(config: Config, tables: readonly string[]): Promise<Lag> {
+  const kafka = kafkaOptions(config, 'lag');
+  const changes = tables.map((table) => changesTopic(config.database, table));
+  const governed = tables.map((table) => governedTopic(config.database, table));
+  const readers = [
+    { pipeline: 'govern', topics: changes },
+    ...sinkNames
+      .filter((sink) => config.sinks[sink] !== undefined)
+      .map((sink) => ({ pipeline: `deliver-${sink}`, topics: governed })),
+  ];
+  const group = (pipeline: string) => `${config.database}.${pipeline}`;
+  const committed = await committedBy(
+    kafka,
+    readers.map(({ pipeline }) => group(pipeline)),
+  );
+  const ends = await endsOf(kafka, [...changes, ...governed]);
+  const stages = readers.map(({ pipeline, topics }) => ({
+    pipeline,
+    changes: unread(ends, committed.get(group(pipeline)) ?? new Map(), topics),
+  }));
+  return { capture: await captureLag(config), stages };
+}
+
+function unread(
+  ends: ReadonlyMap<string, bigint>,
+  committed: ReadonlyMap<string, bigint>,
+  topics: readonly string[],
+): number {
+  let count = 0n;
+  for (const [lane, end] of ends) {
+    if (!topics.includes(lane.slice(0, lane.lastIndexOf('/')))) continue;
+    const read = committed.get(lane) ?? -1n;
+    count += end - (read < 0n ? 0n : read);
+  }
+  return Number(count);
+}
+
+async function captureLag({ database, source, state }: Config): Promise<Lag['capture']> {
+  await using checkpoints = await checkpointsAt(state.url).catch((error: unknown) => {
+    throw postgresTrouble(error, 'state.url', state.url);
+  });
+  const checkpoint = await checkpoints.read(`${database}/${source.slot}`);
+  const db = databases.default({ connectionString: source.url, poolSize: 1, bigIntMode: 'string' });
+  try {
+    const [row] = (await db.query(sql`
+      SELECT pg_current_wal_flush_lsn()::text AS head,
+             (SELECT confirmed_flush_lsn::text FROM pg_replication_slots
+              WHERE slot_name = ${source.slot}) AS acknowledged`)) as [
+      { head: string; acknowledged: string | null },
+    ];
+    const durable = checkpoint?.lsn ?? 0n;
+    const bytes = Number(parseLsn(row.head) - durable);
+    const since = checkpoint && bytes > 0 ? Date.now() - checkpoint.watermark / 1_000 : 0;
+    return {
+      head: row.head,
+      durable: lsnText(durable),
+      acknowledged: row.acknowledged ?? '0/0',
+      bytes,
+      seconds: checkpoint && checkpoint.watermark > 0 ? Math.max(0, since / 1_000) : 0,
+    };
+  } catch (error) {
+    throw postgresTrouble(error, 'source.url', source.url);
+  } finally {
+    await db.dispose();
+  }
+}

@@ -1,0 +1,4 @@
+/** Why a stack cannot be had: names the part, and what to do about it. */
+export class StackTrouble extends Error {
+  override readonly name = 'StackTrouble';
+}

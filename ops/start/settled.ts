@@ -1,0 +1,33 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import databases, { sql } from '@databases/pg';
+import type { Config } from '../../contracts/config.ts';
+import { parseLsn } from '../../schemas/lsn.ts';
+import { type Lag, lagOf } from '../lag.ts';
+
+/** Resolves once all that is committed by now is durable in Kafka, governed, and at rest in every sink. */
+export async function untilSettled(
+  config: Config,
+  tables: readonly string[],
+  { report, signal }: { readonly report: (lag: Lag) => void; readonly signal: AbortSignal },
+): Promise<void> {
+  const head = await headOf(config.source.url);
+  for (;;) {
+    const lag = await lagOf(config, tables);
+    report(lag);
+    if (parseLsn(lag.capture.durable) >= head && lag.stages.every(({ changes }) => changes === 0))
+      return;
+    await wait(250, undefined, { signal });
+  }
+}
+
+async function headOf(url: string): Promise<bigint> {
+  const db = databases.default({ connectionString: url, poolSize: 1, bigIntMode: 'string' });
+  try {
+    const [row] = (await db.query(sql`SELECT pg_current_wal_flush_lsn()::text AS head`)) as [
+      { head: string },
+    ];
+    return parseLsn(row.head);
+  } finally {
+    await db.dispose();
+  }
+}

@@ -1,0 +1,106 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { Ledger } from '../../pipelines/flow/ledger.ts';
+import type { Sink } from '../../pipelines/flow/sink.ts';
+import type { Refused } from '../../pipelines/flow/stage.ts';
+
+/** What a pipeline counts while it runs. */
+export interface Counters {
+  readonly pipeline: string;
+  settled(values: number): void;
+  retried(): void;
+  erased(): void;
+  running(now: boolean): void;
+  watch(ledger: Ledger): void;
+  /** Counts what a sink of letters takes, by reason. */
+  letters<T>(sink: Sink<Refused<T>>): Sink<Refused<T>>;
+}
+
+/** The metrics of one worker, and the counters of each of its pipelines. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #labels = ['pipeline'] as const;
+  readonly #settled = this.#counter('conductor_settled_total', 'Changes settled.');
+  readonly #retries = this.#counter(
+    'conductor_retries_total',
+    'Times a pipeline began again after an outage.',
+  );
+  readonly #erased = this.#counter(
+    'conductor_erased_total',
+    'Changes withheld because their subject was erased.',
+  );
+  readonly #running = this.#gauge(
+    'conductor_running',
+    'Whether the pipeline runs (1) or waits to try again (0).',
+  );
+  readonly #values = this.#gauge('conductor_in_flight_changes', 'Changes not settled yet.');
+  readonly #bytes = this.#gauge('conductor_in_flight_bytes', 'Bytes of changes not settled yet.');
+  readonly #oldest = this.#gauge(
+    'conductor_oldest_unsettled_seconds',
+    'How long the oldest unsettled change has waited.',
+  );
+  readonly #refused = new Counter({
+    name: 'conductor_refused_total',
+    help: 'Changes that became dead letters.',
+    labelNames: ['pipeline', 'reason'],
+    registers: [this.registry],
+  });
+  readonly #ledgers = new Map<string, Ledger>();
+  readonly #states = new Map<string, { settled: number; refused: number; running: boolean }>();
+
+  /** What a person wants to know at a glance, pipeline by pipeline. */
+  states() {
+    return [...this.#states].map(([pipeline, state]) => ({
+      pipeline,
+      ...state,
+      oldestMs: this.#ledgers.get(pipeline)?.oldestMs() ?? 0,
+    }));
+  }
+
+  of(pipeline: string): Counters {
+    const state = { settled: 0, refused: 0, running: false };
+    this.#states.set(pipeline, state);
+    this.#settled.inc({ pipeline }, 0);
+    this.#retries.inc({ pipeline }, 0);
+    return {
+      pipeline,
+      settled: (values) => {
+        state.settled += values;
+        this.#settled.inc({ pipeline }, values);
+      },
+      retried: () => this.#retries.inc({ pipeline }),
+      erased: () => this.#erased.inc({ pipeline }),
+      running: (now) => {
+        state.running = now;
+        this.#running.set({ pipeline }, now ? 1 : 0);
+      },
+      watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
+      letters: (sink) => ({
+        name: sink.name,
+        write: async (batch) => {
+          await sink.write(batch);
+          state.refused += batch.length;
+          for (const { refusal } of batch) this.#refused.inc({ pipeline, reason: refusal.reason });
+        },
+        [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
+      }),
+    };
+  }
+
+  /** The text that Prometheus reads, as of now. */
+  async text(): Promise<string> {
+    for (const [pipeline, ledger] of this.#ledgers) {
+      this.#values.set({ pipeline }, ledger.inFlight.values);
+      this.#bytes.set({ pipeline }, ledger.inFlight.bytes);
+      this.#oldest.set({ pipeline }, ledger.oldestMs() / 1_000);
+    }
+    return this.registry.metrics();
+  }
+
+  #counter(name: string, help: string) {
+    return new Counter({ name, help, labelNames: this.#labels, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string) {
+    return new Gauge({ name, help, labelNames: this.#labels, registers: [this.registry] });
+  }
+}

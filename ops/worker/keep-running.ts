@@ -1,0 +1,77 @@
+import { AssertionError } from 'node:assert';
+import { setTimeout as wait } from 'node:timers/promises';
+import { lastValueFrom, tap } from 'rxjs';
+import { CannotRun } from '../../contracts/cannot-run.ts';
+import { ConfigError } from '../../contracts/config.ts';
+import { KeyringError } from '../../contracts/keys/file-keyring.ts';
+import { UnknownSchema } from '../../contracts/registry.ts';
+import { ForeignServer } from '../../pipelines/wal/source.ts';
+import { Refusal } from '../../schemas/refusal.ts';
+import { log } from '../log.ts';
+import type { Counters } from './counters.ts';
+import type { Opened } from './opened.ts';
+
+const firstWaitMs = 250;
+const longestWaitMs = 30_000;
+
+/**
+ * Runs a pipeline until it ends or `signal` aborts. What is in the way at the start is thrown at once:
+ * someone is there to read it. Later an outage is waited out, for ever and visibly, each try a new
+ * opening from what is confirmed. A mistake of ours or a refusal to run is thrown whenever it shows.
+ */
+export async function keepRunning(
+  open: () => Promise<Opened>,
+  counters: Counters,
+  signal: AbortSignal,
+): Promise<void> {
+  let ranOnce = false;
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const startedMs = performance.now();
+    try {
+      await using opened = await open();
+      ranOnce = true;
+      counters.running(true);
+      await lastValueFrom(opened.run(signal).pipe(tap((values) => counters.settled(values))), {
+        defaultValue: 0,
+      });
+      return;
+    } catch (error) {
+      counters.running(false);
+      if (!ranOnce || !isOutage(error)) throw error;
+      if (performance.now() - startedMs > longestWaitMs) attempt = 0;
+      const waitMs = backoff(attempt);
+      counters.retried();
+      log.warn(
+        { pipeline: counters.pipeline, waitMs, error: reasonOf(error) },
+        'lost a server; trying again',
+      );
+      await wait(waitMs, undefined, { signal }).catch(() => {});
+    } finally {
+      counters.running(false);
+    }
+  }
+}
+
+/** Doubles, with as much chance as certainty, so that workers do not come back all at once. */
+function backoff(attempt: number): number {
+  const most = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(attempt, 16));
+  return Math.round(most / 2 + (Math.random() * most) / 2);
+}
+
+const ours = [TypeError, ReferenceError, RangeError, SyntaxError, AssertionError, Refusal];
+const final = [CannotRun, ConfigError, ForeignServer, KeyringError, UnknownSchema];
+
+function isOutage(error: unknown): boolean {
+  const whole = error instanceof SuppressedError ? error.error : error;
+  return ![...ours, ...final].some((kind) => whole instanceof kind);
+}
+
+/** What a person needs of an error: its message, and those of its causes. Messages of ours hold no values. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof SuppressedError) return reasonOf(error.error);
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return [error.message, reasonOf(error.errors[0])].filter(Boolean).join(': ');
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+  return `${error.message}${code}`;
+}

@@ -1,0 +1,82 @@
+import { deadLettersTopic, governedTopic, topicSettings } from '../../contracts/topics.ts';
+import { CannotRun } from '../../contracts/cannot-run.ts';
+import { deliver } from '../../pipelines/deliver.ts';
+import type { Batching } from '../../pipelines/flow/into.ts';
+import type { Sink } from '../../pipelines/flow/sink.ts';
+import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
+import { learning } from '../../pipelines/topic/learning.ts';
+import type { Received } from '../../pipelines/topic/received.ts';
+import { TopicSource } from '../../pipelines/topic/source.ts';
+import type { Governed } from '../../schemas/change.ts';
+import { warehouse } from '../../sinks/clickhouse.ts';
+import { deadLetters } from '../../sinks/dead-letters.ts';
+import { graph } from '../../sinks/neo4j.ts';
+import { mirror } from '../../sinks/postgres.ts';
+import { type Opened, openAll, pulling } from './opened.ts';
+import type { Setting } from './setting.ts';
+
+export type SinkName = 'postgres' | 'neo4j' | 'clickhouse';
+export const sinkNames: readonly SinkName[] = ['postgres', 'neo4j', 'clickhouse'];
+
+/** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
+const batchings: Readonly<Record<SinkName, Batching>> = {
+  postgres: { size: 5_000, lingerMs: 10 },
+  neo4j: { size: 2_000, lingerMs: 20 },
+  clickhouse: { size: 20_000, lingerMs: 250 },
+};
+
+/** Connects deliver to one sink: `gov.*` at one end, where it comes to rest at the other. */
+export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =>
+  openAll(async (stack) => {
+    const { config, contracts, registry, kafka, counters, untilCurrent } = setting;
+    const pipeline = `deliver-${sink}`;
+    const topics = [...contracts.keys()].map((table) => governedTopic(config.database, table));
+    await ensureTopics(
+      kafka,
+      [...topics, deadLettersTopic(pipeline)].map((name) =>
+        topicSettings(name, config.kafka.partitions),
+      ),
+      config.kafka.replication,
+    );
+    const rest = stack.use(await openSink(setting, sink));
+    const letters = stack.use(
+      await deadLetters<Received | Governed>(kafka, pipeline, setting, (refused) => {
+        const { value, refusal } = refused;
+        return 'offset' in value
+          ? letterOfRecord(pipeline, { value, refusal })
+          : letterOfChange(pipeline, { value, refusal });
+      }),
+    );
+    const governed = stack.use(
+      new TopicSource({
+        kafka,
+        group: `${config.database}.${pipeline}`,
+        topics,
+        until: untilCurrent ? await endsOf(kafka, topics) : null,
+        prepare: learning(registry),
+        assigned: () => Promise.resolve(),
+        lost: () => {},
+      }),
+    );
+    return (signal) =>
+      deliver({ governed, rest, letters: counters.letters(letters) }, registry, {
+        pulling: pulling(setting, signal),
+        batching: batchings[sink],
+      });
+  });
+
+async function openSink(setting: Setting, sink: SinkName): Promise<Sink<Governed>> {
+  const { sinks } = setting.config;
+  const contracts = [...setting.contracts.values()];
+  if (sink === 'postgres' && sinks.postgres)
+    return mirror({ connectionString: sinks.postgres.url, contracts });
+  if (sink === 'neo4j' && sinks.neo4j) return graph({ ...sinks.neo4j, contracts });
+  if (sink === 'clickhouse' && sinks.clickhouse)
+    return warehouse({ ...sinks.clickhouse, contracts });
+  throw new CannotRun({
+    what: `no ${sink} is configured to deliver to`,
+    where: `sinks.${sink}`,
+    fix: `set sinks.${sink}, or do not run deliver-${sink}`,
+  });
+}

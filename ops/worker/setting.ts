@@ -1,0 +1,43 @@
+import type { BaseOptions } from '@platformatic/kafka';
+import { type Config, loadConfig } from '../../contracts/config.ts';
+import type { TableContract } from '../../contracts/contract.ts';
+import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
+import type { Keyring } from '../../contracts/keys/keyring.ts';
+import { loadContracts } from '../../contracts/odcs.ts';
+import { type Registry, registryAt } from '../../contracts/registry.ts';
+import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
+import type { Counters } from './counters.ts';
+
+/** What every pipeline of a worker is opened with. */
+export interface Setting {
+  readonly config: Config;
+  readonly contracts: ReadonlyMap<string, TableContract>;
+  readonly registry: Registry;
+  readonly keyring: Keyring;
+  readonly kafka: BaseOptions;
+  readonly counters: Counters;
+  readonly untilCurrent: boolean;
+}
+
+export async function readContracts(config: Config): Promise<ReadonlyMap<string, TableContract>> {
+  const contracts = await loadContracts(config.contracts);
+  return new Map(contracts.map((contract) => [contract.table, contract]));
+}
+
+/** Connects to nothing yet: what is opened here answers later, or not at all. */
+export async function settingOf(
+  configFile: string,
+  pipeline: string,
+  { counters, untilCurrent }: { readonly counters: Counters; readonly untilCurrent: boolean },
+): Promise<Setting> {
+  const config = await loadConfig(configFile);
+  return {
+    config,
+    contracts: await readContracts(config),
+    registry: registryAt(config.registry.url),
+    keyring: fileKeyring(config.keyring.directory, config.keyring.rootKey),
+    kafka: kafkaOptions(config, pipeline),
+    counters,
+    untilCurrent,
+  };
+}

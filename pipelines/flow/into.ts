@@ -1,0 +1,121 @@
+import { Observable } from 'rxjs';
+import type { OperatorFunction } from 'rxjs';
+import { Refusal } from '../../schemas/refusal.ts';
+import type { Sink } from './sink.ts';
+import type { Envelope, Refused, SideDoor } from './stage.ts';
+
+export interface Batching {
+  readonly size: number; // A batch is written when it has this many values,
+  readonly lingerMs: number; // or when its first value has waited this long and the sink is idle.
+}
+
+/**
+ * Writes batches in order, one at a time, and settles each once it is durable. What arrives during a
+ * write goes with the next. A batch that the sink refuses is cut in halves until the value is found
+ * that can never pass; that one leaves by the side door.
+ */
+export function into<T>(
+  sink: Sink<T>,
+  { size, lingerMs }: Batching,
+  refused: SideDoor<T>,
+): OperatorFunction<Envelope<T>, number> {
+  return (envelopes) =>
+    new Observable((subscriber) => {
+      const waiting: Envelope<T>[] = [];
+      let values = 0;
+      let ended = false;
+      let writing = false;
+      let linger: NodeJS.Timeout | undefined;
+
+      const pump = async () => {
+        clearTimeout(linger);
+        linger = undefined;
+        if (writing) return;
+        writing = true;
+        while (waiting.length > 0 && !subscriber.closed) {
+          const batch = takeUpTo(waiting, size);
+          const count = batch.reduce((sum, envelope) => sum + envelope.values.length, 0);
+          values -= count;
+          await writeBatch(sink, batch, refused);
+          subscriber.next(count);
+        }
+        writing = false;
+        if (ended) subscriber.complete();
+      };
+      const start = () => void pump().catch((error: unknown) => subscriber.error(error));
+
+      const subscription = envelopes.subscribe({
+        next(envelope) {
+          waiting.push(envelope);
+          values += envelope.values.length;
+          if (lingerMs === 0 || values >= size) start();
+          else linger ??= setTimeout(start, lingerMs);
+        },
+        error: (error) => subscriber.error(error),
+        complete() {
+          ended = true;
+          start();
+        },
+      });
+      return () => {
+        clearTimeout(linger);
+        subscription.unsubscribe();
+      };
+    });
+}
+
+function takeUpTo<T>(waiting: Envelope<T>[], size: number): Envelope<T>[] {
+  let values = 0;
+  let take = 0;
+  for (const envelope of waiting) {
+    if (take > 0 && values + envelope.values.length > size) break;
+    values += envelope.values.length;
+    take++;
+  }
+  return waiting.splice(0, take);
+}
+
+async function writeBatch<T>(
+  sink: Sink<T>,
+  batch: readonly Envelope<T>[],
+  refused: SideDoor<T>,
+): Promise<void> {
+  const values = batch.flatMap((envelope) => envelope.values);
+  const poison: Poison<T>[] = [];
+  await writeAround(sink, values, 0, poison);
+
+  let first = 0;
+  for (const { values: own, settle } of batch) {
+    const end = first + own.length;
+    const stopped = poison.filter(({ index }) => index >= first && index < end);
+    first = end;
+    if (stopped.length === 0) settle();
+    else refused.next({ values: stopped, settle });
+  }
+}
+
+interface Poison<T> extends Refused<T> {
+  readonly index: number;
+}
+
+/** Writes all that can be written, in order, in O(log n) writes per value that can not. */
+async function writeAround<T>(
+  sink: Sink<T>,
+  values: readonly T[],
+  offset: number,
+  poison: Poison<T>[],
+): Promise<void> {
+  try {
+    await sink.write(values);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const [value] = values;
+    if (values.length === 1 && value !== undefined) {
+      poison.push({ index: offset, value, refusal: error });
+      return;
+    }
+    const half = Math.ceil(values.length / 2);
+    await writeAround(sink, values.slice(0, half), offset, poison);
+    await writeAround(sink, values.slice(half), offset + half, poison);
+  }
+}

@@ -1,0 +1,117 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Admin, Consumer, type BaseOptions } from '@platformatic/kafka';
+import { CannotRun } from '../../contracts/cannot-run.ts';
+import type { TopicSettings } from '../../contracts/topics.ts';
+import { brokersSaid } from './protocol-error.ts';
+
+/** Creates those of `topics` that are not there; refuses if one is there with another number of lanes. */
+export async function ensureTopics(
+  kafka: BaseOptions,
+  topics: readonly TopicSettings[],
+  replicas: number,
+): Promise<void> {
+  const admin = new Admin(kafka);
+  try {
+    const there = new Set(await admin.listTopics());
+    const missing = topics.filter(({ name }) => !there.has(name));
+    for (const topic of missing) await create(admin, topic, replicas);
+    const { topics: found } = await metadataOf(
+      admin,
+      topics.map(({ name }) => name),
+    );
+    for (const { name, partitions } of topics) {
+      const count = found.get(name)?.partitionsCount;
+      if (count !== partitions)
+        throw new CannotRun({
+          what: `topic ${name} has ${count} partitions, not ${partitions}: keys would change their lane`,
+          where: 'kafka.partitions',
+          fix: `set kafka.partitions to ${count}, or let the pipelines drain and recreate the topics`,
+        });
+    }
+  } catch (error) {
+    throw error instanceof CannotRun ? error : kafkaTrouble(error, kafka);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** A topic that was just created may take a moment to be known to every broker. */
+async function metadataOf(admin: Admin, topics: string[], tries = 20) {
+  try {
+    return await admin.metadata({ topics, forceUpdate: true });
+  } catch (error) {
+    if (tries === 0 || !brokersSaid(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error;
+    await wait(100);
+    return metadataOf(admin, topics, tries - 1);
+  }
+}
+
+async function create(
+  admin: Admin,
+  { name, partitions, configs }: TopicSettings,
+  replicas: number,
+) {
+  try {
+    await admin.createTopics({
+      topics: [name],
+      partitions,
+      replicas,
+      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+    });
+  } catch (error) {
+    if (!brokersSaid(error, 'TOPIC_ALREADY_EXISTS')) throw error; // Another worker was first.
+  }
+}
+
+/** Where topics end now, by `topic/partition`. */
+export async function endsOf(
+  kafka: BaseOptions,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, bigint>> {
+  const consumer = new Consumer({ ...kafka, groupId: 'conductor-ends' });
+  try {
+    const ends = new Map<string, bigint>();
+    for (const [topic, offsets] of await consumer.listOffsets({ topics: [...topics] }))
+      for (const [partition, offset] of offsets.entries())
+        ends.set(`${topic}/${partition}`, offset);
+    return ends;
+  } finally {
+    await consumer.close();
+  }
+}
+
+/** What groups have committed, by group and `topic/partition`. */
+export async function committedBy(
+  kafka: BaseOptions,
+  groups: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, bigint>>> {
+  const admin = new Admin(kafka);
+  try {
+    const found = await admin.listConsumerGroupOffsets({ groups: [...groups] });
+    return new Map(
+      found.map(({ groupId, topics }) => [
+        groupId,
+        new Map(
+          topics.flatMap(({ name, partitions }) =>
+            partitions.map((p) => [`${name}/${p.partitionIndex}`, p.committedOffset] as const),
+          ),
+        ),
+      ]),
+    );
+  } finally {
+    await admin.close();
+  }
+}
+
+/** Explains why the brokers could not be used. */
+function kafkaTrouble(cause: unknown, { bootstrapBrokers }: BaseOptions): CannotRun {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new CannotRun(
+    {
+      what: `Kafka cannot be used: ${message}`,
+      where: `kafka.brokers = ${bootstrapBrokers.join(', ')}`,
+      fix: 'start the brokers, or correct kafka.brokers, kafka.tls and kafka.sasl; on the embedded stack: conductor up',
+    },
+    { cause },
+  );
+}

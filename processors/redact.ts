@@ -1,0 +1,83 @@
+import type { ColumnContract, TableContract } from '../contracts/contract.ts';
+import { isConfidential } from '../contracts/contract.ts';
+import type { Governed, Stamped } from '../schemas/change.ts';
+import { Refusal } from '../schemas/refusal.ts';
+import type { Secret } from '../schemas/secret.ts';
+import { unchanged, type Key, type Row, type Unchanged, type Value } from '../schemas/value.ts';
+import { tokenDomain, type Tokeniser } from './tokens.ts';
+
+/** What a masked value reads as. Its length tells nothing. */
+const mask = '***';
+
+/**
+ * Applies a contract's column rules to both images and the key of a change. Silence is not consent:
+ * a column without a rule is dropped, whatever else the change carries.
+ */
+export function redaction(contract: TableContract, tokens: Tokeniser) {
+  const columns = contract.columns
+    .filter(({ rule }) => rule !== 'drop')
+    .map((column) => ({ ...column, domain: tokenDomain(contract, column) }));
+
+  const apply = (
+    { rule, domain }: (typeof columns)[number],
+    value: Value | Unchanged,
+    tenant: () => string,
+  ): Value | Unchanged => {
+    if (rule === 'keep' || value === null || value === unchanged) return value;
+    if (rule === 'mask') return mask;
+    return tokens(tenant(), domain, value);
+  };
+
+  /** A row as its readers may see it. Columns that the source did not send stay `unchanged`. */
+  const row = (open: Row, secret: Row | null, tenant: () => string): Row => {
+    const out: Record<string, Value | Unchanged> = {};
+    for (const column of columns) {
+      const source = isConfidential(column) ? secret : open;
+      out[column.name] = apply(column, source?.[column.name] ?? missing(source, column), tenant);
+    }
+    return out;
+  };
+
+  const key = (sent: Key, tenant: () => string): Key => {
+    const out: Record<string, Value> = {};
+    for (const column of columns) {
+      const value = sent[column.name];
+      if (value === undefined) continue;
+      // A confidential key was made a token when it was captured.
+      out[column.name] = isConfidential(column) ? value : plain(apply(column, value, tenant));
+    }
+    return out;
+  };
+
+  return {
+    row,
+    change(change: Stamped, secret: Secret): Governed {
+      const { sealed: _, ...rest } = change;
+      const tenant = () => tenantOf(contract, change);
+      return {
+        ...rest,
+        key: change.key && key(change.key, tenant),
+        before: change.before && row(change.before, secret.before, tenant),
+        after: change.after && row(change.after, secret.after, tenant),
+        policy: contract.revision,
+      };
+    },
+  };
+}
+
+/** A null is a value; what is not there at all was not sent. */
+const missing = (source: Row | null | undefined, { name }: ColumnContract): null | Unchanged =>
+  source && name in source ? null : unchanged;
+
+const plain = (value: Value | Unchanged): Value => (value === unchanged ? null : value);
+
+function tenantOf({ table, tenant }: TableContract, { before, after }: Stamped): string {
+  if (tenant === null) return '';
+  const value = (after ?? before)?.[tenant];
+  if (value === null || value === undefined || value === unchanged)
+    throw new Refusal(
+      'no-tenant',
+      `table ${table}: a change does not tell its tenant (column ${tenant}), so nothing can be tokenised for it`,
+    );
+  return `${value}`;
+}

@@ -1,0 +1,30 @@
+import type { Reason } from './refusal.ts';
+
+/** A value that could not pass: what is known of it in the clear, the value itself sealed. */
+export interface DeadLetter {
+  readonly id: string; // The same however often the value is refused.
+  readonly pipeline: string;
+  readonly reason: Reason;
+  readonly message: string; // Names tables and columns, never a value.
+  readonly table: string | null;
+  readonly origin: string; // Where it was read: a topic's offset, or a WAL position.
+  readonly lane: number;
+  readonly key: Buffer | null; // The source's key.
+  readonly payload: Buffer; // What was refused; sealed before it is written anywhere.
+}
+
+/** How a dead letter stands in its topic. */
+export const deadLetterSchema = {
+  type: 'record',
+  name: 'DeadLetter',
+  namespace: 'conductor',
+  fields: [
+    { name: 'id', type: 'string' },
+    { name: 'pipeline', type: 'string' },
+    { name: 'reason', type: 'string' },
+    { name: 'message', type: 'string' },
+    { name: 'table', type: ['null', 'string'], default: null },
+    { name: 'origin', type: 'string' },
+    { name: 'sealed', type: 'bytes' },
+  ],
+} as const;

@@ -1,0 +1,26 @@
+/** Why a value can never pass as it is. Kept short: operators filter letters by it. */
+export type Reason =
+  | 'undecodable'
+  | 'no-contract'
+  | 'no-key'
+  | 'no-tenant'
+  | 'no-subject'
+  | 'unsealable'
+  | 'unexpected-column'
+  | 'missing-base'
+  | 'rejected-by-sink'
+  | 'too-large';
+
+/**
+ * A value that can never pass as it is: it becomes a dead letter and the rest goes on. Whatever else
+ * is thrown stops the pipeline. The message names tables and columns, never a row's value.
+ */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly reason: Reason;
+
+  constructor(reason: Reason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,44 @@
+import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
+
+/**
+ * What seals a row: the nonce comes from the change and its contract's revision, so that a resend
+ * gives the same bytes and no nonce ever serves two plaintexts.
+ */
+export interface Occasion {
+  readonly change: string; // The id of the change.
+  readonly revision: string;
+}
+
+const version = 1;
+const refLength = 16;
+const nonceLength = 12;
+const tagLength = 16;
+const headLength = 1 + refLength + nonceLength;
+
+/** Encrypts with AES-256-GCM. The box names its key and carries all that is needed to open it but the key. */
+export function seal(
+  { ref, key }: { readonly ref: Buffer; readonly key: Buffer },
+  { change, revision }: Occasion,
+  plaintext: string | Buffer,
+): Buffer {
+  const nonce = hash('sha256', `${change}/${revision}`, 'buffer').subarray(0, nonceLength);
+  const head = Buffer.concat([Buffer.of(version), ref, nonce]);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(head);
+  const sealed = cipher.update(Buffer.from(plaintext));
+  return Buffer.concat([head, sealed, cipher.final(), cipher.getAuthTag()]);
+}
+
+/** The name of the key that a box was sealed with; null if it is no box. */
+export function keyRefOf(box: Uint8Array): Buffer | null {
+  if (box.length < headLength + tagLength || box[0] !== version) return null;
+  return Buffer.from(box.subarray(1, 1 + refLength));
+}
+
+/** Decrypts a box; throws if a bit of it was changed or the key is another's. */
+export function open(key: Buffer, box: Uint8Array): Buffer {
+  const head = box.subarray(0, headLength);
+  const decipher = createDecipheriv('aes-256-gcm', key, head.subarray(1 + refLength)).setAAD(head);
+  decipher.setAuthTag(box.subarray(box.length - tagLength));
+  const plain = decipher.update(box.subarray(headLength, box.length - tagLength));
+  return Buffer.concat([plain, decipher.final()]);
+}

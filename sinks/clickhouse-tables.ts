@@ -1,0 +1,164 @@
+import { governedColumns } from '../contracts/contract.ts';
+import type { TableContract } from '../contracts/contract.ts';
+
+/** A table of the warehouse: its history, which is written, and two views, which are read. */
+export interface WarehouseTable {
+  readonly source: string; // As at the source, `public.orders`.
+  readonly history: string;
+  readonly current: string;
+  readonly changes: string;
+  readonly key: readonly string[];
+  readonly columns: readonly WarehouseColumn[];
+}
+
+export interface WarehouseColumn {
+  readonly name: string;
+  readonly type: string; // ClickHouse's.
+}
+
+/** How the tables under contract are named and typed in the warehouse; refuses what would not fit. */
+export function warehouseTables(
+  contracts: readonly TableContract[],
+): ReadonlyMap<string, WarehouseTable> {
+  const owners = new Map<string, string>();
+  const tables = new Map<string, WarehouseTable>();
+  for (const contract of contracts) {
+    const table = tableOf(contract);
+    for (const name of [table.history, table.current, table.changes]) {
+      const owner = owners.get(name);
+      if (owner !== undefined) {
+        throw new Error(
+          `tables ${owner} and ${contract.table} would both be ${name} in the warehouse; put them in databases of their own`,
+        );
+      }
+      owners.set(name, contract.table);
+    }
+    tables.set(contract.table, table);
+  }
+  return tables;
+}
+
+/** What makes a table and its views, or brings them up to the contract; each may run any number of times. */
+export function definitionsOf(database: string, table: WarehouseTable): readonly string[] {
+  const { key, columns } = table;
+  const at = (name: string) => `${quoted(database)}.${quoted(name)}`;
+  const history = at(table.history);
+  const declared = columns.map(({ name, type }) => `${quoted(name)} ${type}`);
+  return [
+    `CREATE TABLE IF NOT EXISTS ${history} (
+      ${[...declared, ...ownColumns].join(',\n      ')},
+      INDEX _truncates _op TYPE set(5) GRANULARITY 1
+    ) ENGINE = ReplacingMergeTree
+    ORDER BY (${[...key.map(quoted), ...positionColumns].join(', ')})
+    SETTINGS non_replicated_deduplication_window = 10000`,
+    ...declared.map(
+      (declaration) => `ALTER TABLE ${history} ADD COLUMN IF NOT EXISTS ${declaration}`,
+    ),
+    `CREATE OR REPLACE VIEW ${at(table.changes)} AS SELECT * FROM ${history} FINAL`,
+    `CREATE OR REPLACE VIEW ${at(table.current)} AS ${currentRows(history, table)}`,
+  ];
+}
+
+/** A name as ClickHouse quotes it; a plain one stays as it is, for embedded engines take no other in an INSERT. */
+export const quoted = (name: string): string =>
+  /^[a-z_]\w*$/i.test(name) ? name : `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
+
+const positionColumns = ['_timeline', '_lsn', '_seq', '_part'] as const;
+
+const ownColumns = [
+  '_op LowCardinality(String)',
+  '_timeline UInt32',
+  '_lsn UInt64',
+  '_seq UInt32',
+  '_part UInt32',
+  '_lane UInt32',
+  `_committed_at DateTime64(6, 'UTC')`,
+  '_unchanged Array(LowCardinality(String))',
+  '_provenance String',
+  '_policy LowCardinality(String)',
+] as const;
+
+/**
+ * Per key, and per column, the newest that is known. A delete knows every column to be gone, so that
+ * nothing from before it shines through; a position tuple compares as positions do.
+ */
+function currentRows(history: string, { key, columns }: WarehouseTable): string {
+  const position = `tuple(${positionColumns.join(', ')})`;
+  const rows = `(SELECT *, ${position} AS _at FROM ${history}
+    WHERE _op != 'truncate'
+      AND ${position} > (SELECT max(${position}) FROM ${history} WHERE _op = 'truncate')) AS h`;
+  if (key.length === 0) {
+    const names = columns.map(({ name }) => quoted(name)).join(', ');
+    return `SELECT ${names} FROM (SELECT DISTINCT _at, ${names} FROM ${rows} WHERE _op != 'delete')`;
+  }
+  const values = columns.map(({ name }) => {
+    const column = `h.${quoted(name)}`;
+    if (key.includes(name)) return `${column} AS ${quoted(name)}`;
+    const known = `h._op = 'delete' OR NOT has(h._unchanged, ${literal(name)})`;
+    return `tupleElement(argMaxIf(tuple(${column}), h._at, ${known}), 1) AS ${quoted(name)}`;
+  });
+  return `SELECT ${values.join(', ')} FROM ${rows}
+    GROUP BY ${key.map((name) => `h.${quoted(name)}`).join(', ')}
+    HAVING argMax(h._op, h._at) != 'delete'`;
+}
+
+function tableOf(contract: TableContract): WarehouseTable {
+  const { table, key } = contract;
+  const dot = table.indexOf('.');
+  const schema = table.slice(0, Math.max(dot, 0));
+  const name = table.slice(dot + 1);
+  const current = schema === '' || schema === 'public' ? name : `${schema}_${name}`;
+  const columns = governedColumns(contract).map((column) => ({
+    name: column.name,
+    type: key.includes(column.name) ? typeOf(column.type) : `Nullable(${typeOf(column.type)})`,
+  }));
+  const taken = columns.find(({ name: column }) =>
+    [...ownColumns, '_at '].some((own) => own.startsWith(`${column} `)),
+  );
+  if (taken) {
+    throw new Error(
+      `table ${table}: a column ${taken.name} is the warehouse's own; drop that column by its contract`,
+    );
+  }
+  const keyless = key.filter((column) => !columns.some((each) => each.name === column));
+  if (keyless.length > 0) {
+    throw new Error(
+      `table ${table}: its key column ${keyless.join(', ')} does not leave govern; give it a rule other than drop in its contract`,
+    );
+  }
+  return {
+    source: table,
+    current,
+    history: `${current}_history`,
+    changes: `${current}_changes`,
+    key,
+    columns,
+  };
+}
+
+const exactTypes: Readonly<Record<string, string>> = {
+  smallint: 'Int16',
+  integer: 'Int32',
+  bigint: 'Int64',
+  boolean: 'Bool',
+  real: 'Float32',
+  'double precision': 'Float64',
+  date: 'Date32',
+  uuid: 'UUID',
+};
+
+function typeOf(type: string): string {
+  const exact = Object.hasOwn(exactTypes, type) ? exactTypes[type] : undefined;
+  if (exact) return exact;
+  if (/^timestamp(\(\d\))?( with(out)? time zone)?$|^timestamptz$/.test(type)) {
+    return `DateTime64(6, 'UTC')`;
+  }
+  const [, precision, scale = 0] = /^(?:numeric|decimal)\((\d+)(?:, ?(\d+))?\)$/.exec(type) ?? [];
+  if (precision && Number(precision) <= 76 && Number(scale) <= Number(precision)) {
+    return `Decimal(${precision}, ${scale})`;
+  }
+  return 'String';
+}
+
+const literal = (text: string): string =>
+  `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;

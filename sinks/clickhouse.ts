@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto';
+import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '@clickhouse/client';
+import type { TableContract } from '../contracts/contract.ts';
+import type { Sink } from '../pipelines/flow/sink.ts';
+import type { Governed } from '../schemas/change.ts';
+import { positionText } from '../schemas/position.ts';
+import { Refusal } from '../schemas/refusal.ts';
+import { unchanged } from '../schemas/value.ts';
+import type { Value } from '../schemas/value.ts';
+import { definitionsOf, quoted, warehouseTables } from './clickhouse-tables.ts';
+import type { WarehouseColumn, WarehouseTable } from './clickhouse-tables.ts';
+
+export interface WarehouseOptions {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly contracts: readonly TableContract[];
+  readonly name?: string;
+}
+
+/**
+ * Appends every change to the history of its table, where a redelivered one folds into itself, and
+ * keeps a view of the current rows beside it, `orders` for `public.orders`.
+ */
+export async function warehouse(options: WarehouseOptions): Promise<Sink<Governed>> {
+  const tables = warehouseTables(options.contracts);
+  const client = createClient({
+    url: options.url,
+    username: options.user,
+    password: options.password,
+    application: 'conductor',
+    log: { level: ClickHouseLogLevel.OFF }, // It would print the server's words, which quote rows.
+    clickhouse_settings: {
+      async_insert: 0,
+      date_time_input_format: 'best_effort',
+      input_format_null_as_default: 0, // A null where none may be is an error, not a zero.
+    },
+  });
+  try {
+    await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${quoted(options.database)}` });
+    for (const table of tables.values()) {
+      for (const query of definitionsOf(options.database, table)) await client.command({ query });
+    }
+  } catch (cause) {
+    await client.close();
+    throw unopened(options, cause);
+  }
+  let open = true;
+  return {
+    name: options.name ?? 'clickhouse',
+    async write(batch) {
+      if (!open) throw new Error('the ClickHouse sink is closed');
+      for (const [name, changes] of Map.groupBy(batch, ({ table }) => table)) {
+        const table = tables.get(name);
+        if (!table) {
+          throw new Refusal('no-contract', `table ${name}: the warehouse has no contract for it`);
+        }
+        await append(client, options.database, table, changes);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      open = false;
+      await client.close();
+    },
+  };
+}
+
+async function append(
+  client: ClickHouseClient,
+  database: string,
+  table: WarehouseTable,
+  changes: readonly Governed[],
+): Promise<void> {
+  const values = changes.map((change) => historyRow(table, change));
+  try {
+    await client.insert({
+      table: `${quoted(database)}.${quoted(table.history)}`,
+      values,
+      format: 'JSONEachRow',
+      clickhouse_settings: { insert_deduplication_token: tokenOf(changes) },
+    });
+  } catch (error) {
+    throw refusalOf(table, error) ?? error;
+  }
+}
+
+/** The same changes are the same token, so that a batch whose answer was lost is not stored twice. */
+function tokenOf(changes: readonly Governed[]): string {
+  const hash = createHash('sha256');
+  for (const { system, position, policy } of changes) {
+    hash.update(`${system}/${positionText(position)}/${policy}\n`);
+  }
+  return hash.digest('hex');
+}
+
+function historyRow(table: WarehouseTable, change: Governed): Readonly<Record<string, unknown>> {
+  const { op, key, after, position } = change;
+  const row: Record<string, unknown> = {
+    _op: op,
+    _timeline: position.timeline,
+    _lsn: `${position.lsn}`,
+    _seq: position.seq,
+    _part: position.part,
+    _lane: change.lane,
+    _committed_at: seconds(change.committedAt),
+    _provenance: change.provenance,
+    _policy: change.policy,
+  };
+  const silent: string[] = [];
+  for (const column of table.columns) {
+    const { name } = column;
+    const value = key && Object.hasOwn(key, name) ? key[name] : after?.[name];
+    if (value !== undefined && value !== unchanged) row[name] = jsonOf(table, column, value);
+    else if (after) silent.push(name);
+  }
+  if (silent.length > 0) row['_unchanged'] = silent;
+  if (after) refuseStrangers(table, after);
+  return row;
+}
+
+/** JSON has no number for some of them, and ClickHouse would bend a date that it cannot hold. */
+function jsonOf(
+  { source }: WarehouseTable,
+  { name, type }: WarehouseColumn,
+  value: Value,
+): string | number | boolean | null {
+  if (typeof value === 'bigint') return `${value}`;
+  if (typeof value === 'number' && !Number.isFinite(value)) return `${value}`.toLowerCase();
+  if (typeof value === 'string' && type.includes('Date') && !inCalendar.test(value)) {
+    throw new Refusal(
+      'rejected-by-sink',
+      `table ${source}: column ${name} is a date that ClickHouse cannot hold (it ends at 1900 and 2299)`,
+    );
+  }
+  return value;
+}
+
+const inCalendar = /^(19|2[012])\d\d-(?!.*BC)/;
+
+function refuseStrangers(table: WarehouseTable, row: object): void {
+  let known = 0;
+  for (const { name } of table.columns) if (Object.hasOwn(row, name)) known++;
+  const names = Object.keys(row);
+  if (known === names.length) return;
+  const strangers = names.filter((name) => !table.columns.some((column) => column.name === name));
+  throw new Error(
+    `table ${table.source}: column ${strangers.join(', ')} is not in the contract that this warehouse was opened with; restart with the newer contract`,
+  );
+}
+
+/** Microseconds since 1970 as a decimal of seconds: text, for a float would round it. */
+function seconds(micros: number): string {
+  const whole = Math.floor(micros / 1e6);
+  return `${whole}.${`${micros - whole * 1e6}`.padStart(6, '0')}`;
+}
+
+/** Codes that speak of the data sent, not of the server's state: parsing, ranges, types, constraints. */
+const dataCodes = new Set(
+  [6, 25, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 174, 190, 321, 349]
+    .concat([376, 407, 441, 467, 469, 675, 676, 691])
+    .map(String),
+);
+
+/** What ClickHouse says about data quotes it: only its code and our own column's name are taken over. */
+function refusalOf({ source, columns }: WarehouseTable, error: unknown): Refusal | null {
+  if (!(error instanceof ClickHouseError) || !dataCodes.has(error.code)) return null;
+  const column = columns.find(({ name }) =>
+    error.message.includes(`the value of key ${name})`),
+  )?.name;
+  const what = `ClickHouse code ${error.code} ${error.type ?? ''}`.trim();
+  const message = `table ${source}: ${what}${column ? ` (column ${column})` : ''}`;
+  return new Refusal('rejected-by-sink', message, {
+    cause: Object.assign(new Error(what), { code: error.code }),
+  });
+}
+
+function unopened({ url, user, database }: WarehouseOptions, cause: unknown): Error {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const said = cause instanceof Error ? cause.message || code : String(cause);
+  const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
+  return new Error(
+    [
+      `cannot open the ClickHouse warehouse ${database} at ${url} as ${user}`,
+      `  what: ${said.trim().split('\n')[0]}`,
+      ...(fix ? [`  fix:  ${fix}`] : []),
+    ].join('\n'),
+    { cause },
+  );
+}
+
+const fixes: readonly (readonly [RegExp, string])[] = [
+  [/^(516|192|193|194)$/, 'correct the user and password'],
+  [/^497$/, 'GRANT CREATE, ALTER, DROP, SELECT, INSERT on that database to the user'],
+  [/^E[A-Z]+$/, 'start the server, or correct the host and port of the URL'],
+];

@@ -1,0 +1,171 @@
+import neo4j, { Neo4jError } from 'neo4j-driver';
+import type { Driver, ManagedTransaction } from 'neo4j-driver';
+import type { TableContract } from '../contracts/contract.ts';
+import type { Sink } from '../pipelines/flow/sink.ts';
+import { compact } from '../processors/compact.ts';
+import type { TableChanges } from '../processors/compact.ts';
+import type { Governed } from '../schemas/change.ts';
+import { Refusal } from '../schemas/refusal.ts';
+import { graphTables } from './neo4j-tables.ts';
+import type { GraphTable } from './neo4j-tables.ts';
+import {
+  clearOlder,
+  holdLanes,
+  plan,
+  removeOrphans,
+  saveOffsets,
+  writeNodes,
+  writeRelationships,
+} from './neo4j-write.ts';
+import type { Orphans, Plan } from './neo4j-write.ts';
+
+export interface GraphOptions {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly database?: string;
+  readonly contracts: readonly TableContract[];
+  readonly name?: string;
+}
+
+/**
+ * Keeps a node per row of every table with a graph mapping, and a relationship per foreign key of
+ * it. The graph depends on the rows alone, not on the order in which they came: a row that is not
+ * there is a stub, without `_position`, for as long as another refers to it.
+ */
+export async function graph(options: GraphOptions): Promise<Sink<Governed>> {
+  const tables = graphTables(options.contracts);
+  const { url, user, password } = options;
+  const database = options.database ?? 'neo4j';
+  const driver = neo4j.driver(url, neo4j.auth.basic(user, password), {
+    useBigInt: true,
+    connectionTimeout: 5_000,
+    maxTransactionRetryTime: 10_000,
+    userAgent: 'conductor',
+  });
+  try {
+    await driver.verifyConnectivity({ database }); // At once, where a query would try again for long.
+    await createConstraints(driver, database, tables);
+  } catch (cause) {
+    await driver.close();
+    throw unopened({ ...options, database }, cause);
+  }
+  return {
+    name: options.name ?? 'neo4j',
+    async write(batch) {
+      const all = compact(batch.filter(({ table }) => tables.has(table)));
+      if (all.length > 0) await writeChanges(driver, database, tables, all);
+    },
+    [Symbol.asyncDispose]: () => driver.close(),
+  };
+}
+
+async function createConstraints(
+  driver: Driver,
+  database: string,
+  tables: ReadonlyMap<string, GraphTable>,
+): Promise<void> {
+  const run = (query: string) => driver.executeQuery(query, {}, { database });
+  const unique = [...tables.values()].map(({ label }) => [label, '_key']);
+  for (const [label, property] of [['CdcTombstone', 'pk'], ['CdcOffset', 'stream'], ...unique]) {
+    await run(`CREATE CONSTRAINT IF NOT EXISTS FOR (n:${label}) REQUIRE n.${property} IS UNIQUE`);
+  }
+  await run('CALL db.awaitIndexes(300)');
+}
+
+/** Everything in one transaction, but for rows that a truncate ends: there may be any number of those. */
+async function writeChanges(
+  driver: Driver,
+  database: string,
+  tables: ReadonlyMap<string, GraphTable>,
+  all: readonly TableChanges[],
+): Promise<void> {
+  await transact(driver, database, async (tx, at) => {
+    await holdLanes(tx, all);
+    const orphans: Orphans = new Map();
+    const plans: Plan[] = [];
+    for (const changes of all) {
+      const table = tables.get(changes.table);
+      if (!table) continue;
+      at(table.source);
+      plans.push(await plan(tx, table, changes));
+    }
+    for (const each of plans) {
+      at(each.table.source);
+      await writeNodes(tx, each, orphans);
+    }
+    for (const each of plans) {
+      at(each.table.source);
+      await writeRelationships(tx, each, orphans);
+    }
+    await removeOrphans(tx, orphans);
+    await saveOffsets(tx, all);
+  });
+  // Below the floor that is now set nothing comes back; should this stop half-way, the batch comes again.
+  for (const { table: name, truncated } of all) {
+    const table = tables.get(name);
+    if (!table || !truncated) continue;
+    const older = { at: truncated.at, limit: 5_000 };
+    let ended = older.limit;
+    while (ended === older.limit) {
+      ended = await transact(driver, database, (tx) => clearOlder(tx, table, older));
+    }
+  }
+}
+
+type Work<T> = (tx: ManagedTransaction, at: (table: string) => void) => Promise<T>;
+
+/** One managed transaction; one that met a node which another lane has just removed begins again. */
+async function transact<T>(driver: Driver, database: string, work: Work<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const session = driver.session({ database });
+    let table = '';
+    try {
+      return await session.executeWrite((tx) => work(tx, (name) => (table = name)));
+    } catch (error) {
+      if (attempt < 5 && codeOf(error) === 'Neo.ClientError.Statement.EntityNotFound') continue;
+      throw refusalOf(table, error) ?? error;
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+const dataCodes = new Set([
+  'Neo.ClientError.Schema.ConstraintValidationFailed',
+  'Neo.ClientError.Statement.ArgumentError',
+  'Neo.ClientError.Statement.ArithmeticError',
+  'Neo.ClientError.Statement.TypeError',
+]);
+
+/** What Neo4j says about data quotes it: only its code is taken over. */
+function refusalOf(table: string, error: unknown): Refusal | null {
+  const code = codeOf(error);
+  if (!dataCodes.has(code)) return null;
+  return new Refusal('rejected-by-sink', `table ${table}: ${code}`, {
+    cause: Object.assign(new Error(code), { code }),
+  });
+}
+
+const codeOf = (error: unknown): string => (error instanceof Neo4jError ? error.code : '');
+
+function unopened(options: GraphOptions, cause: unknown): Error {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const fix = fixes.find(([pattern]) => pattern.test(codeOf(cause)))?.[1];
+  return new Error(
+    [
+      `cannot open the Neo4j graph ${options.database} at ${options.url} as ${options.user}`,
+      `  what: ${said.trim().split('\n')[0]}`,
+      ...(fix ? [`  fix:  ${fix}`] : []),
+    ].join('\n'),
+    { cause },
+  );
+}
+
+const fixes: readonly (readonly [RegExp, string])[] = [
+  [/Security\.(Unauthorized|Authentication)/, 'correct the user and password'],
+  [/Security\.Forbidden/, 'let the user write, and create constraints and names (role architect)'],
+  [/DatabaseNotFound/, 'correct the name of the database, or create it'],
+  [/^(ServiceUnavailable|SessionExpired)$/, 'start the server, or correct the host and port'],
+  [/ConstraintCreationFailed/, 'remove what stands twice under that label and _key'],
+];

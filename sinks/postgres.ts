@@ -1,0 +1,187 @@
+import databases, { isSQLError, sql } from '@databases/pg';
+import type { ConnectionPool, Transaction } from '@databases/pg';
+import type { TableContract } from '../contracts/contract.ts';
+import type { Sink } from '../pipelines/flow/sink.ts';
+import { compact } from '../processors/compact.ts';
+import type { Governed } from '../schemas/change.ts';
+import type { TableChanges } from '../processors/compact.ts';
+import { lsnText } from '../schemas/lsn.ts';
+import { positionText } from '../schemas/position.ts';
+import { Refusal } from '../schemas/refusal.ts';
+import { textArray, writeTable } from './postgres-write.ts';
+import { openTables } from './postgres-tables.ts';
+import type { MirrorTable } from './postgres-tables.ts';
+
+/** Where the mirror is: a connection string, or its parts. */
+export type MirrorServer =
+  | { readonly connectionString: string }
+  | {
+      readonly host: string;
+      readonly port: number;
+      readonly user: string;
+      readonly password: string;
+      readonly database: string;
+    };
+
+export type MirrorOptions = MirrorServer & {
+  readonly contracts: readonly TableContract[];
+  readonly name?: string;
+};
+
+/**
+ * Keeps a copy of every table under contract, in the same schema and under the same name: each row
+ * at its newest position, data and offsets in one transaction, whoever else writes at once.
+ */
+export async function mirror(options: MirrorOptions): Promise<Sink<Governed>> {
+  const db = databases.default({
+    ...serverOf(options),
+    applicationName: 'conductor',
+    bigIntMode: 'string',
+    poolSize: 4,
+    onError: () => {}, // An idle connection that breaks is replaced; a busy one rejects its query.
+  });
+  let tables: ReadonlyMap<string, MirrorTable>;
+  try {
+    tables = await openTables(db, options.contracts);
+  } catch (cause) {
+    await db.dispose();
+    throw unopened(options, cause);
+  }
+  return {
+    name: options.name ?? 'postgres',
+    async write(batch) {
+      if (batch.length > 0) await writeChanges(db, tables, compact(batch));
+    },
+    [Symbol.asyncDispose]: () => db.dispose(),
+  };
+}
+
+async function writeChanges(
+  db: ConnectionPool,
+  tables: ReadonlyMap<string, MirrorTable>,
+  all: readonly TableChanges[],
+): Promise<void> {
+  const planned = all.map((changes) => {
+    const table = tables.get(changes.table);
+    if (table) return { table, changes };
+    throw new Refusal('no-contract', `table ${changes.table}: the mirror has no contract for it`);
+  });
+  for (let attempt = 1; ; attempt++) {
+    let at = all[0]?.table ?? '';
+    try {
+      await db.tx(async (tx) => {
+        await lock(tx, all);
+        for (const { table, changes } of planned) {
+          at = table.name;
+          await writeTable(tx, table, changes);
+        }
+        await saveOffsets(tx, all);
+      });
+      return;
+    } catch (error) {
+      if (attempt < 3 && isContention(error)) continue;
+      throw refusalOf(at, error) ?? error;
+    }
+  }
+}
+
+/**
+ * Changes of a key share a lane, and a truncate concerns all lanes of its table: so a lane at a
+ * time, or the whole table. Always in the same order, so that two workers never wait in a ring.
+ */
+async function lock(tx: Transaction, all: readonly TableChanges[]): Promise<void> {
+  const wanted = all.flatMap(({ table, truncated, newest }) => [
+    { name: table, shared: truncated === null },
+    ...newest
+      .map(({ lane }) => lane)
+      .sort((a, b) => a - b)
+      .map((lane) => ({ name: `${table}/${lane}`, shared: false })),
+  ]);
+  await tx.query(sql`
+    SELECT (CASE WHEN i.shared
+      THEN pg_advisory_xact_lock_shared(hashtextextended('conductor/' || i.name, 0))
+      ELSE pg_advisory_xact_lock(hashtextextended('conductor/' || i.name, 0)) END)::text
+    FROM unnest(${textArray(wanted.map(({ name }) => name))}::text[],
+      ${textArray(wanted.map(({ shared }) => shared))}::boolean[]) AS i(name, shared)`);
+}
+
+async function saveOffsets(tx: Transaction, all: readonly TableChanges[]): Promise<void> {
+  const newest = all.flatMap((changes) => changes.newest);
+  await tx.query(sql`
+    INSERT INTO cdc_offsets AS o (stream, lsn, position)
+    SELECT * FROM unnest(
+      ${textArray(newest.map(({ table, lane }) => `${table}/${lane}`))}::text[],
+      ${textArray(newest.map(({ position }) => lsnText(position.lsn)))}::text[],
+      ${textArray(newest.map(({ position }) => positionText(position)))}::text[])
+    ON CONFLICT (stream) DO UPDATE
+      SET lsn = excluded.lsn, position = excluded.position, updated_at = now()
+      WHERE coalesce(o.position, '') < excluded.position`);
+}
+
+const isContention = (error: unknown): boolean =>
+  isSQLError(error) && (error.code === '40001' || error.code === '40P01');
+
+/** What a database says about data may quote it: only names are taken over. */
+function refusalOf(table: string, error: unknown): Refusal | null {
+  if (!isSQLError(error)) return null;
+  const { code, column, constraint } = error;
+  const aboutData = /^2[123]/.test(code) || code === '54000';
+  if (!aboutData) return null;
+  const place = [column && `column ${column}`, constraint && `constraint ${constraint}`]
+    .filter(Boolean)
+    .join(', ');
+  const what = `SQLSTATE ${code}${place && ` (${place})`}`;
+  return new Refusal('rejected-by-sink', `table ${table}: ${what}`, {
+    cause: Object.assign(new Error(what), { code }),
+  });
+}
+
+function serverOf(options: MirrorOptions) {
+  if ('connectionString' in options) return { connectionString: options.connectionString };
+  const { host, port, user, password, database } = options;
+  return { host, port, user, password, database };
+}
+
+function unopened(options: MirrorOptions, cause: unknown): Error {
+  const { host, port, user, database } =
+    'connectionString' in options ? partsOf(options.connectionString) : options;
+  const code = codeOf(cause);
+  const said = cause instanceof Error ? cause.message || code : String(cause);
+  const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
+  return new Error(
+    [
+      `cannot open the Postgres mirror ${database} at ${host}:${port} as ${user}`,
+      `  what: ${said.trim().split('\n')[0]}`,
+      ...(fix ? [`  fix:  ${fix({ user, database })}`] : []),
+    ].join('\n'),
+    { cause },
+  );
+}
+
+const fixes: readonly (readonly [
+  RegExp,
+  (at: { readonly user: string; readonly database: string }) => string,
+])[] = [
+  [/^28/, () => 'correct the user and password, or allow the user in pg_hba.conf'],
+  [/^3D000$/, ({ database, user }) => `CREATE DATABASE "${database}" OWNER "${user}";`],
+  [
+    /^42501$/,
+    ({ database, user }) =>
+      `GRANT CREATE ON DATABASE "${database}" TO "${user}"; GRANT USAGE, CREATE ON SCHEMA public TO "${user}"; and let it own the mirror's tables`,
+  ],
+  [/^53300$/, () => 'raise max_connections, or stop clients that are not needed'],
+  [/^(E[A-Z]+|57P03)$/, () => 'start the server, or correct the host and port'],
+];
+
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+
+function partsOf(connectionString: string) {
+  const url = URL.parse(connectionString);
+  return {
+    host: url?.hostname || 'localhost',
+    port: url?.port || 5432,
+    user: decodeURIComponent(url?.username ?? ''),
+    database: url?.pathname.slice(1) ?? '',
+  };
+}
