@@ -14,7 +14,7 @@ export interface Lag {
     readonly durable: string; // All up to here is in Kafka, by the checkpoint.
     readonly acknowledged: string; // What the slot was told.
     readonly bytes: number;
-    readonly seconds: number; // Since the newest commit that is durable, while there are newer ones.
+    readonly seconds: number; // Since `durable` last moved, while there is WAL beyond it.
   };
   /** Of each consumer: changes that it has not confirmed. */
   readonly stages: readonly { readonly pipeline: string; readonly changes: number }[];
@@ -62,7 +62,8 @@ async function captureLag({ database, source, state }: Config): Promise<Lag['cap
   await using checkpoints = await checkpointsAt(state.url).catch((error: unknown) => {
     throw postgresTrouble(error, 'state.url', state.url);
   });
-  const checkpoint = await checkpoints.read(`${database}/${source.slot}`);
+  const stream = `${database}/${source.slot}`;
+  const checkpoint = await checkpoints.read(stream);
   const db = databases.default({ connectionString: source.url, poolSize: 1, bigIntMode: 'string' });
   try {
     const [row] = (await db.query(sql`
@@ -73,13 +74,13 @@ async function captureLag({ database, source, state }: Config): Promise<Lag['cap
     ];
     const durable = checkpoint?.lsn ?? 0n;
     const bytes = Number(parseLsn(row.head) - durable);
-    const since = checkpoint && bytes > 0 ? Date.now() - checkpoint.watermark / 1_000 : 0;
+    const seconds = bytes > 0 ? await checkpoints.secondsSince(stream) : 0;
     return {
       head: row.head,
       durable: lsnText(durable),
       acknowledged: row.acknowledged ?? '0/0',
       bytes,
-      seconds: checkpoint && checkpoint.watermark > 0 ? Math.max(0, since / 1_000) : 0,
+      seconds,
     };
   } catch (error) {
     throw postgresTrouble(error, 'source.url', source.url);

@@ -35,7 +35,7 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
     clickhouse_settings: {
       async_insert: 0,
       date_time_input_format: 'best_effort',
-      input_format_null_as_default: 0, // A null where none may be is an error, not a zero.
+      input_format_null_as_default: 1, // A truncate has no key, and key columns take no null.
     },
   });
   try {
@@ -73,12 +73,14 @@ async function append(
   table: WarehouseTable,
   changes: readonly Governed[],
 ): Promise<void> {
-  const values = changes.map((change) => historyRow(table, change));
+  // Arrays under one line of names: half the bytes to encode and to parse of an object per row.
+  const names = [...ownNames, ...table.columns.map(({ name }) => name)];
+  const values = [names, ...changes.map((change) => historyRow(table, change))];
   try {
     await client.insert({
       table: `${quoted(database)}.${quoted(table.history)}`,
       values,
-      format: 'JSONEachRow',
+      format: 'JSONCompactEachRowWithNames',
       clickhouse_settings: { insert_deduplication_token: tokenOf(changes) },
     });
   } catch (error) {
@@ -95,27 +97,45 @@ function tokenOf(changes: readonly Governed[]): string {
   return hash.digest('hex');
 }
 
-function historyRow(table: WarehouseTable, change: Governed): Readonly<Record<string, unknown>> {
+const ownNames = [
+  '_op',
+  '_timeline',
+  '_lsn',
+  '_seq',
+  '_part',
+  '_lane',
+  '_committed_at',
+  '_provenance',
+  '_policy',
+  '_unchanged',
+] as const;
+
+/** A row of the history, in the order of `ownNames` and then of the table's columns. */
+function historyRow(table: WarehouseTable, change: Governed): readonly unknown[] {
   const { op, key, after, position } = change;
-  const row: Record<string, unknown> = {
-    _op: op,
-    _timeline: position.timeline,
-    _lsn: `${position.lsn}`,
-    _seq: position.seq,
-    _part: position.part,
-    _lane: change.lane,
-    _committed_at: seconds(change.committedAt),
-    _provenance: change.provenance,
-    _policy: change.policy,
-  };
+  if (op !== 'truncate' && table.key.some((column) => (key?.[column] ?? null) === null)) {
+    throw new Refusal('no-key', `table ${table.source}: a change without its key`);
+  }
   const silent: string[] = [];
+  const row: unknown[] = [
+    op,
+    position.timeline,
+    `${position.lsn}`,
+    position.seq,
+    position.part,
+    change.lane,
+    seconds(change.committedAt),
+    change.provenance,
+    change.policy,
+    silent,
+  ];
   for (const column of table.columns) {
     const { name } = column;
     const value = key && Object.hasOwn(key, name) ? key[name] : after?.[name];
-    if (value !== undefined && value !== unchanged) row[name] = jsonOf(table, column, value);
-    else if (after) silent.push(name);
+    const known = value !== undefined && value !== unchanged;
+    if (after && !known) silent.push(name);
+    row.push(known ? jsonOf(table, column, value) : null);
   }
-  if (silent.length > 0) row['_unchanged'] = silent;
   if (after) refuseStrangers(table, after);
   return row;
 }

@@ -1,6 +1,6 @@
 import type { ManagedTransaction } from 'neo4j-driver';
-import { settle } from '../processors/compact.ts';
-import type { Removal, Seen, Settled, TableChanges, Upsert } from '../processors/compact.ts';
+import { settle } from './compact.ts';
+import type { Removal, Seen, Settled, TableChanges, Upsert } from './compact.ts';
 import { lsnText } from '../schemas/lsn.ts';
 import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';

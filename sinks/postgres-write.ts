@@ -1,7 +1,7 @@
 import { sql } from '@databases/pg';
 import type { SQLQuery, Transaction } from '@databases/pg';
-import { settle, wholeRow } from '../processors/compact.ts';
-import type { Removal, TableChanges, Upsert } from '../processors/compact.ts';
+import { settle, wholeRow } from './compact.ts';
+import type { Removal, TableChanges, Upsert } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { Row, Unchanged, Value } from '../schemas/value.ts';

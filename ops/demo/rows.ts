@@ -60,6 +60,7 @@ export const productRow = (random: Random, { id, tenant }: Owned): JsonRow => ({
   name: random.pick(goods),
   price: money(random, 50_000),
   weight_kg: random.chance(0.1) ? null : random.below(100_000) / 1_024,
+  description: notes(random),
   stock: random.below(1_000),
   active: random.chance(0.9),
   updated_at: moment(random),

@@ -26,6 +26,7 @@ export const schema: readonly SQLQuery[] = [
     name text NOT NULL,
     price numeric(12,2) NOT NULL,
     weight_kg double precision,
+    description text,
     stock integer NOT NULL,
     active boolean NOT NULL,
     updated_at timestamptz NOT NULL)`,
@@ -41,8 +42,11 @@ export const schema: readonly SQLQuery[] = [
     delivery_address text,
     notes text,
     attributes jsonb)`,
-  // Out of line and not compressed: an update that leaves the notes alone does not send them.
+  // Out of line and not compressed: an update that leaves such a text alone does not send it.
   sql`ALTER TABLE orders ALTER COLUMN notes SET STORAGE EXTERNAL`,
+  sql`ALTER TABLE products ALTER COLUMN description SET STORAGE EXTERNAL`,
+  // Orders change their key: only a whole old row tells what the notes of the new one still are.
+  sql`ALTER TABLE orders REPLICA IDENTITY FULL`,
   sql`CREATE TABLE IF NOT EXISTS order_items (
     order_id bigint NOT NULL REFERENCES orders ON UPDATE CASCADE ON DELETE CASCADE,
     line_no smallint NOT NULL,

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { StackTrouble } from './stack-trouble.ts';
 
 interface Command {
   readonly command: string;
@@ -32,7 +33,7 @@ export function finished({ command, args, env, account, onLine }: Command): Prom
       if (code === 0) resolve(output);
       else {
         const last = output.trimEnd().split('\n').slice(-12).join('\n');
-        reject(new Error(`${command} ended with ${signal ?? `code ${code}`}:\n${last}`));
+        reject(new StackTrouble(`${command} ended with ${signal ?? `code ${code}`}:\n${last}`));
       }
     });
   });

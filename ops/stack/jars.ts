@@ -111,9 +111,8 @@ async function download(
     }
     await rename(temporary, folder);
   } catch (cause) {
-    throw new StackTrouble(`could not fetch ${wanted.name} ${wanted.version} with Maven`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StackTrouble(`could not fetch ${wanted.name} ${wanted.version}: ${why}`, { cause });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

@@ -71,11 +71,19 @@ export async function start(
   }
 }
 
-/** Stops a part: asks, asks harder, then kills; returns when its process is gone. */
-export async function stop(native: NativePart, book: Book): Promise<void> {
+/**
+ * Stops a part: asks, asks harder, then kills; returns when its process is gone. One whose data are
+ * not wanted any more is given no time to write them down.
+ */
+export async function stop(
+  native: NativePart,
+  book: Book,
+  { wipe }: { readonly wipe: boolean },
+): Promise<void> {
   const { process: identity, ports } = book.read().parts[native.part];
   if (identity === null) return;
-  const steps = [...native.stopping, { signal: 'SIGKILL', ms: 10_000 } as const];
+  const asking = wipe ? native.stopping.slice(1) : native.stopping;
+  const steps = [...asking, { signal: 'SIGKILL', ms: 10_000 } as const];
   for (const { signal, ms } of steps) {
     if (!(await isAlive(identity))) break;
     kill(identity.pid, signal);

@@ -54,7 +54,7 @@ export function nativeStack(home: string): Provider {
         const record = await readRecord(file);
         if (record) {
           const book = openBook(file, record);
-          await Promise.all(parts.map((part) => stop(native[part], book)));
+          await Promise.all(parts.map((part) => stop(native[part], book, { wipe })));
         }
         if (!wipe) return;
         await rm(outsideOf(folder), { recursive: true, force: true });

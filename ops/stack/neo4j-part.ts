@@ -70,6 +70,11 @@ export function configuration(port: number): string {
     'db.tx_log.preallocate': false,
     'db.tx_log.rotation.size': '32m',
     'db.tx_log.rotation.retention_policy': '2 files',
+    // It waits these out in full when it stops, whether or not anybody is connected.
+    'internal.server.bolt.connection_shutdown_wait_time': '1s',
+    'internal.server.bolt.thread_pool_shutdown_wait_time': '1s',
+    'internal.dbms.bolt.netty_server_shutdown_quiet_period': 0,
+    'internal.dbms.bolt.netty_server_shutdown_timeout': 1,
   };
   return Object.entries(settings)
     .map(([key, value]) => `${key}=${value}\n`)

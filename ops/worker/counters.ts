@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Ledger } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
@@ -46,6 +46,10 @@ export class Metrics {
   });
   readonly #ledgers = new Map<string, Ledger>();
   readonly #states = new Map<string, { settled: number; refused: number; running: boolean }>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry }); // CPU, memory and event loop of the worker.
+  }
 
   /** What a person wants to know at a glance, pipeline by pipeline. */
   states() {

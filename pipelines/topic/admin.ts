@@ -40,11 +40,14 @@ async function metadataOf(admin: Admin, topics: string[], tries = 20) {
   try {
     return await admin.metadata({ topics, forceUpdate: true });
   } catch (error) {
-    if (tries === 0 || !brokersSaid(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error;
+    if (tries === 0 || !isUnknownTopic(error)) throw error;
     await wait(100);
     return metadataOf(admin, topics, tries - 1);
   }
 }
+
+const isUnknownTopic = (error: unknown) =>
+  brokersSaid(error, 'UNKNOWN_TOPIC_OR_PARTITION') || /^Unknown topic /.test(reasonIn(error));
 
 async function create(
   admin: Admin,
@@ -105,13 +108,19 @@ export async function committedBy(
 
 /** Explains why the brokers could not be used. */
 function kafkaTrouble(cause: unknown, { bootstrapBrokers }: BaseOptions): CannotRun {
-  const message = cause instanceof Error ? cause.message : String(cause);
   return new CannotRun(
     {
-      what: `Kafka cannot be used: ${message}`,
-      where: `kafka.brokers = ${bootstrapBrokers.join(', ')}`,
+      what: `Kafka cannot be used: ${reasonIn(cause)}`,
+      where: `kafka.brokers = ${bootstrapBrokers.map(String).join(', ')}`,
       fix: 'start the brokers, or correct kafka.brokers, kafka.tls and kafka.sasl; on the embedded stack: conductor up',
     },
     { cause },
   );
+}
+
+/** The client wraps what happened in what it was doing; the innermost says it best. */
+function reasonIn(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonIn(error.errors[0]);
+  if (error instanceof Error) return error.cause ? reasonIn(error.cause) : error.message;
+  return String(error);
 }

@@ -12,6 +12,8 @@ export interface Checkpoint {
 export interface Checkpoints extends AsyncDisposable {
   read(stream: string): Promise<Checkpoint | null>;
   write(stream: string, checkpoint: Checkpoint): Promise<void>;
+  /** How long ago a checkpoint was written; 0 if there is none. */
+  secondsSince(stream: string): Promise<number>;
 }
 
 /** Keeps checkpoints in `cdc_offsets` of Conductor's own database. */
@@ -58,6 +60,12 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
         VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${watermark})
         ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
           system = excluded.system, timeline = excluded.timeline, watermark = excluded.watermark`);
+    },
+    async secondsSince(stream) {
+      const [row] = (await db.query(
+        sql`SELECT extract(epoch FROM now() - updated_at)::float8 AS ago FROM cdc_offsets WHERE stream = ${stream}`,
+      )) as readonly { ago: number }[];
+      return row?.ago ?? 0;
     },
     [Symbol.asyncDispose]: () => db.dispose(),
   };

@@ -23,6 +23,7 @@ export interface WalSettings {
 const inboxBytes = 8 * 1024 * 1024;
 const confirmEveryMs = 250;
 const statusEveryMs = 5_000;
+const askEveryMs = 1_000;
 
 /** The part of `pg`'s client that a replication connection needs. */
 interface ReplicationClient {
@@ -64,12 +65,12 @@ export class WalSource implements Source<Decoded> {
     const ticking = setInterval(() => this.#tick(), confirmEveryMs);
     try {
       while (!signal.aborted) {
-        const arrived = await this.#inbox.take(signal, until === null ? statusEveryMs : 100);
+        const arrived = await this.#inbox.take(signal, until === null ? askEveryMs : 100);
         if (arrived) {
           const { at, values, bytes } = arrived;
           yield { position: { log, at }, values, bytes };
           if (until !== null && at >= until) return;
-        } else if (until !== null) this.#send(true); // The answer tells how far the server has read.
+        } else this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
       }
     } finally {
       clearInterval(ticking);

@@ -14,7 +14,7 @@ const columns = '(id UInt64, note String, price Decimal(18, 4))';
 async function post(query: string, body: string | Uint8Array = '', url = {}): Promise<Response> {
   const parameters = new URLSearchParams({ ...url, ...(query && { query }) });
   const key = Buffer.from(`${front.user}:${front.password}`).toString('base64');
-  const response = await fetch(`${front.url}/?${parameters}`, {
+  const response = await fetch(`${front.url}/?${parameters.toString()}`, {
     method: 'POST',
     headers: { Authorization: `Basic ${key}` },
     body: typeof body === 'string' ? body : Buffer.from(body),
@@ -213,14 +213,14 @@ describe('@clickhouse/client', () => {
   });
 
   test('a slow query holds up nobody, and a reader who leaves is let go', async () => {
-    const slow = client.query({ query: 'SELECT sleep(1.5)', format: 'TSV' });
+    const slow = client.query({ query: 'SELECT sleep(1.5)', format: 'TabSeparated' });
     const begun = performance.now();
     for (let i = 0; i < 10; i++) expect(await text('SELECT 1')).toBe('1\n');
     expect(performance.now() - begun).toBeLessThan(1_200);
     const leave = new AbortController();
     const endless = await client.query({
       query: 'SELECT number FROM system.numbers',
-      format: 'TSV',
+      format: 'TabSeparated',
       abort_signal: leave.signal,
     });
     leave.abort();

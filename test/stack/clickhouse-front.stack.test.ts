@@ -29,7 +29,7 @@ interface Ask {
 }
 
 function ask({ method = 'POST', url = {}, body, headers = {} }: Ask): Promise<Response> {
-  return fetch(`${front.url}/?${new URLSearchParams(url)}`, {
+  return fetch(`${front.url}/?${new URLSearchParams(url).toString()}`, {
     method,
     headers: { ...basic(front.user, front.password), ...headers },
     ...(body !== undefined && { body: typeof body === 'string' ? body : Buffer.from(body) }),
@@ -212,7 +212,7 @@ describe('credentials', () => {
       password: front.password,
       query: 'SELECT 1',
     });
-    expect(await (await fetch(`${front.url}/?${url}`)).text()).toBe('1\n');
+    expect(await (await fetch(`${front.url}/?${url.toString()}`)).text()).toBe('1\n');
   });
 });
 

@@ -54,7 +54,7 @@ interface Account {
 }
 
 /** What is known when the answer begins, in ClickHouse's own shape: all numbers as strings. */
-export function summary({ written, read, begun }: Account): string {
+function summary({ written, read, begun }: Account): string {
   const rows = `${read?.rows ?? written?.rows ?? 0}`;
   const bytes = `${read?.bytes.length ?? written?.bytes ?? 0}`;
   return JSON.stringify({

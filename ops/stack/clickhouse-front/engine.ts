@@ -33,7 +33,7 @@ export interface Engine {
 }
 
 /** An error with the engine's own text, which begins with its code. */
-export class EngineError extends Error {
+class EngineError extends Error {
   override readonly name = 'EngineError';
 }
 

@@ -3,8 +3,9 @@ import type { Body } from './body.ts';
 import type { Connection, Piece, Written } from './engine.ts';
 import { Refused } from './errors.ts';
 import { canStream } from './formats.ts';
-import type { InsertHead } from './insert-head.ts';
+import { insertRows } from './insert.ts';
 import type { Question } from './question.ts';
+import { quote, quoteName } from './quote.ts';
 import { classify } from './statement.ts';
 
 /** What came of a question: rows to send, or rows that were written. */
@@ -23,6 +24,7 @@ export async function execute(
   connection: Connection,
   question: Question,
   body: Body,
+  spool: string,
 ): Promise<Outcome> {
   const prefix = question.query === '' ? '' : `${question.query}\n`;
   const text = Buffer.concat([Buffer.from(prefix), body.head]);
@@ -34,12 +36,8 @@ export async function execute(
     case 'several':
       throw new Refused('SYNTAX_ERROR', 'Syntax error (Multi-statements are not allowed)');
     case 'insert': {
-      const { head } = statement;
-      if (body.file === null) {
-        return { kind: 'written', written: await insertBytes(connection, head, text) };
-      }
-      const skip = head.dataStart - Buffer.byteLength(prefix);
-      return { kind: 'written', written: await insertFile(connection, head, body.file, skip) };
+      const rows = { head: statement.head, prefix: Buffer.from(prefix), body, spool };
+      return { kind: 'written', written: await insertRows(connection, rows) };
     }
     case 'write': {
       const sql = await whole(statement.sql, prefix, body);
@@ -81,32 +79,6 @@ async function prepare(
   if (assignments.length > 0) await connection.run(`SET ${assignments.join(', ')}`, 'Null');
 }
 
-async function insertBytes(
-  connection: Connection,
-  head: InsertHead,
-  text: Buffer,
-): Promise<Written> {
-  const data = text.subarray(head.dataStart);
-  if (data.length > 0) return connection.insert(`${head.into} FORMAT ${head.format}`, data);
-  // The engine refuses an insert without data; a server checks the table and writes nothing.
-  return connection.insert(`${head.into} FORMAT JSONEachRow`, Buffer.from('\n'));
-}
-
-async function insertFile(
-  connection: Connection,
-  head: InsertHead,
-  file: string,
-  skip: number,
-): Promise<Written> {
-  if (head.fileAt === null || skip > 0) {
-    const data = (await readFile(file)).subarray(Math.max(0, skip));
-    return connection.insert(`${head.into} FORMAT ${head.format}`, data);
-  }
-  const source = ` FROM INFILE ${quote(file)} COMPRESSION 'none'`;
-  const statement = `${head.into.slice(0, head.fileAt)}${source}${head.into.slice(head.fileAt)}`;
-  return connection.insert(`${statement} FORMAT ${head.format}`, Buffer.from('\n'));
-}
-
 async function whole(sql: string, prefix: string, body: Body): Promise<string> {
   if (body.file === null) return sql;
   const statement = classify(Buffer.from(prefix + (await readFile(body.file, 'utf8'))));
@@ -115,12 +87,4 @@ async function whole(sql: string, prefix: string, body: Body): Promise<string> {
 
 async function* only(piece: Piece): AsyncGenerator<Piece, void> {
   yield piece;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-}
-
-function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 }

@@ -7,8 +7,15 @@ export interface InsertHead {
   readonly format: string;
   /** Where the data begin, in bytes. */
   readonly dataStart: number;
-  /** Where in `into` a FROM INFILE clause fits; null if the data feed a SELECT from input(). */
-  readonly fileAt: number | null;
+  /** Where in `into` a file can take the place of the data. */
+  readonly place: Place;
+}
+
+/** Either a gap that a FROM INFILE clause fits into, or an `input(` that can become a `file(`. */
+export interface Place {
+  readonly kind: 'gap' | 'input';
+  readonly start: number;
+  readonly end: number;
 }
 
 // As far as ClickHouse itself looks for the beginning of the data.
@@ -27,21 +34,24 @@ export function insertHead(text: Buffer): InsertHead | null {
   let at = skipTarget(reader);
   if (reader.peek()?.text === '(') at = skipBrackets(reader);
   let selects = false;
-  let input = false;
+  let input: Place | null = null;
   for (let token = reader.take(); token; token = reader.take()) {
-    if (isWord(token, 'INPUT')) input = true;
+    if (isWord(token, 'INPUT')) {
+      const open = reader.peek();
+      if (open?.text === '(') input = { kind: 'input', start: token.start, end: open.end };
+    }
     if (token.depth > 0) continue;
     if (isWord(token, 'SELECT', 'WITH')) selects = true;
     if (isWord(token, 'FROM') && !selects) return null;
     if (isWord(token, 'VALUES') && !selects) {
-      return found(head, { token, format: 'Values', dataStart: token.end, fileAt: at });
+      return found(head, { token, format: 'Values', dataStart: token.end, place: gapAt(at) });
     }
     if (!isWord(token, 'FORMAT')) continue;
     const name = reader.take();
     if (name?.kind !== 'word' || (selects && !input)) return null;
     const gap = /^[ \t\f]*(?:\r?\n)?/.exec(head.slice(name.end, name.end + 1_024))?.[0].length ?? 0;
-    const fileAt = selects ? null : at;
-    return found(head, { token, format: name.text, dataStart: name.end + gap, fileAt });
+    const place = input ?? gapAt(at);
+    return found(head, { token, format: name.text, dataStart: name.end + gap, place });
   }
   return null;
 }
@@ -86,15 +96,23 @@ function skipBrackets(reader: Reader): number {
   return 0;
 }
 
-function found(
-  head: string,
-  place: { token: Token; format: string; dataStart: number; fileAt: number | null },
-): InsertHead {
+function gapAt(at: number): Place {
+  return { kind: 'gap', start: at, end: at };
+}
+
+interface Found {
+  readonly token: Token;
+  readonly format: string;
+  readonly dataStart: number;
+  readonly place: Place;
+}
+
+function found(head: string, { token, format, dataStart, place }: Found): InsertHead {
   const utf8 = (end: number) => Buffer.from(head.slice(0, end), 'latin1').toString();
   return {
-    into: utf8(place.token.start),
-    format: place.format,
-    dataStart: place.dataStart,
-    fileAt: place.fileAt === null ? null : utf8(place.fileAt).length,
+    into: utf8(token.start),
+    format,
+    dataStart,
+    place: { kind: place.kind, start: utf8(place.start).length, end: utf8(place.end).length },
   };
 }

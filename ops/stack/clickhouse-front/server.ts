@@ -80,7 +80,7 @@ async function ask(
     const { question, body: asked } = await mergeForm(request, plain, received);
     const begun = process.hrtime.bigint();
     await front.connections.lend(question.session, async (connection) => {
-      const outcome = await execute(connection, question, asked);
+      const outcome = await execute(connection, question, asked, front.spool);
       await answer(response, question, outcome, begun);
     });
   } catch (error) {
