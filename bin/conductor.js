@@ -37,18 +37,26 @@ function packagesIn(path) {
 
 function install() {
   process.stderr.write('conductor: installing dependencies (once, about 500 MB)\n');
-  // Only errors: npm warns that this Node is older than some packages want, but another one runs them.
-  const { status, error } = spawnSync(
-    'npm',
-    ['ci', '--loglevel=error', '--no-audit', '--no-fund'],
-    {
-      cwd: root,
-      // Standard output belongs to the command itself, which may print JSON.
-      stdio: ['ignore', process.stderr, process.stderr],
-    },
-  );
+  const { status, error } = npm(isComplete() ? ['ci'] : ['install', '--no-save'], process.stderr);
   if (error) fail(`npm could not be started (${error.message}); install it along with Node`);
-  if (status !== 0) fail(`npm ci failed in ${root}; see above`);
+  if (status !== 0) fail(`npm failed in ${root}; see above`);
+}
+
+/**
+ * Does the lock file name the packages of every platform? One written against a registry that lacks some
+ * does not; npm ci refuses it, while npm install takes the same versions from it.
+ */
+function isComplete() {
+  return npm(['ci', '--dry-run'], 'ignore').status === 0;
+}
+
+function npm(args, output) {
+  // Only errors: npm warns that this Node is older than some packages want, but another one runs them.
+  return spawnSync('npm', [...args, '--loglevel=error', '--no-audit', '--no-fund'], {
+    cwd: root,
+    // Standard output belongs to the command itself, which may print JSON.
+    stdio: ['ignore', output, output],
+  });
 }
 
 function run() {
@@ -57,7 +65,9 @@ function run() {
     fail(`the package "node" is not installed in ${root}; install again with scripts allowed`);
   const source = join(root, 'ops', 'cli.ts');
   const cli = existsSync(source) ? source : join(root, 'dist', 'ops', 'cli.js');
-  const child = spawn(node, [cli, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const args = process.argv.slice(2);
+  const flags = args[0] === 'run' ? workerFlags() : [];
+  const child = spawn(node, [...flags, cli, ...args], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       // What a terminal sends reaches the child by itself, and a second one means "at once".
@@ -68,6 +78,11 @@ function run() {
   child.once('exit', (code, signal) => {
     process.exitCode = code ?? 128 + constants.signals[signal];
   });
+}
+
+/** What keeps a worker's heap small, whatever memory the machine has. */
+function workerFlags() {
+  return JSON.parse(readFileSync(join(root, 'bin', 'worker-flags.json'), 'utf8'));
 }
 
 function hasTerminal() {

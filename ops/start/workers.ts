@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -73,7 +73,8 @@ export class Workers implements AsyncDisposable {
 
   #spawn(pipeline: PipelineName): ChildProcess {
     const log = openSync(this.#logOf(pipeline), 'a');
-    const child = spawn(process.execPath, [cli, 'run', pipeline, '--config', this.#config], {
+    const command = [...heapFlags(), cli, 'run', pipeline, '--config', this.#config];
+    const child = spawn(process.execPath, command, {
       stdio: ['ignore', log, log],
       env: { ...process.env, CONDUCTOR_HOME: this.#home },
     });
@@ -127,6 +128,12 @@ export class Workers implements AsyncDisposable {
     return join(this.#home, 'logs', `${pipeline}.log`);
   }
 }
+
+/** What keeps a worker's heap small, as the launcher of `conductor run` sets it too. */
+const heapFlags = () =>
+  JSON.parse(
+    readFileSync(new URL('../../bin/worker-flags.json', import.meta.url), 'utf8'),
+  ) as readonly string[];
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess) =>
   exitCode !== null || signalCode !== null;

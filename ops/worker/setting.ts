@@ -1,11 +1,10 @@
-import type { BaseOptions } from '@platformatic/kafka';
 import { type Config, loadConfig } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
 import { loadContracts } from '../../contracts/odcs.ts';
 import { type Registry, registryAt } from '../../contracts/registry.ts';
-import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
+import { type KafkaOptions, kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import type { Counters } from './counters.ts';
 
 /** What every pipeline of a worker is opened with. */
@@ -14,7 +13,7 @@ export interface Setting {
   readonly contracts: ReadonlyMap<string, TableContract>;
   readonly registry: Registry;
   readonly keyring: Keyring;
-  readonly kafka: BaseOptions;
+  readonly kafka: KafkaOptions;
   readonly counters: Counters;
   readonly untilCurrent: boolean;
 }

@@ -32,6 +32,7 @@ export class Ledger {
   #values = 0;
   #bytes = 0;
   #open = 0;
+  #closed = false;
   #change = Promise.withResolvers<void>();
 
   constructor(room: Room, confirm: (position: LogPosition) => void) {
@@ -65,8 +66,17 @@ export class Ledger {
 
   /** Resolves when more may be taken in. */
   async room(): Promise<void> {
-    while (this.#values >= this.#room.values || this.#bytes >= this.#room.bytes)
-      await this.#change.promise;
+    while (!this.#closed && this.#isFull()) await this.#change.promise;
+  }
+
+  #isFull(): boolean {
+    return this.#values >= this.#room.values || this.#bytes >= this.#room.bytes;
+  }
+
+  /** Keeps nobody waiting for room any more: the flow has ended, and what is open stays unconfirmed. */
+  close(): void {
+    this.#closed = true;
+    this.#changed();
   }
 
   /** Resolves when nothing is in flight. */

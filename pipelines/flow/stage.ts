@@ -58,7 +58,10 @@ export function pull<T>(
     };
 
     run().catch((error: unknown) => subscriber.error(error));
-    return () => unsubscribed.abort();
+    return () => {
+      unsubscribed.abort();
+      ledger.close();
+    };
   });
 }
 

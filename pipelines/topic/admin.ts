@@ -47,7 +47,7 @@ async function metadataOf(admin: Admin, topics: string[], tries = 20) {
 }
 
 const isUnknownTopic = (error: unknown) =>
-  brokersSaid(error, 'UNKNOWN_TOPIC_OR_PARTITION') || /^Unknown topic /.test(reasonIn(error));
+  brokersSaid(error, 'UNKNOWN_TOPIC_OR_PARTITION') || reasonIn(error).startsWith('Unknown topic ');
 
 async function create(
   admin: Admin,

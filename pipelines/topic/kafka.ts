@@ -1,8 +1,10 @@
 import type { BaseOptions } from '@platformatic/kafka';
 import type { Config } from '../../contracts/config.ts';
 
+export type KafkaOptions = BaseOptions;
+
 /** How every client of ours connects. */
-export function kafkaOptions({ kafka }: Pick<Config, 'kafka'>, clientId: string): BaseOptions {
+export function kafkaOptions({ kafka }: Pick<Config, 'kafka'>, clientId: string): KafkaOptions {
   return {
     clientId: `conductor-${clientId}`,
     bootstrapBrokers: [...kafka.brokers],

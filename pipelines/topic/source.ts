@@ -60,7 +60,7 @@ export class TopicSource implements Source<Received> {
   async *read({ signal, revoked }: Reading): AsyncIterable<Delivery<Received>> {
     this.#revoked = revoked;
     await this.#assignment.join();
-    const ticking = setInterval(() => this.#commit(), commitEveryMs);
+    const ticking = setInterval(() => void this.#commit(), commitEveryMs);
     try {
       while (!signal.aborted) {
         if (this.#failure) throw this.#failure;
@@ -82,8 +82,7 @@ export class TopicSource implements Source<Received> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#commit();
-    await this.#committing;
+    await this.#commit();
     await this.#consumer.close(true);
   }
 

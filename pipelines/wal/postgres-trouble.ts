@@ -3,7 +3,7 @@ import { CannotRun, publicUrl } from '../../contracts/cannot-run.ts';
 /** Explains why a PostgreSQL server could not be used, in the words of the setting that names it. */
 export function postgresTrouble(cause: unknown, setting: string, url: string): CannotRun {
   const where = `${setting} = ${publicUrl(url)}`;
-  const code = codeOf(cause);
+  const code = codeOf(cause) ?? 'unknown';
   const explain = (what: string, fix: string) => new CannotRun({ what, where, fix }, { cause });
   switch (code) {
     case 'ECONNREFUSED':

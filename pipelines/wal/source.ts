@@ -147,7 +147,11 @@ export class WalSource implements Source<Decoded> {
       );
     if (timeline === 1) return () => 1;
     const [history] = (await client.query(`TIMELINE_HISTORY ${timeline}`)).rows;
-    return timelines(timeline, String(history?.['content'] ?? ''));
+    const content = history?.['content'];
+    return timelines(
+      timeline,
+      Buffer.isBuffer(content) ? content.toString() : `${content as string}`,
+    );
   }
 
   #tick(): void {

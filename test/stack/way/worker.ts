@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+
+const cli = fileURLToPath(new URL('../../../ops/cli.ts', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** How a process ended, and all that it said. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A `conductor` process of a test. */
+export class Worker implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  #stdout = '';
+  #stderr = '';
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith('CONDUCTOR_'));
+    this.#child = spawn(process.execPath, [cli, ...args], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...Object.fromEntries(own), ...env },
+    });
+    this.#child.stdout?.on('data', (chunk: Buffer) => (this.#stdout += chunk.toString()));
+    this.#child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once('error', reject);
+      this.#child.once('close', (code, signal) =>
+        resolve({ code, signal, stdout: this.#stdout, stderr: this.#stderr }),
+      );
+    });
+  }
+
+  /** What it has logged so far. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Where it answers for its health; resolves once it runs. */
+  async running(): Promise<string> {
+    return vi.waitFor(
+      async () => {
+        if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.#stderr}`);
+        const [, url] = /"health":"([^"]+)"/.exec(this.#stderr) ?? [];
+        if (url === undefined) throw new Error(`it has not started: ${this.#stderr}`);
+        const { status } = await fetch(`${url}/healthz`);
+        if (status !== 200) throw new Error(`it does not run yet: ${this.#stderr}`);
+        return url;
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.ended;
+  }
+}
