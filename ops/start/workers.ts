@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CannotRun } from '../../contracts/cannot-run.ts';
@@ -21,7 +21,8 @@ interface Worker {
   restarts: number;
 }
 
-const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+/** As this file is: source in a checkout, compiled in a package. */
+const cli = fileURLToPath(new URL(`../cli${extname(import.meta.filename)}`, import.meta.url));
 const restartAfterMs = 1_000;
 const patienceMs = 60_000;
 

@@ -94,7 +94,12 @@ export class Pgoutput {
       before = at.oldTuple(relation, tag);
       tag = at.byte();
     }
-    return { kind: 'update', relation, before, after: filled(at.tuple(relation), before) };
+    return {
+      kind: 'update',
+      relation,
+      before,
+      after: filled(relation, at.tuple(relation), before),
+    };
   }
 
   #learn(at: Cursor): void {
@@ -127,11 +132,13 @@ const unchangedTag = 'u'.charCodeAt(0);
 const textTag = 't'.charCodeAt(0);
 const epochMicros = 946_684_800_000_000; // 2000-01-01, where PostgreSQL's time begins.
 
-/** A whole old row tells what an unchanged TOAST column still is. */
-function filled(after: Tuple, before: OldTuple | null): Tuple {
-  if (!before?.whole || !after.includes(unchanged)) return after;
+/** The old row tells what an unchanged TOAST column still is, as far as it was sent. */
+function filled({ columns }: Relation, after: Tuple, before: OldTuple | null): Tuple {
+  if (!before || !after.includes(unchanged)) return after;
   return after.map((value, index) =>
-    value === unchanged ? (before.values[index] ?? null) : value,
+    value === unchanged && (before.whole || columns[index]?.identity)
+      ? (before.values[index] ?? null)
+      : value,
   );
 }
 

@@ -22,7 +22,7 @@ export function postgresTrouble(cause: unknown, setting: string, url: string): C
     case '42501':
       return explain(
         `the role lacks a privilege: ${messageOf(cause)}`,
-        'as an owner or superuser: ALTER ROLE … REPLICATION; GRANT SELECT ON the captured tables and CREATE ON the database to it',
+        'as a superuser: ALTER ROLE … REPLICATION; and as an owner GRANT what the message names',
       );
     default:
       return explain(`PostgreSQL says: ${messageOf(cause)}`, `mend it, or correct ${setting}`);

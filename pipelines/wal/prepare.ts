@@ -1,4 +1,4 @@
-import databases, { type ConnectionPool, sql } from '@databases/pg';
+import databases, { type ConnectionPool, isSQLError, sql, SQLErrorCode } from '@databases/pg';
 import { CannotRun, publicUrl } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { parseLsn } from '../../schemas/lsn.ts';
@@ -91,11 +91,17 @@ async function ensurePublication(db: ConnectionPool, preparing: Preparing): Prom
   if (missing.length === 0) return;
   const tables = sql.join(missing.map(identifier), ', ');
   const name = sql.ident(publication);
-  await db.query(
-    there
-      ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
-      : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`,
-  );
+  const statement = there
+    ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
+    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`;
+  await db.query(statement).catch((error: unknown) => {
+    if (!isSQLError(error) || error.code !== SQLErrorCode.INSUFFICIENT_PRIVILEGE) throw error;
+    throw new CannotRun({
+      what: `the role may not publish ${missing.join(', ')}`,
+      where: `publication ${publication}`,
+      fix: `as their owner: ${there ? 'ALTER' : 'CREATE'} PUBLICATION ${publication} ${there ? 'ADD' : 'FOR'} TABLE ${missing.join(', ')}${there ? '' : ' WITH (publish_via_partition_root = true)'}`,
+    });
+  });
 }
 
 async function startingPoint(db: ConnectionPool, preparing: Preparing): Promise<Checkpoint> {

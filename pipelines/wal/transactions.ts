@@ -76,7 +76,10 @@ export class Transactions {
     const moved =
       before &&
       relation.columns.some(
-        ({ name }, index) => key.includes(name) && before.values[index] !== after[index],
+        ({ name, identity }, index) =>
+          key.includes(name) &&
+          (before.whole || identity) && // Otherwise the old row does not tell it.
+          before.values[index] !== after[index],
       );
     if (!moved) {
       out.push(this.#change(relation, 'update', before, after));
