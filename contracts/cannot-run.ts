@@ -6,12 +6,15 @@ interface Trouble {
 
 /** Why a pipeline refuses to run: what is wrong, where, and how to mend it. Nothing was acknowledged. */
 export class CannotRun extends Error {
-  override readonly name = 'CannotRun';
+  override readonly name: string = 'CannotRun';
 
   constructor({ what, where, fix }: Trouble, options?: ErrorOptions) {
     super(`${what}\n  where: ${where}\n  fix:   ${fix}`, options);
   }
 }
+
+/** What may mend itself: at the start someone is told at once, later it is waited out. */
+export class NotNow extends CannotRun {}
 
 /** An address without the password in it, for people to read. */
 export function publicUrl(url: string): string {

@@ -2,6 +2,7 @@ import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-sc
 import type { Type } from 'avsc';
 import { avroOptions } from '../schemas/avro.ts';
 import type { Registered } from '../schemas/wire.ts';
+import { CannotRun, NotNow, publicUrl } from './cannot-run.ts';
 
 /** The schemas that the whole stream agrees on. */
 export interface Registry {
@@ -31,7 +32,7 @@ export function registryAt(url: string): Registry {
       const type = await client.getSchema(id);
       known.set(id, type as unknown as Type);
     } catch (cause) {
-      if (!isMissing(cause)) throw cause;
+      if (!isMissing(cause)) throw registryTrouble(cause, url, `schema ${id} cannot be fetched`);
       throw new UnknownSchema(
         `schema ${id} is not registered at ${url}: point registry.url to the registry that the topic was written with, or restore it there`,
         { cause },
@@ -41,10 +42,14 @@ export function registryAt(url: string): Registry {
 
   return {
     async register(topic, schema) {
-      const { id } = await client.register(
-        { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
-        { subject: `${topic}-value`, compatibility: COMPATIBILITY.BACKWARD },
-      );
+      const { id } = await client
+        .register(
+          { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+          { subject: `${topic}-value`, compatibility: COMPATIBILITY.BACKWARD },
+        )
+        .catch((cause: unknown) => {
+          throw registryTrouble(cause, url, `the schema of ${topic} cannot be registered`);
+        });
       if (!known.has(id)) await fetchType(id);
       const type = known.get(id);
       if (!type) throw new Error(`schema ${id} was registered and is not there`);
@@ -55,6 +60,24 @@ export function registryAt(url: string): Registry {
     },
     type: (id) => known.get(id),
   };
+}
+
+function registryTrouble(cause: unknown, url: string, what: string): CannotRun {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const where = `registry.url = ${publicUrl(url)}`;
+  const answered = typeof cause === 'object' && cause !== null && 'status' in cause;
+  const incompatible = answered && cause.status === 409;
+  if (incompatible)
+    return new CannotRun(
+      {
+        what: `${what}: it is not compatible with the one that is registered (${message})`,
+        where,
+        fix: 'change the contract so that old readers still read it, or give the database another name in topics',
+      },
+      { cause },
+    );
+  const fix = 'start the registry, or correct registry.url; on the embedded stack: conductor up';
+  return new NotNow({ what: `${what}: ${message || 'it does not answer'}`, where, fix }, { cause });
 }
 
 const isMissing = (error: unknown): boolean =>

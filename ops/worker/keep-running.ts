@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { setTimeout as wait } from 'node:timers/promises';
 import { lastValueFrom, tap } from 'rxjs';
-import { CannotRun } from '../../contracts/cannot-run.ts';
+import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { ConfigError } from '../../contracts/config.ts';
 import { KeyringError } from '../../contracts/keys/file-keyring.ts';
 import { UnknownSchema } from '../../contracts/registry.ts';
@@ -63,6 +63,7 @@ const final = [CannotRun, ConfigError, ForeignServer, KeyringError, UnknownSchem
 
 function isOutage(error: unknown): boolean {
   const whole = error instanceof SuppressedError ? error.error : error;
+  if (whole instanceof NotNow) return true;
   return ![...ours, ...final].some((kind) => whole instanceof kind);
 }
 

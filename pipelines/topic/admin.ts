@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Admin, Consumer, type BaseOptions } from '@platformatic/kafka';
-import { CannotRun } from '../../contracts/cannot-run.ts';
+import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import type { TopicSettings } from '../../contracts/topics.ts';
 import { brokersSaid } from './protocol-error.ts';
 
@@ -107,8 +107,8 @@ export async function committedBy(
 }
 
 /** Explains why the brokers could not be used. */
-function kafkaTrouble(cause: unknown, { bootstrapBrokers }: BaseOptions): CannotRun {
-  return new CannotRun(
+function kafkaTrouble(cause: unknown, { bootstrapBrokers }: BaseOptions): NotNow {
+  return new NotNow(
     {
       what: `Kafka cannot be used: ${reasonIn(cause)}`,
       where: `kafka.brokers = ${bootstrapBrokers.map(String).join(', ')}`,

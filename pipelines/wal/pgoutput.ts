@@ -201,6 +201,8 @@ class Cursor {
         const length = this.uint32();
         const start = this.#at;
         this.#at += length;
+        if (this.#at > this.#data.length)
+          throw new RangeError(`table ${table}: the server's message is cut short`);
         values.push(
           valueOf(columns[index]?.type ?? 0, this.#data.toString('utf8', start, this.#at)),
         );

@@ -1,16 +1,17 @@
-import { CannotRun, publicUrl } from '../../contracts/cannot-run.ts';
+import { CannotRun, NotNow, publicUrl } from '../../contracts/cannot-run.ts';
 
 /** Explains why a PostgreSQL server could not be used, in the words of the setting that names it. */
 export function postgresTrouble(cause: unknown, setting: string, url: string): CannotRun {
   const where = `${setting} = ${publicUrl(url)}`;
   const code = codeOf(cause) ?? 'unknown';
   const explain = (what: string, fix: string) => new CannotRun({ what, where, fix }, { cause });
+  const notNow = (what: string, fix: string) => new NotNow({ what, where, fix }, { cause });
   switch (code) {
     case 'ECONNREFUSED':
     case 'ETIMEDOUT':
     case 'EHOSTUNREACH':
     case 'ENOTFOUND':
-      return explain(
+      return notNow(
         `PostgreSQL cannot be reached (${code})`,
         `start the server, or correct ${setting}; on the embedded stack: conductor up`,
       );
@@ -25,7 +26,7 @@ export function postgresTrouble(cause: unknown, setting: string, url: string): C
         'as a superuser: ALTER ROLE … REPLICATION; and as an owner GRANT what the message names',
       );
     default:
-      return explain(`PostgreSQL says: ${messageOf(cause)}`, `mend it, or correct ${setting}`);
+      return notNow(`PostgreSQL says: ${messageOf(cause)}`, `mend it, or correct ${setting}`);
   }
 }
 

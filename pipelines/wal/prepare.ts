@@ -1,10 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import databases, { type ConnectionPool, isSQLError, sql, SQLErrorCode } from '@databases/pg';
-import { CannotRun, publicUrl } from '../../contracts/cannot-run.ts';
+import { CannotRun, NotNow, publicUrl } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { parseLsn } from '../../schemas/lsn.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
 import { checkTables } from './tables.ts';
+
+const patienceMs = 5_000;
 
 export interface Preparing {
   readonly url: string;
@@ -106,16 +109,7 @@ async function ensurePublication(db: ConnectionPool, preparing: Preparing): Prom
 
 async function startingPoint(db: ConnectionPool, preparing: Preparing): Promise<Checkpoint> {
   const { slot, stream, checkpoints } = preparing;
-  const [found] = (await db.query(sql`
-    SELECT plugin, database = current_database() AS ours, confirmed_flush_lsn::text AS confirmed,
-           coalesce(wal_status, '') AS wal, database AS of
-    FROM pg_replication_slots WHERE slot_name = ${slot}`)) as readonly {
-    plugin: string;
-    ours: boolean;
-    confirmed: string;
-    wal: string;
-    of: string;
-  }[];
+  const found = await idleSlot(db, slot);
   const checkpoint = await checkpoints.read(stream);
   if (!found) return createSlot(db, preparing, checkpoint);
 
@@ -147,6 +141,34 @@ async function startingPoint(db: ConnectionPool, preparing: Preparing): Promise<
       fix: `find out what read it; then copy the tables anew and remove the checkpoint ${stream} from cdc_offsets`,
     });
   return checkpoint;
+}
+
+interface Slot {
+  readonly plugin: string;
+  readonly ours: boolean;
+  readonly confirmed: string;
+  readonly wal: string;
+  readonly of: string;
+  readonly pid: number | null; // Who reads it now.
+}
+
+/** The slot, once nobody reads it: the server may take a moment to see that a killed worker is gone. */
+async function idleSlot(db: ConnectionPool, name: string): Promise<Slot | undefined> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const [slot] = (await db.query(sql`
+      SELECT plugin, database = current_database() AS ours, confirmed_flush_lsn::text AS confirmed,
+             coalesce(wal_status, '') AS wal, database AS of, active_pid AS pid
+      FROM pg_replication_slots WHERE slot_name = ${name}`)) as readonly Slot[];
+    if (!slot || slot.pid === null) return slot;
+    if (performance.now() > deadline)
+      throw new NotNow({
+        what: `the slot is held by another process (server process ${slot.pid}): two captures on one slot would lose changes`,
+        where: `replication slot ${name}`,
+        fix: `stop the other worker, or give this one a slot of its own with source.slot; if nothing runs: SELECT pg_terminate_backend(${slot.pid})`,
+      });
+    await wait(200);
+  }
 }
 
 /** An entry at zero is written first: whoever dies between the two knows afterwards that the slot is its own. */

@@ -61,8 +61,11 @@ export class Worker implements AsyncDisposable {
     );
   }
 
+  /** Lets it drain, so that its group need not wait until it is missed. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL');
+    this.#child.kill('SIGTERM');
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
     await this.ended;
+    clearTimeout(late);
   }
 }

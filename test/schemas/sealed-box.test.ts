@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { keyRefOf, open, seal } from '../../schemas/sealed-box.ts';
+
+const owned = { ref: Buffer.alloc(16, 1), key: Buffer.alloc(32, 2) };
+const occasion = { change: 'c1', revision: 'r1' };
+const nonceOf = (box: Buffer) => box.subarray(17, 29).toString('hex');
+const anyBytes = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
+
+test('what was sealed is opened by its key, and the box names that key', () => {
+  fc.assert(
+    fc.property(anyBytes, fc.string(), (plain, change) => {
+      const box = seal(owned, { change, revision: 'r1' }, plain);
+      expect(open(owned.key, box)).toEqual(plain);
+      expect(keyRefOf(box)).toEqual(owned.ref);
+    }),
+  );
+});
+
+test('a box of which any bit was changed does not open', () => {
+  const box = seal(owned, occasion, 'confidential');
+  for (let bit = 0; bit < box.length * 8; bit++) {
+    const damaged = Buffer.from(box);
+    damaged[bit >> 3]! ^= 1 << (bit & 7);
+    expect(() => open(owned.key, damaged)).toThrow();
+  }
+});
+
+test('a box that is cut short anywhere does not open', () => {
+  const box = seal(owned, occasion, 'confidential');
+  for (let length = 0; length < box.length; length++)
+    expect(() => open(owned.key, box.subarray(0, length))).toThrow();
+});
+
+test('another’s key does not open a box', () => {
+  expect(() => open(randomBytes(32), seal(owned, occasion, 'x'))).toThrow();
+});
+
+test('a resend gives the same bytes', () => {
+  expect(seal(owned, { ...occasion }, 'x')).toEqual(seal(owned, occasion, Buffer.from('x')));
+});
+
+test('another change or another revision has another nonce', () => {
+  const nonces = [
+    occasion,
+    { change: 'c2', revision: 'r1' },
+    { change: 'c1', revision: 'r2' },
+  ].map((each) => nonceOf(seal(owned, each, 'x')));
+  expect(new Set(nonces).size).toBe(3);
+});
+
+test('golden box: what was sealed last year must open for ever', () => {
+  const box = seal(owned, occasion, 'Ada');
+  expect(box.toString('hex')).toBe('GOLDEN');
+});
+
+const noBoxes = [
+  { name: 'nothing', bytes: Buffer.alloc(0) },
+  { name: 'what is too short', bytes: Buffer.from([1, ...Array<number>(43).fill(0)]) },
+  { name: 'a version that is not known', bytes: Buffer.from([2, ...Array<number>(60).fill(0)]) },
+];
+
+for (const { name, bytes } of noBoxes)
+  test(`${name} is no box, and so names no key`, () => {
+    expect(keyRefOf(bytes)).toBeNull();
+  });
