@@ -14,9 +14,10 @@ export class Dedupe {
   /** The marks that go out with the change; null if it was seen before. */
   admit(topic: string, change: Change): Marks | null {
     const lane = this.#lane(topic, change.lane);
-    const newest = lane.get(change.log);
+    const log = `${change.system}/${change.log}`; // Positions of another server are of another world.
+    const newest = lane.get(log);
     if (newest && compare(change.position, newest) <= 0) return null;
-    lane.set(change.log, change.position);
+    lane.set(log, change.position);
     return Object.fromEntries([...lane].map(([log, position]) => [log, positionText(position)]));
   }
 

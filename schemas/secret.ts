@@ -14,25 +14,29 @@ export const encodeValues = (values: object): string => JSON.stringify(values, e
 
 export const decodeSecret = (text: string): Secret => JSON.parse(text, decodeValue) as Secret;
 
-type Tagged = { readonly $: 'bigint' | 'number' | 'unchanged' | 'bytes'; readonly text: string };
+/** A list, because no row holds one: whatever its columns are called, it is not taken for a value of ours. */
+type Tagged = readonly [kind: 'bigint' | 'number' | 'unchanged' | 'bytes', text: string];
 
-function encodeValue(_: string, value: unknown): unknown {
+function encodeValue(
+  this: Readonly<Record<string, unknown>>,
+  name: string,
+  value: unknown,
+): unknown {
+  const bytes = this[name]; // A Buffer makes JSON of itself before it comes here as `value`.
+  if (bytes instanceof Uint8Array) return tag('bytes', Buffer.from(bytes).toString('base64'));
   if (typeof value === 'bigint') return tag('bigint', `${value}`);
-  if (value instanceof Uint8Array) return tag('bytes', Buffer.from(value).toString('base64'));
-  if (typeof value === 'number' && !isPlain(value)) return tag('number', `${value}`);
+  if (Object.is(value, -0)) return tag('number', '-0');
+  if (typeof value === 'number' && !Number.isFinite(value)) return tag('number', `${value}`);
   return value === unchanged ? tag('unchanged', '') : value;
 }
 
-function decodeValue(_: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !('$' in value)) return value;
-  return untag(value as Tagged);
+const decodeValue = (_: string, value: unknown): unknown =>
+  Array.isArray(value) ? untag(value as unknown as Tagged) : value;
+
+const tag = (...tagged: Tagged): Tagged => tagged;
+
+function untag([kind, text]: Tagged): Value | Unchanged | Buffer {
+  if (kind === 'bigint') return BigInt(text);
+  if (kind === 'bytes') return Buffer.from(text, 'base64');
+  return kind === 'number' ? Number(text) : unchanged;
 }
-
-const tag = ($: Tagged['$'], text: string): Tagged => ({ $, text });
-
-function untag({ $, text }: Tagged): Value | Unchanged {
-  if ($ === 'bigint') return BigInt(text);
-  return $ === 'number' ? Number(text) : unchanged;
-}
-
-const isPlain = (value: number) => Number.isFinite(value) && !Object.is(value, -0);

@@ -19,5 +19,8 @@ export function keyText(key: Key): string {
   return `{${parts.join(',')}}`;
 }
 
-const jsonText = (value: Value): string =>
-  typeof value === 'bigint' ? `${value}` : JSON.stringify(value);
+function jsonText(value: Value): string {
+  if (typeof value === 'bigint') return `${value}`;
+  // JSON would call them all null.
+  return JSON.stringify(typeof value === 'number' && !Number.isFinite(value) ? `${value}` : value);
+}

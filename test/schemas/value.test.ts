@@ -32,7 +32,9 @@ test('two keys of one table have one text only if they are equal', () => {
   const twoKeys = columns.chain((of) => fc.tuple(keyOf(of), keyOf(of)));
   fc.assert(
     fc.property(twoKeys, ([a, b]) => {
-      const same = Object.keys(a).every((column) => a[column] === b[column] || Object.is(a[column], b[column]));
+      const same = Object.keys(a).every(
+        (column) => a[column] === b[column] || Object.is(a[column], b[column]),
+      );
       expect(keyText(a) === keyText(b)).toBe(same);
     }),
     { numRuns: 1_000 },
