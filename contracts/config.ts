@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 
 const postgres = z.url({
@@ -139,25 +139,40 @@ const from = (folder: string, path: string) => (isAbsolute(path) ? path : resolv
 
 function parseYaml(text: string, path: string): unknown {
   try {
-    return parse(text);
+    return parse(text, { logLevel: 'error' });
   } catch (error) {
-    throw new ConfigError(`${path} is not YAML: ${error instanceof Error ? error.message : ''}`);
+    // Its message would quote the file, secrets and all.
+    const known = error instanceof YAMLParseError;
+    const what = known ? error.code.toLowerCase().replaceAll('_', ' ') : 'an alias of nothing';
+    const line = known && error.linePos ? ` in line ${error.linePos[0].line}` : '';
+    throw new ConfigError(
+      `${path} is not YAML: ${what}${line}; put values with special characters in single quotes`,
+    );
   }
 }
 
 function explain(error: z.ZodError, path: string): string {
   const lines = error.issues.map(({ path: keys, message, ...issue }) => {
-    const key = keys.join('.');
+    const key = keys.join('.') || 'the file';
     if (issue.code === 'unrecognized_keys')
       return `  ${[...keys, ...issue.keys].join('.')}: is not a setting; see conductor.example.yaml for those there are`;
-    return `  ${key || 'the file'}: expected ${message.replace(/^Invalid input: expected /, '')} (environment: ${variable(keys)})`;
+    const missing = message.endsWith('received undefined') ? 'is missing; ' : '';
+    const wanted = message
+      .replace(/^[A-Z][a-z ]+: /, '')
+      .replace(/^expected /, '')
+      .replace(/, received undefined$/, '');
+    const nearest = settings().find((setting) =>
+      setting.slice(0, keys.length).every((part, at) => part === keys[at]),
+    );
+    const hint = nearest ? ` (environment: ${variable(nearest)})` : '';
+    return `  ${key}: ${missing}expected ${wanted}${hint}`;
   });
   return `${path} cannot be used:\n${lines.join('\n')}`;
 }
 
-const variable = (keys: readonly PropertyKey[]) =>
+const variable = (keys: readonly string[]) =>
   `CONDUCTOR_${keys
-    .map((key) => String(key).replace(/[A-Z]/g, '_$&'))
+    .map((key) => key.replace(/[A-Z]/g, '_$&'))
     .join('_')
     .toUpperCase()}`;
 
@@ -191,7 +206,7 @@ async function withSecrets(
 
 function overridden(raw: unknown, env: NodeJS.ProcessEnv): unknown {
   const root: Record<string, unknown> = isObject(raw) ? structuredClone(raw) : {};
-  for (const keys of settings()) {
+  for (const { keys, schema } of leaves(configSchema, [])) {
     const given = env[variable(keys)];
     if (given === undefined) continue;
     const last = keys.at(-1) ?? '';
@@ -200,19 +215,24 @@ function overridden(raw: unknown, env: NodeJS.ProcessEnv): unknown {
       const inner = place[key];
       place = place[key] = isObject(inner) ? inner : {};
     }
-    place[last] = typed(last, given);
+    place[last] = typed(schema, given);
   }
   return root;
 }
 
 /** Every setting there is, by its path of keys. */
-export function settings(): readonly (readonly string[])[] {
-  const walk = (schema: unknown, keys: readonly string[]): readonly (readonly string[])[] => {
-    const inner = unwrapped(schema);
-    if (!(inner instanceof z.ZodObject)) return [keys];
-    return Object.entries(inner.shape).flatMap(([key, next]) => walk(next, [...keys, key]));
-  };
-  return walk(configSchema, []);
+export const settings = (): readonly (readonly string[])[] =>
+  leaves(configSchema, []).map(({ keys }) => keys);
+
+interface Leaf {
+  readonly keys: readonly string[];
+  readonly schema: unknown;
+}
+
+function leaves(whole: unknown, keys: readonly string[]): readonly Leaf[] {
+  const schema = unwrapped(whole);
+  if (!(schema instanceof z.ZodObject)) return [{ keys, schema }];
+  return Object.entries(schema.shape).flatMap(([key, inner]) => leaves(inner, [...keys, key]));
 }
 
 function unwrapped(schema: unknown): unknown {
@@ -225,10 +245,11 @@ function unwrapped(schema: unknown): unknown {
   return schema;
 }
 
-function typed(key: string, given: string): unknown {
-  if (key === 'brokers') return given.split(',').map((broker) => broker.trim());
-  if (given === 'true' || given === 'false') return given === 'true';
-  return /^\d+$/.test(given) && key !== 'password' && key !== 'rootKey' ? Number(given) : given;
+/** The environment has only text: what the setting is to be says how to read it. */
+function typed(schema: unknown, given: string): unknown {
+  if (schema instanceof z.ZodArray) return given.split(',').map((each) => each.trim());
+  if (schema instanceof z.ZodBoolean && /^(true|false)$/.test(given)) return given === 'true';
+  return schema instanceof z.ZodNumber && /^\d+$/.test(given) ? Number(given) : given;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -43,6 +43,7 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
   const tokenKeys = new Map<string, Buffer>();
   let read = 0;
   let unsaved = false;
+  let saving = Promise.resolve();
 
   const readOn = () => {
     const chunk = Buffer.alloc(recordLength * 4_096);
@@ -51,6 +52,7 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
       const whole = length - (length % recordLength);
       for (let at = 0; at < whole; at += recordLength) learn(chunk.subarray(at, at + recordLength));
       read += whole;
+      if (whole > 0) unsaved = true; // Whoever wrote them may not have synced them yet.
       if (whole < chunk.length) return;
     }
   };
@@ -73,7 +75,6 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
       let key = lookUp(text);
       if (!key) {
         writeSync(file, Buffer.concat([ref, wrap(wrapping, randomBytes(keyLength))]));
-        unsaved = true;
         key = lookUp(text); // Another process may have been first: its record counts.
       }
       if (!key) throw new KeyringError(`${path} does not keep what is written to it`);
@@ -85,9 +86,14 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
       return key === 'destroyed' ? { state: 'destroyed' } : { state: 'here', key };
     },
     async saved() {
-      if (!unsaved) return;
-      unsaved = false;
-      await promisify(fsync)(file);
+      if (unsaved) {
+        unsaved = false;
+        saving = sync(file).catch((error: unknown) => {
+          unsaved = true;
+          throw error;
+        });
+      }
+      await saving;
     },
     tokenKey(tenant) {
       let key = tokenKeys.get(tenant);
@@ -99,6 +105,8 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
     },
   };
 }
+
+const sync = promisify(fsync);
 
 const derived = (root: Buffer, purpose: string) =>
   Buffer.from(hkdfSync('sha256', root, '', `conductor/${purpose}`, keyLength));

@@ -80,14 +80,22 @@ async function live({ rate }: StartFlags): Promise<void> {
   await using demo = await startDemo(place, provider, print);
   print(whereToLook(place));
   print(`traffic    ${rate} changes a minute; Ctrl-C stops the pipelines and the stack\n`);
-  const traffic = runTraffic(demo.shopUrl, { changesPerMinute: rate, signal: stop });
+  const traffic = keepTraffic(demo.shopUrl, rate, stop);
   try {
-    await Promise.race([traffic, watch(demo, stop)]);
+    await watch(demo, stop);
   } finally {
-    await traffic.catch(() => {});
+    await traffic;
     print('stopping');
     await demo.workers[Symbol.asyncDispose]();
     await provider.down({ wipe: false });
+  }
+}
+
+/** Lets the shop live; where its database goes away, until it is back. */
+async function keepTraffic(url: string, changesPerMinute: number, signal: AbortSignal) {
+  while (!signal.aborted) {
+    await runTraffic(url, { changesPerMinute, signal }).catch(() => null);
+    if (!signal.aborted) await wait(1_000, undefined, { signal }).catch(() => {});
   }
 }
 

@@ -78,6 +78,8 @@ export async function endsOf(
       for (const [partition, offset] of offsets.entries())
         ends.set(`${topic}/${partition}`, offset);
     return ends;
+  } catch (error) {
+    throw kafkaTrouble(error, kafka);
   } finally {
     await consumer.close();
   }
@@ -101,6 +103,8 @@ export async function committedBy(
         ),
       ]),
     );
+  } catch (error) {
+    throw kafkaTrouble(error, kafka);
   } finally {
     await admin.close();
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeSecret, encodeSecret, encodeValues } from '../../schemas/secret.ts';
-import { unchanged } from '../../schemas/value.ts';
+import { unchanged, type Unchanged, type Value } from '../../schemas/value.ts';
 import { columns, rowOf } from './arbitrary.ts';
 
 test('every secret comes back as it was, whatever its columns are called and hold', () => {
@@ -14,7 +14,7 @@ test('every secret comes back as it was, whatever its columns are called and hol
   );
 });
 
-const values = [9_007_199_254_740_993n, -1n, NaN, Infinity, -Infinity, -0, 0, '', '$', null, true, unchanged];
+const values: readonly (Value | Unchanged)[] = [9_007_199_254_740_993n, -1n, NaN, Infinity, -Infinity, -0, 0, '', '$', null, true, unchanged];
 
 for (const value of values)
   test(`${Object.is(value, -0) ? '-0' : String(value)} (${typeof value}) comes back as it was`, () => {

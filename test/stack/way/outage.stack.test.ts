@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { untilSettled } from '../../../ops/start/settled.ts';
+import { type Proxy, proxyTo } from './proxy.ts';
+import { openWay, type Way } from './way.ts';
+import type { Worker } from './worker.ts';
+
+type Server = 'source' | 'state' | 'mirror' | 'graph' | 'warehouse';
+
+let way: Way;
+let worker: Worker;
+let url: string;
+let proxies: Readonly<Record<Server, Proxy>>;
+let next = 1;
+
+beforeAll(async () => {
+  way = await openWay();
+  const { postgres, neo4j, clickhouse } = way.stack;
+  const before = (server: string) =>
+    proxyTo(new URL(server).hostname, Number(new URL(server).port));
+  proxies = {
+    source: await proxyTo(postgres.host, postgres.port),
+    state: await proxyTo(postgres.host, postgres.port),
+    mirror: await proxyTo(postgres.host, postgres.port),
+    graph: await before(neo4j.url),
+    warehouse: await before(clickhouse.url),
+  };
+  const through = (server: Server, address: string) =>
+    address.replace(/:\d+(?=\/|$)/, `:${proxies[server].port}`);
+  const file = await way.variant(({ source, state, sinks }) => {
+    source['url'] = through('source', way.urls.source);
+    state['url'] = through('state', way.urls.state);
+    sinks.postgres['url'] = through('mirror', way.urls.mirror);
+    sinks.neo4j['url'] = through('graph', neo4j.url);
+    sinks.clickhouse['url'] = through('warehouse', clickhouse.url);
+  });
+  worker = way.start(['run', 'all'], file);
+  url = await worker.running();
+});
+
+afterAll(async () => {
+  if (process.env['DBG']) process.stderr.write(worker.stderr);
+  for (const proxy of Object.values(proxies ?? {})) await proxy[Symbol.asyncDispose]();
+  await way?.[Symbol.asyncDispose]();
+});
+
+async function retries(pipeline: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const [, count] =
+    new RegExp(`^conductor_retries_total\\{pipeline="${pipeline}"\\} (\\d+)$`, 'm').exec(text) ??
+    [];
+  return Number(count);
+}
+
+async function happen(): Promise<void> {
+  const id = next++;
+  await way.commit(
+    `INSERT INTO people VALUES (${id}, 7, ${id}, 'n', 'e', 'p', 'm', repeat('bio', 5000))`,
+    `INSERT INTO lines VALUES (${id}, 1, 7, ${id}, now(), NULL)`,
+    `UPDATE people SET mood = 'other' WHERE id <= ${id}`,
+  );
+}
+
+test.for<readonly [Server, string]>([
+  ['source', 'capture'],
+  ['state', 'capture'],
+  ['mirror', 'deliver-postgres'],
+  ['graph', 'deliver-neo4j'],
+  ['warehouse', 'deliver-clickhouse'],
+])(
+  'the %s that is lost in mid-run is waited out by %s, visibly, and all arrives',
+  async ([server, pipeline]) => {
+    await happen();
+    const before = await retries(pipeline);
+    await proxies[server].cut();
+    await happen();
+    await vi.waitFor(
+      async () => {
+        expect(await retries(pipeline)).toBeGreaterThan(before);
+        expect((await fetch(`${url}/healthz`)).status).toBe(503);
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    expect(worker.stderr).toMatch(
+      new RegExp(`"level":40.*"pipeline":"${pipeline}".*"lost a server; trying again"`),
+    );
+    await happen();
+    await proxies[server].resume();
+
+    const signal = AbortSignal.timeout(20_000);
+    await untilSettled(way.config, [...way.contracts.keys()], { report: () => {}, signal });
+    const comparison = await way.compare();
+    expect(comparison.equal, JSON.stringify(comparison, null, 1)).toBe(true);
+    await worker.running();
+    expect(worker.stderr).not.toContain(way.stack.postgres.password);
+  },
+);
