@@ -90,7 +90,7 @@ export const configSchema = z.strictObject({
       inFlightValues: z
         .int()
         .min(1)
-        .default(20_000)
+        .default(10_000)
         .describe('Most changes unsettled at any time.'),
       inFlightBytes: z
         .int()

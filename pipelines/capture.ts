@@ -21,7 +21,7 @@ export function capture(
   return besideLetters(letters, (refused) =>
     pull(wal, pulling).pipe(
       each(seal, refused),
-      into(changes, { size: 8_192, lingerMs: 0 }, refused),
+      into(changes, { size: 4_096, lingerMs: 0 }, refused),
     ),
   );
 }

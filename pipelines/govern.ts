@@ -38,7 +38,7 @@ export function govern(
   return besideLetters(letters, (refused) =>
     pull(changes, pulling).pipe(
       each(governing(rules), refused),
-      into(governed, { size: 8_192, lingerMs: 0 }, unexpected),
+      into(governed, { size: 4_096, lingerMs: 0 }, unexpected),
     ),
   );
 }
@@ -77,6 +77,6 @@ export function governing(rules: Rules): Processor<Received, Released> {
 /** What was governed always fits its topic; if it does not, that is our mistake and not the row's. */
 const unexpected = {
   next({ values: [first] }: { readonly values: readonly Refused<Released>[] }): void {
-    throw new Error('a governed change does not fit its topic', { cause: first?.refusal });
+    throw new TypeError('a governed change does not fit its topic', { cause: first?.refusal });
   },
 };

@@ -40,11 +40,11 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
 
   const key = (sent: Key, tenant: () => string): Key => {
     const out: Record<string, Value> = {};
-    for (const column of columns) {
-      const value = sent[column.name];
-      if (value === undefined) continue;
+    for (const [name, value] of Object.entries(sent)) {
+      const column = columns.find((each) => each.name === name);
+      if (!column) continue;
       // A confidential key was made a token when it was captured.
-      out[column.name] = isConfidential(column) ? value : plain(apply(column, value, tenant));
+      out[name] = isConfidential(column) ? value : plain(apply(column, value, tenant));
     }
     return out;
   };

@@ -6,20 +6,22 @@ import { changeId } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { encodeSecret } from '../schemas/secret.ts';
 import { seal } from '../schemas/sealed-box.ts';
-import { unchanged, type Key, type Row, type Value } from '../schemas/value.ts';
+import { unchanged, type Key, type Row, type Unchanged, type Value } from '../schemas/value.ts';
 import { laneOf } from './lane.ts';
 import { tokenDomain, type Tokeniser } from './tokens.ts';
 
 /**
  * Moves what is confidential into a box under its subject's key, and tokenises confidential keys:
  * from here on no topic, log or letter carries such a value in the clear. A column that the contract
- * does not know is confidential. What belongs to an erased subject is withheld.
+ * does not know is confidential. What belongs to an erased subject is withheld, and `erased` told of
+ * it; its delete passes, for it tells nothing of the subject but that it is gone.
  */
 export function sealing(
   contracts: ReadonlyMap<string, TableContract>,
   keyring: Keyring,
   tokens: Tokeniser,
   lanes: number,
+  erased: () => void,
 ): Processor<Decoded, Change> {
   const tables = new Map([...contracts].map(([table, contract]) => [table, compile(contract)]));
 
@@ -46,7 +48,7 @@ export function sealing(
       },
     };
     const secret = {
-      before: sameSubject(contract, change) ? secretsOf(change.before, open) : null,
+      before: sameOwner(contract, change) ? secretsOf(change.before, open) : null,
       after: secretsOf(change.after, open),
     };
     if (!image || (!secret.before && !secret.after)) return [{ ...bare, sealed: null }];
@@ -55,7 +57,11 @@ export function sealing(
     if (!owner && secret.after) throw noOwner(contract);
     if (!owner) return [{ ...bare, sealed: null }]; // A delete that tells only its key.
     const owned = keyring.keyOf(owner);
-    if (owned === 'destroyed') return [];
+    if (owned === 'destroyed') {
+      if (change.op === 'delete') return [{ ...bare, sealed: null }];
+      erased();
+      return [];
+    }
     const id = changeId(change.system, change.position);
     const occasion = { change: id, revision: contract.revision };
     return [{ ...bare, sealed: seal(owned, occasion, encodeSecret(secret)) }];
@@ -101,10 +107,12 @@ const noOwner = ({ table }: TableContract) =>
     `table ${table}: a row with confidential columns tells neither its subject nor its tenant, so there is no key to seal it with`,
   );
 
-/** A box holds both images only if one subject owns both. */
-function sameSubject({ subject }: TableContract, { before, after }: Decoded): boolean {
-  if (!before || !after || !subject) return true;
-  return textOf(subject.column, before) === textOf(subject.column, after);
+/** A box holds both images only if one subject of one tenant owns both. */
+function sameOwner({ subject, tenant }: TableContract, { before, after }: Decoded): boolean {
+  if (!before || !after) return true;
+  return [subject?.column ?? null, tenant].every(
+    (column) => textOf(column, before) === textOf(column, after),
+  );
 }
 
 function secretsOf(row: Row | null, open: ReadonlySet<string>): Row | null {
@@ -139,5 +147,7 @@ function textOf(column: string | null, row: Row): string | null {
 }
 
 function pick(row: Row, wanted: (column: string) => boolean): Row {
-  return Object.fromEntries(Object.entries(row).filter(([column]) => wanted(column)));
+  const picked: Record<string, Value | Unchanged> = {};
+  for (const column of Object.keys(row)) if (wanted(column)) picked[column] = row[column] ?? null;
+  return picked;
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
+import { type CipherKey, createCipheriv, createDecipheriv, hash } from 'node:crypto';
 
 /**
  * What seals a row: the nonce comes from the change and its contract's revision, so that a resend
@@ -17,7 +17,7 @@ const headLength = 1 + refLength + nonceLength;
 
 /** Encrypts with AES-256-GCM. The box names its key and carries all that is needed to open it but the key. */
 export function seal(
-  { ref, key }: { readonly ref: Buffer; readonly key: Buffer },
+  { ref, key }: { readonly ref: Buffer; readonly key: CipherKey },
   { change, revision }: Occasion,
   plaintext: string | Buffer,
 ): Buffer {
@@ -35,7 +35,7 @@ export function keyRefOf(box: Uint8Array): Buffer | null {
 }
 
 /** Decrypts a box; throws if a bit of it was changed or the key is another's. */
-export function open(key: Buffer, box: Uint8Array): Buffer {
+export function open(key: CipherKey, box: Uint8Array): Buffer {
   const head = box.subarray(0, headLength);
   const decipher = createDecipheriv('aes-256-gcm', key, head.subarray(1 + refLength)).setAAD(head);
   decipher.setAuthTag(box.subarray(box.length - tagLength));

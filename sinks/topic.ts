@@ -11,7 +11,7 @@ export interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const requestBytes = 8 * 1024 * 1024;
+const requestBytes = 4 * 1024 * 1024;
 
 /**
  * Writes to topics, durable on all replicas. One request is under way at a time, so that what is
@@ -60,8 +60,11 @@ export function topicSink<T>(
 }
 
 /** With room for what Kafka adds to each record. */
-const sizeOf = ({ key, value, headers }: Outgoing) =>
-  (key?.length ?? 0) + value.length + JSON.stringify(headers).length + 100;
+function sizeOf({ key, value, headers }: Outgoing): number {
+  let size = (key?.length ?? 0) + value.length + 100;
+  for (const name in headers) size += name.length + (headers[name]?.length ?? 0) * 3 + 4;
+  return size;
+}
 
 function checked(message: Outgoing, limitBytes: number): Outgoing {
   const size = sizeOf(message);
@@ -73,8 +76,16 @@ function checked(message: Outgoing, limitBytes: number): Outgoing {
 }
 
 function toMessage({ topic, partition, key, value, headers }: Outgoing): MessageToProduce {
-  const entries = Object.entries(headers).map(
-    ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
-  );
-  return { topic, partition, value, headers: new Map(entries), ...(key ? { key } : {}) };
+  const entries = new Map<Buffer, Buffer>();
+  for (const [name, text] of Object.entries(headers))
+    entries.set(nameBytes(name), Buffer.from(text));
+  return { topic, partition, value, headers: entries, ...(key ? { key } : {}) };
+}
+
+const names = new Map<string, Buffer>();
+
+function nameBytes(name: string): Buffer {
+  let bytes = names.get(name);
+  if (!bytes) names.set(name, (bytes = Buffer.from(name)));
+  return bytes;
 }

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -39,14 +47,14 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
   const file = openSync(path, 'a+', 0o600);
   const torn = fstatSync(file).size % recordLength;
   if (torn > 0) ftruncateSync(file, fstatSync(file).size - torn); // The last write before a power cut.
-  const known = new Map<string, Buffer | 'destroyed'>();
-  const tokenKeys = new Map<string, Buffer>();
+  const known = new Map<string, KeyObject | 'destroyed'>();
+  const tokenKeys = new Map<string, KeyObject>();
   let read = 0;
   let unsaved = false;
   let saving = Promise.resolve();
 
+  const chunk = Buffer.alloc(recordLength * 4_096);
   const readOn = () => {
-    const chunk = Buffer.alloc(recordLength * 4_096);
     for (;;) {
       const length = readSync(file, chunk, 0, chunk.length, read);
       const whole = length - (length % recordLength);
@@ -109,26 +117,26 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
 const sync = promisify(fsync);
 
 const derived = (root: Buffer, purpose: string) =>
-  Buffer.from(hkdfSync('sha256', root, '', `conductor/${purpose}`, keyLength));
+  createSecretKey(Buffer.from(hkdfSync('sha256', root, '', `conductor/${purpose}`, keyLength)));
 
-const nameOf = (naming: Buffer, { tenant, domain, subject }: Owner) =>
+const nameOf = (naming: KeyObject, { tenant, domain, subject }: Owner) =>
   createHmac('sha256', naming)
     .update(JSON.stringify([tenant, domain, subject]))
     .digest()
     .subarray(0, refLength);
 
-function wrap(wrapping: Buffer, key: Buffer): Buffer {
+function wrap(wrapping: KeyObject, key: Buffer): Buffer {
   const nonce = randomBytes(nonceLength);
   const cipher = createCipheriv('aes-256-gcm', wrapping, nonce);
   return Buffer.concat([nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()]);
 }
 
-function unwrap(wrapping: Buffer, wrapped: Buffer, path: string): Buffer {
+function unwrap(wrapping: KeyObject, wrapped: Buffer, path: string): KeyObject {
   const decipher = createDecipheriv('aes-256-gcm', wrapping, wrapped.subarray(0, nonceLength));
   decipher.setAuthTag(wrapped.subarray(nonceLength + keyLength));
   try {
     const opened = decipher.update(wrapped.subarray(nonceLength, nonceLength + keyLength));
-    return Buffer.concat([opened, decipher.final()]);
+    return createSecretKey(Buffer.concat([opened, decipher.final()]));
   } catch (cause) {
     throw new KeyringError(
       `the root key does not open ${path}: give keyring.rootKey that the keyring was made with`,

@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+
 /** Whose key it is: a person of a tenant, or the tenant itself where a row has no subject. */
 export interface Owner {
   readonly tenant: string | null;
@@ -7,12 +9,12 @@ export interface Owner {
 
 export interface OwnedKey {
   readonly ref: Buffer; // 16 bytes that name the key and tell nothing of its owner.
-  readonly key: Buffer; // 32 bytes.
+  readonly key: KeyObject; // A handle: the cipher would make one of raw bytes for every row.
 }
 
 /** What became of a key that a box names. */
 export type Found =
-  | { readonly state: 'here'; readonly key: Buffer }
+  | { readonly state: 'here'; readonly key: KeyObject }
   | { readonly state: 'destroyed' }
   | { readonly state: 'unknown' };
 
@@ -28,5 +30,5 @@ export interface Keyring extends AsyncDisposable {
   saved(): Promise<void>;
 
   /** The key of a tenant's tokens: the same for ever, so that tokens of equal values stay equal. */
-  tokenKey(tenant: string): Buffer;
+  tokenKey(tenant: string): KeyObject;
 }

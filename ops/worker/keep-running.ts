@@ -61,8 +61,12 @@ function backoff(attempt: number): number {
 const ours = [TypeError, ReferenceError, RangeError, SyntaxError, AssertionError, Refusal];
 const final = [CannotRun, ConfigError, ForeignServer, KeyringError, UnknownSchema];
 
+/** What went wrong first: what failed while disposing of it has only suppressed it. */
+const firstOf = (error: unknown): unknown =>
+  error instanceof SuppressedError ? firstOf(error.suppressed) : error;
+
 function isOutage(error: unknown): boolean {
-  const whole = error instanceof SuppressedError ? error.error : error;
+  const whole = firstOf(error);
   if (whole instanceof NotNow) return true;
   return ![...ours, ...final].some((kind) => whole instanceof kind);
 }
@@ -70,7 +74,7 @@ function isOutage(error: unknown): boolean {
 /** What a person needs of an error: its message, and those of its causes. Messages of ours hold no values. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof SuppressedError) return reasonOf(error.error);
+  if (error instanceof SuppressedError) return reasonOf(firstOf(error));
   if (error instanceof AggregateError && error.errors.length > 0)
     return [error.message, reasonOf(error.errors[0])].filter(Boolean).join(': ');
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';

@@ -65,7 +65,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const until = untilCurrent ? prepared.head : null;
     const settings = { url, slot, publication, stream, lanes, contracts, until };
     const wal = stack.use(new WalSource(settings, checkpoints, prepared.from));
-    const seal = sealing(contracts, keyring, tokeniser(keyring), lanes);
+    const seal = sealing(contracts, keyring, tokeniser(keyring), lanes, () => counters.erased());
 
     return (signal) =>
       capture(

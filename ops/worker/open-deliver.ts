@@ -23,7 +23,7 @@ export const sinkNames: readonly SinkName[] = ['postgres', 'neo4j', 'clickhouse'
 const batchings: Readonly<Record<SinkName, Batching>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
-  clickhouse: { size: 20_000, lingerMs: 250 },
+  clickhouse: { size: 10_000, lingerMs: 250 },
 };
 
 /** Connects deliver to one sink: `gov.*` at one end, where it comes to rest at the other. */

@@ -32,6 +32,7 @@ export class Ledger {
   #values = 0;
   #bytes = 0;
   #open = 0;
+  #orphans = 0; // Unsettled entries of forgotten logs: their effects may still be on the way.
   #closed = false;
   #change = Promise.withResolvers<void>();
 
@@ -84,20 +85,33 @@ export class Ledger {
     while (this.#open > 0) await this.#change.promise;
   }
 
+  /** Resolves when nothing of a forgotten log is on the way any more. */
+  async quiet(): Promise<void> {
+    while (!this.#closed && this.#orphans > 0) await this.#change.promise;
+  }
+
   /** Drops a log that is no longer ours: its room is free again, and nothing of it is ever confirmed. */
   forget(name: string): void {
     const log = this.#logs.get(name);
     if (!log) return;
     log.forgotten = true;
     this.#logs.delete(name);
-    for (const entry of log.entries.slice(log.head)) if (!entry.settled) this.#take(entry, -1);
+    for (const entry of log.entries.slice(log.head)) {
+      if (entry.settled) continue;
+      this.#take(entry, -1);
+      this.#orphans++;
+    }
     this.#changed();
   }
 
   #settle(entry: Entry, log: Log): void {
     assert(!entry.settled, `settled twice: ${entry.position.log}@${entry.position.at}`);
     entry.settled = true;
-    if (log.forgotten) return;
+    if (log.forgotten) {
+      this.#orphans--;
+      this.#changed();
+      return;
+    }
     this.#take(entry, -1);
 
     let last: Entry | undefined;

@@ -19,6 +19,8 @@ export interface Reading {
   readonly signal: AbortSignal;
   /** To be called when a log is no longer ours: what is in flight of it is not to be confirmed. */
   readonly revoked: (log: string) => void;
+  /** Resolves when nothing of a revoked log is on its way to a sink any more. */
+  readonly quiet: () => Promise<void>;
 }
 
 /** Where a pipeline begins. */

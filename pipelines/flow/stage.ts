@@ -47,6 +47,7 @@ export function pull<T>(
       const reading = {
         signal: AbortSignal.any([signal, unsubscribed.signal]),
         revoked: (log: string) => ledger.forget(log),
+        quiet: () => ledger.quiet(),
       };
       for await (const { position, values, bytes } of source.read(reading)) {
         const settle = ledger.track(position, { values: values.length, bytes });

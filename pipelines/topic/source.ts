@@ -15,8 +15,8 @@ export interface TopicSettings {
   readonly lost: (lanes: readonly Lane[]) => void;
 }
 
-const fetchBytes = 4 * 1024 * 1024;
-const partitionBytes = 1024 * 1024;
+const fetchBytes = 1024 * 1024; // Compressed: some times as much when it is read.
+const partitionBytes = 256 * 1024;
 const fetchWaitMs = 250;
 const commitEveryMs = 250;
 
@@ -57,7 +57,7 @@ export class TopicSource implements Source<Received> {
     this.#consumer.on('consumer:group:join', () => this.#lose());
   }
 
-  async *read({ signal, revoked }: Reading): AsyncIterable<Delivery<Received>> {
+  async *read({ signal, revoked, quiet }: Reading): AsyncIterable<Delivery<Received>> {
     this.#revoked = revoked;
     await this.#assignment.join();
     const ticking = setInterval(() => void this.#commit(), commitEveryMs);
@@ -65,6 +65,7 @@ export class TopicSource implements Source<Received> {
       while (!signal.aborted) {
         if (this.#failure) throw this.#failure;
         if (!this.#assignment.settled) {
+          await quiet(); // What was written last must be there to be read by who takes the lanes up.
           const lanes = await this.#assignment.settle();
           if (lanes) await this.#settings.assigned(lanes);
           continue;

@@ -7,6 +7,8 @@ interface Arrived {
   readonly at: bigint; // All up to here has arrived whole.
 }
 
+const mostValues = 5_000;
+
 /** Between the socket, which pushes, and the source, which is pulled: it asks the socket to wait when it is full. */
 export class Inbox {
   readonly values: Decoded[] = [];
@@ -39,7 +41,8 @@ export class Inbox {
 
   /** What the socket is to wait for before it reads on; nothing, as long as there is space. */
   space(): Promise<void> | undefined {
-    return this.#bytes < this.#limitBytes || this.#failure ? undefined : this.#space.promise;
+    const full = this.#bytes >= this.#limitBytes || this.values.length >= mostValues;
+    return full && !this.#failure ? this.#space.promise : undefined;
   }
 
   /** Waits for something, at most until `signal` or `patienceMs`; empty-handed when nothing came. */

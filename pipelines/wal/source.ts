@@ -20,7 +20,7 @@ export interface WalSettings {
   readonly until: bigint | null; // Where to end; null goes on for ever.
 }
 
-const inboxBytes = 8 * 1024 * 1024;
+const inboxBytes = 4 * 1024 * 1024;
 const confirmEveryMs = 250;
 const statusEveryMs = 5_000;
 const askEveryMs = 1_000;
@@ -44,7 +44,7 @@ export class WalSource implements Source<Decoded> {
   #known: Checkpoint; // What the checkpoint records, and so the most that the server is told.
   #settled: bigint;
   #watermarks: { readonly at: bigint; readonly watermark: number }[] = [];
-  #writing = Promise.resolve();
+  #recording: Promise<void> | null = null; // Under way: a slow checkpoint is waited for, not asked again.
   #lastStatusMs = 0;
 
   constructor(settings: WalSettings, checkpoints: Checkpoints, from: Checkpoint) {
@@ -82,10 +82,13 @@ export class WalSource implements Source<Decoded> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writing;
-    await this.#record();
-    this.#send(false);
-    await this.#service.destroy();
+    try {
+      await this.#recording;
+      await this.#record();
+      this.#send(false);
+    } finally {
+      await this.#service.destroy(); // A connection that stays open holds the slot.
+    }
   }
 
   #start(): void {
@@ -155,11 +158,11 @@ export class WalSource implements Source<Decoded> {
   }
 
   #tick(): void {
-    this.#writing = this.#writing
-      .then(() => this.#record())
+    this.#recording ??= this.#record()
       .catch((error: unknown) =>
         this.#inbox.fail(error instanceof Error ? error : new Error(String(error))),
-      );
+      )
+      .finally(() => (this.#recording = null));
     if (performance.now() - this.#lastStatusMs > statusEveryMs) this.#send(false);
   }
 

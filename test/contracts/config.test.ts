@@ -50,7 +50,7 @@ test('the smallest configuration is taken, and everything else has a default', a
     contracts: join(folder, 'contracts/tables'),
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},
-    worker: { host: '127.0.0.1', port: 0, inFlightValues: 20_000, inFlightBytes: 32 * 1024 * 1024 },
+    worker: { host: '127.0.0.1', port: 0, inFlightValues: 10_000, inFlightBytes: 32 * 1024 * 1024 },
   });
 });
 
@@ -98,7 +98,10 @@ const wrong = [
   {
     name: 'a broker without a port',
     config: { ...least, kafka: { brokers: ['localhost'] } },
-    says: ['kafka.brokers.0: expected host:port, for example localhost:9092', 'CONDUCTOR_KAFKA_BROKERS)'],
+    says: [
+      'kafka.brokers.0: expected host:port, for example localhost:9092',
+      'CONDUCTOR_KAFKA_BROKERS)',
+    ],
   },
   {
     name: 'no broker at all',
@@ -146,8 +149,16 @@ const wrong = [
   { name: 'an empty file', config: '', says: ['database: is missing', 'source: is missing'] },
   { name: 'a list', config: '- 1\n', says: ['database: is missing'] },
   { name: 'what is not YAML', config: `a: "${secret}\n`, says: ['is not YAML', 'line '] },
-  { name: 'a password that YAML reads as an alias', config: `a: *${secret}\n`, says: ['is not YAML'] },
-  { name: 'a key that is there twice', config: `a: ${secret}\na: 2\n`, says: ['is not YAML', 'line 2'] },
+  {
+    name: 'a password that YAML reads as an alias',
+    config: `a: *${secret}\n`,
+    says: ['is not YAML'],
+  },
+  {
+    name: 'a key that is there twice',
+    config: `a: ${secret}\na: 2\n`,
+    says: ['is not YAML', 'line 2'],
+  },
 ] as const;
 
 for (const { name, config, says } of wrong)

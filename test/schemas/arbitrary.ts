@@ -27,7 +27,20 @@ export const text = fc.string({ unit: 'binary' }).map((each) => each.replaceAll(
 export const columnName = fc.oneof(
   fc.string({ minLength: 1, maxLength: 12 }).map((each) => `c${each}`),
   fc.stringMatching(/^[a-z_][a-z0-9_]{0,10}$/).filter((each) => each !== '__proto__'),
-  fc.constantFrom('_x', '_x41', '_xyz', 'Größe', '姓名', 'a b', 'a.b', '"', '1st', '$', 'class', '-'),
+  fc.constantFrom(
+    '_x',
+    '_x41',
+    '_xyz',
+    'Größe',
+    '姓名',
+    'a b',
+    'a.b',
+    '"',
+    '1st',
+    '$',
+    'class',
+    '-',
+  ),
 );
 
 const valueOf: Readonly<Record<Kind, fc.Arbitrary<Value>>> = {

@@ -42,18 +42,20 @@ test('a resend gives the same bytes', () => {
 });
 
 test('another change or another revision has another nonce', () => {
-  const nonces = [
-    occasion,
-    { change: 'c2', revision: 'r1' },
-    { change: 'c1', revision: 'r2' },
-  ].map((each) => nonceOf(seal(owned, each, 'x')));
+  const nonces = [occasion, { change: 'c2', revision: 'r1' }, { change: 'c1', revision: 'r2' }].map(
+    (each) => nonceOf(seal(owned, each, 'x')),
+  );
   expect(new Set(nonces).size).toBe(3);
 });
 
 test('golden box: what was sealed last year must open for ever', () => {
   const box = seal(owned, occasion, 'Ada');
   expect(box.toString('hex')).toBe(
-    '01' + '01'.repeat(16) + 'a71f0008e71d1409bef1bf25' + 'cbd4b9' + '466820eed54c8f3e518dad94ea3db3e0',
+    '01' +
+      '01'.repeat(16) +
+      'a71f0008e71d1409bef1bf25' +
+      'cbd4b9' +
+      '466820eed54c8f3e518dad94ea3db3e0',
   );
 });
 

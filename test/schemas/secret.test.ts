@@ -14,7 +14,20 @@ test('every secret comes back as it was, whatever its columns are called and hol
   );
 });
 
-const values: readonly (Value | Unchanged)[] = [9_007_199_254_740_993n, -1n, NaN, Infinity, -Infinity, -0, 0, '', '$', null, true, unchanged];
+const values: readonly (Value | Unchanged)[] = [
+  9_007_199_254_740_993n,
+  -1n,
+  NaN,
+  Infinity,
+  -Infinity,
+  -0,
+  0,
+  '',
+  '$',
+  null,
+  true,
+  unchanged,
+];
 
 for (const value of values)
   test(`${Object.is(value, -0) ? '-0' : String(value)} (${typeof value}) comes back as it was`, () => {

@@ -70,22 +70,30 @@ test('any governed change comes back from its bytes as it was', () => {
 test('damaged bytes are refused or read as another value, and nothing else is ever thrown', () => {
   const damage = fc.tuple(fc.nat(), fc.nat(255));
   fc.assert(
-    fc.property(world, fc.array(damage, { minLength: 1, maxLength: 4 }), ({ shape, change }, damages) => {
-      const schema = { id: 1, type: type(changeSchema(shape)) };
-      const bytes = wire.encodeChange(schema, shape, { ...change, sealed: null });
-      for (const [at, byte] of damages) bytes[5 + (at % (bytes.length - 5))] = byte;
-      try {
-        wire.decodeChange(schema.type, bytes, where);
-      } catch (error) {
-        expect(error).toBeInstanceOf(Refusal);
-      }
-    }),
+    fc.property(
+      world,
+      fc.array(damage, { minLength: 1, maxLength: 4 }),
+      ({ shape, change }, damages) => {
+        const schema = { id: 1, type: type(changeSchema(shape)) };
+        const bytes = wire.encodeChange(schema, shape, { ...change, sealed: null });
+        for (const [at, byte] of damages) bytes[5 + (at % (bytes.length - 5))] = byte;
+        try {
+          wire.decodeChange(schema.type, bytes, where);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Refusal);
+        }
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test('bytes that are cut short or have a tail are refused, without a value in the message', () => {
-  const shape = { table: 'public.t', key: [], row: [{ name: 'a', type: 'text', kind: 'string' }] } as const;
+  const shape = {
+    table: 'public.t',
+    key: [],
+    row: [{ name: 'a', type: 'text', kind: 'string' }],
+  } as const;
   const schema = { id: 1, type: type(changeSchema(shape)) };
   const bytes = wire.encodeChange(schema, shape, {
     ...change(),
@@ -173,7 +181,10 @@ for (const bytes of notFramed)
   });
 
 test('golden frame: a zero, the id in four bytes, then Avro', () => {
-  const schema = { id: 258, type: type({ type: 'record', name: 'R', fields: [{ name: 'a', type: 'int' }] }) };
+  const schema = {
+    id: 258,
+    type: type({ type: 'record', name: 'R', fields: [{ name: 'a', type: 'int' }] }),
+  };
   expect(wire.frame(schema, { a: 3 }).toString('hex')).toBe('0000000102' + '06');
 });
 

@@ -7,7 +7,9 @@ import { Refusal } from '../../../schemas/refusal.ts';
 import { isSettled, ListDoor, ListSink, turns } from '../../doubles.ts';
 
 const closed = { next: () => expect.unreachable('nothing was to be refused') };
-const batches = fc.array(fc.array(fc.integer(), { minLength: 1, maxLength: 12 }), { maxLength: 20 });
+const batches = fc.array(fc.array(fc.integer(), { minLength: 1, maxLength: 12 }), {
+  maxLength: 20,
+});
 const size = fc.integer({ min: 1, max: 20 });
 
 /** Envelopes that note, when they settle, which they are. */
@@ -151,7 +153,10 @@ test('an outage amid the search for poison stops, with nothing settled and nothi
     if (sink.sizes.length === 3) throw new Error('connection lost');
     refusing((value) => value === 3)(batch);
   };
-  const { made, settled } = envelopes([[1, 2], [3, 4]]);
+  const { made, settled } = envelopes([
+    [1, 2],
+    [3, 4],
+  ]);
   const door = new ListDoor<number>();
   const subject = new Subject<Envelope<number>>();
   const done = total(subject.pipe(into(sink, { size: 4, lingerMs: 10 }, door)));

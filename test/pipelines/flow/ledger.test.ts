@@ -117,33 +117,44 @@ test('what is in flight is what is neither settled nor forgotten', () => {
 
 test('room lets in no more than the limit and one delivery, by count and by bytes, and never blocks for good', async () => {
   const size = fc.record({ values: fc.nat(20), bytes: fc.nat(200) });
-  const limit = fc.record({ values: fc.integer({ min: 1, max: 40 }), bytes: fc.integer({ min: 1, max: 400 }) });
+  const limit = fc.record({
+    values: fc.integer({ min: 1, max: 40 }),
+    bytes: fc.integer({ min: 1, max: 400 }),
+  });
   await fc.assert(
-    fc.asyncProperty(fc.array(size, { maxLength: 30 }), limit, fc.infiniteStream(fc.nat()), async (sizes, room, chance) => {
-      const ledger = new Ledger(room, () => {});
-      const open: (() => void)[] = [];
-      let taken = 0;
-      const taking = (async () => {
-        for (const each of sizes) {
-          await ledger.room();
-          expect(ledger.inFlight.values).toBeLessThan(room.values);
-          expect(ledger.inFlight.bytes).toBeLessThan(room.bytes);
-          open.push(ledger.track({ log: 'a', at: BigInt(taken++) }, each));
+    fc.asyncProperty(
+      fc.array(size, { maxLength: 30 }),
+      limit,
+      fc.infiniteStream(fc.nat()),
+      async (sizes, room, chance) => {
+        const ledger = new Ledger(room, () => {});
+        const open: (() => void)[] = [];
+        let taken = 0;
+        const taking = (async () => {
+          for (const each of sizes) {
+            await ledger.room();
+            expect(ledger.inFlight.values).toBeLessThan(room.values);
+            expect(ledger.inFlight.bytes).toBeLessThan(room.bytes);
+            open.push(ledger.track({ log: 'a', at: BigInt(taken++) }, each));
+          }
+        })();
+        for (let left = sizes.length; left > 0; left--) {
+          await turns(2);
+          open.splice(chance.next().value % Math.max(1, open.length), 1)[0]?.();
         }
-      })();
-      for (let left = sizes.length; left > 0; left--) {
-        await turns(2);
-        open.splice(chance.next().value % Math.max(1, open.length), 1)[0]?.();
-      }
-      await taking;
-      expect(taken).toBe(sizes.length);
-    }),
+        await taking;
+        expect(taken).toBe(sizes.length);
+      },
+    ),
     { numRuns: 60 },
   );
 });
 
 test('to settle twice is an error that names the position', () => {
-  const settle = new Ledger(endless, () => {}).track({ log: 'slot', at: 7n }, { values: 1, bytes: 1 });
+  const settle = new Ledger(endless, () => {}).track(
+    { log: 'slot', at: 7n },
+    { values: 1, bytes: 1 },
+  );
   settle();
   expect(settle).toThrow('settled twice: slot@7');
 });
@@ -184,6 +195,33 @@ test('drained waits for the last open entry, and for no more', async () => {
   const revoked = ledger.drained();
   ledger.forget('c');
   expect(await isSettled(revoked)).toBe(true);
+});
+
+test('quiet waits for what is still on its way of forgotten logs, and for nothing else', async () => {
+  const ledger = new Ledger(endless, () => {});
+  const first = ledger.track({ log: 'a', at: 1n }, { values: 1, bytes: 1 });
+  const second = ledger.track({ log: 'a', at: 2n }, { values: 1, bytes: 1 });
+  ledger.track({ log: 'b', at: 1n }, { values: 1, bytes: 1 });
+  expect(await isSettled(ledger.quiet())).toBe(true);
+  first();
+  ledger.forget('a');
+  const quiet = ledger.quiet();
+  expect(await isSettled(quiet)).toBe(false);
+  second();
+  expect(await isSettled(quiet)).toBe(true);
+});
+
+test('a ledger that is closed keeps nobody waiting for room or quiet, and confirms no more than before', async () => {
+  const confirmed: bigint[] = [];
+  const ledger = new Ledger({ values: 1, bytes: 1 }, ({ at }) => confirmed.push(at));
+  ledger.track({ log: 'lost', at: 1n }, { values: 1, bytes: 1 });
+  ledger.forget('lost');
+  ledger.track({ log: 'a', at: 1n }, { values: 1, bytes: 1 });
+  const waiting = [ledger.room(), ledger.quiet()];
+  expect(await Promise.all(waiting.map(isSettled))).toEqual([false, false]);
+  ledger.close();
+  await Promise.all(waiting);
+  expect(confirmed).toEqual([]);
 });
 
 test('the oldest wait is that of the oldest unsettled entry of any log, and none when nothing is open', () => {

@@ -53,7 +53,9 @@ class FailingSink<T> extends ListSink<T> {
   }
 }
 
-function itemsOf(batches: readonly { log: string; fates: readonly Fate[] }[]): readonly Delivery<Item>[] {
+function itemsOf(
+  batches: readonly { log: string; fates: readonly Fate[] }[],
+): readonly Delivery<Item>[] {
   return batches.map(({ log, fates }, index) => ({
     position: { log, at: BigInt(index + 1) },
     values: fates.map((each, n) => ({ id: `${index}.${n}`, log, fate: each })),

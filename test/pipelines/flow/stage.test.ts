@@ -14,7 +14,11 @@ class EndlessSource extends ListSource<number> {
   override async *read({ signal }: { signal: AbortSignal }): AsyncIterable<Delivery<number>> {
     for (let at = 1n; !signal.aborted; at++) {
       this.delivered += 10;
-      yield { position: { log: 'log', at }, values: Array<number>(10).fill(Number(at)), bytes: 100 };
+      yield {
+        position: { log: 'log', at },
+        values: Array<number>(10).fill(Number(at)),
+        bytes: 100,
+      };
     }
   }
 }
@@ -32,7 +36,9 @@ for (const { name, room } of limits) {
     sink.before = () => proceed.promise;
     const stop = new AbortController();
     const done = lastValueFrom(
-      pull(source, { room, signal: stop.signal }).pipe(into(sink, { size: 40, lingerMs: 0 }, closed)),
+      pull(source, { room, signal: stop.signal }).pipe(
+        into(sink, { size: 40, lingerMs: 0 }, closed),
+      ),
     );
 
     for (let write = 0; write < 50; write++) {

@@ -192,7 +192,11 @@ const values = [
   { oid: oids.numeric, text: '-1234567890123456.7890', want: '-1234567890123456.7890' },
   { oid: oids.numeric, text: 'NaN', want: 'NaN' },
   { oid: oids.text, text: 'Zoë 🦊 \u0001', want: 'Zoë 🦊 \u0001' },
-  { oid: 99_999, text: 'of a type that only the source has', want: 'of a type that only the source has' },
+  {
+    oid: 99_999,
+    text: 'of a type that only the source has',
+    want: 'of a type that only the source has',
+  },
 ] as const;
 
 for (const { oid, text, want } of values)

@@ -13,11 +13,15 @@ test('golden bytes of a standby status update', () => {
 
 test('the server is told exactly what was confirmed, three times over, and never one more', () => {
   fc.assert(
-    fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.boolean(), (lsn, replyRequested) => {
-      const bytes = statusUpdate(lsn, { nowMs: y2k, replyRequested });
-      expect([1, 9, 17].map((at) => bytes.readBigUInt64BE(at))).toEqual([lsn, lsn, lsn]);
-      expect(bytes[33]).toBe(replyRequested ? 1 : 0);
-      expect(bytes.length).toBe(34);
-    }),
+    fc.property(
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      fc.boolean(),
+      (lsn, replyRequested) => {
+        const bytes = statusUpdate(lsn, { nowMs: y2k, replyRequested });
+        expect([1, 9, 17].map((at) => bytes.readBigUInt64BE(at))).toEqual([lsn, lsn, lsn]);
+        expect(bytes[33]).toBe(replyRequested ? 1 : 0);
+        expect(bytes.length).toBe(34);
+      },
+    ),
   );
 });

@@ -70,14 +70,17 @@ test('changes of a transaction are numbered from zero, and of the next from zero
   const { decode } = decoder();
   const row = golden.insert(1, ['1', 'a']);
   const places = (lsn: bigint, ...messages: readonly Buffer[]) =>
-    decode(...transaction(lsn, 1, ...messages)).map(({ position }) => [position.seq, position.part]);
-  expect(places(10n, row, golden.update(1, null, ['1', 'b']), golden.remove(1, ['K', ['1', null]]))).toEqual(
-    [
-      [0, 0],
-      [1, 0],
-      [2, 0],
-    ],
-  );
+    decode(...transaction(lsn, 1, ...messages)).map(({ position }) => [
+      position.seq,
+      position.part,
+    ]);
+  expect(
+    places(10n, row, golden.update(1, null, ['1', 'b']), golden.remove(1, ['K', ['1', null]])),
+  ).toEqual([
+    [0, 0],
+    [1, 0],
+    [2, 0],
+  ]);
   expect(places(20n, row)).toEqual([[0, 0]]);
 });
 
@@ -120,10 +123,14 @@ test('an update that leaves the key as it was is one update, with the old row wh
 });
 
 test('a key that is too long to be sent again did not change', () => {
-  const long = golden.relation(1, ['public', 'users'], [
-    { name: 'id', oid: oids.text, identity: true },
-    { name: 'name', oid: oids.text },
-  ]);
+  const long = golden.relation(
+    1,
+    ['public', 'users'],
+    [
+      { name: 'id', oid: oids.text, identity: true },
+      { name: 'name', oid: oids.text },
+    ],
+  );
   const { decode } = decoder();
   const sent = golden.update(1, ['K', ['a long key', null]], [u, 'Ada']);
   expect(decode(long, ...transaction(10n, 1, sent))).toMatchObject([
@@ -132,10 +139,14 @@ test('a key that is too long to be sent again did not change', () => {
 });
 
 test('an old row by another unique index says nothing of the key, so the key has not moved', () => {
-  const byName = golden.relation(1, ['public', 'users'], [
-    { name: 'id', oid: oids.int8 },
-    { name: 'name', oid: oids.text, identity: true },
-  ]);
+  const byName = golden.relation(
+    1,
+    ['public', 'users'],
+    [
+      { name: 'id', oid: oids.int8 },
+      { name: 'name', oid: oids.text, identity: true },
+    ],
+  );
   const { decode } = decoder();
   const renamed = golden.update(1, ['K', [null, 'Ada']], ['7', 'Ada L.']);
   expect(decode(byName, ...transaction(10n, 1, renamed))).toMatchObject([
@@ -161,7 +172,9 @@ test('unchanged is carried as itself', () => {
 
 test('every lane is told of a truncate, table by table, each with a part of its own', () => {
   const changes = decoder().decode(...transaction(10n, 1, golden.truncate([1, 2])));
-  expect(changes.map(({ table, lane, position }) => [table, lane, position.seq, position.part])).toEqual([
+  expect(
+    changes.map(({ table, lane, position }) => [table, lane, position.seq, position.part]),
+  ).toEqual([
     ['public.users', 0, 0, 0],
     ['public.users', 1, 0, 1],
     ['public.users', 2, 0, 2],
@@ -169,7 +182,9 @@ test('every lane is told of a truncate, table by table, each with a part of its 
     ['public.notes', 1, 0, 4],
     ['public.notes', 2, 0, 5],
   ]);
-  expect(changes.every(({ op, key, before, after }) => op === 'truncate' && !key && !before && !after)).toBe(true);
+  expect(
+    changes.every(({ op, key, before, after }) => op === 'truncate' && !key && !before && !after),
+  ).toBe(true);
 });
 
 test('a table without a contract or without a key has no key', () => {

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import { changeId } from '../../schemas/position.ts';
+import { Refusal } from '../../schemas/refusal.ts';
+import { decodeSecret } from '../../schemas/secret.ts';
+import { decoded, marker, userRow, users } from '../processors/tables.ts';
+
+const refusal = new Refusal('no-tenant', 'table public.users: column tenant_id is not told');
+const change = decoded('insert', { after: { ...userRow, id: marker } });
+const record = {
+  topic: 'cdc.shop.public.users',
+  partition: 3,
+  offset: 42n,
+  key: Buffer.from('key'),
+  value: Buffer.from([0, 255, 1]),
+  headers: [[Buffer.from('h'), null]] as const,
+};
+
+test('a letter tells in the clear what was refused, why and where from, and no value of it', () => {
+  const { payload: _, ...open } = letterOfChange('capture', { value: change, refusal });
+  expect(open).toEqual({
+    id: changeId('7000', change.position),
+    pipeline: 'capture',
+    reason: 'no-tenant',
+    message: refusal.message,
+    table: 'public.users',
+    origin: 'slot@00000001/000000000000000a/00000000/00000000',
+    lane: 0,
+    key: null,
+  });
+  expect(JSON.stringify(open)).not.toContain(marker);
+});
+
+test('the key of a change is told only once it was governed', () => {
+  const sealed = { ...change, sealed: Buffer.from('box') };
+  expect(letterOfChange('capture', { value: sealed, refusal }).key).toBeNull();
+  const governed = { ...decoded('insert', { after: userRow }), provenance: 'p', policy: 'r1' };
+  expect(letterOfChange('deliver', { value: governed, refusal }).key?.toString()).toBe(
+    '{"id":"7"}',
+  );
+});
+
+test('the payload brings the whole change back', () => {
+  const value = { ...change, sealed: Buffer.from('box') };
+  const { payload } = letterOfChange('capture', { value, refusal });
+  expect(decodeSecret(payload.toString())).toEqual(value);
+});
+
+test('a refused record is kept byte by byte, with its key and headers', () => {
+  const letter = letterOfRecord('govern', { value: record, refusal });
+  expect(letter).toMatchObject({ origin: 'cdc.shop.public.users/3@42', lane: 3, key: record.key });
+  expect(JSON.parse(letter.payload.toString())).toEqual({
+    topic: record.topic,
+    partition: 3,
+    offset: '42',
+    key: Buffer.from('key').toString('base64'),
+    headers: [[Buffer.from('h').toString('base64'), null]],
+    value: Buffer.from([0, 255, 1]).toString('base64'),
+  });
+});
+
+test('the letter of a value is the same however often it is refused, and another of another', () => {
+  const again = letterOfRecord('govern', { value: { ...record }, refusal });
+  expect(again).toEqual(letterOfRecord('govern', { value: record, refusal }));
+  const next = letterOfRecord('govern', { value: { ...record, offset: 43n }, refusal });
+  expect(next.id).not.toBe(again.id);
+  expect(letterOfChange('capture', { value: change, refusal })).toEqual(
+    letterOfChange('capture', {
+      value: decoded('insert', { after: { ...userRow, id: marker } }),
+      refusal,
+    }),
+  );
+  expect(users.table).toBe(change.table);
+});

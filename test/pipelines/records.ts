@@ -1,0 +1,50 @@
+import avro from 'avsc';
+import type { TableContract } from '../../contracts/contract.ts';
+import type { Registry } from '../../contracts/registry.ts';
+import { changeShape, governedShape } from '../../contracts/shapes.ts';
+import { changesTopic, governedTopic } from '../../contracts/topics.ts';
+import type { Received } from '../../pipelines/topic/received.ts';
+import { avroOptions, changeSchema, governedSchema } from '../../schemas/avro.ts';
+import type { Change, Governed } from '../../schemas/change.ts';
+import { keyText } from '../../schemas/value.ts';
+import { encodeChange, encodeGoverned } from '../../schemas/wire.ts';
+
+/** A registry of what one table's topics hold: 1 for changes, 2 for governed ones. */
+export function registryOf(of: TableContract): Registry {
+  const types = new Map([
+    [1, typeOf(changeSchema(changeShape(of)))],
+    [2, typeOf(governedSchema(governedShape(of)))],
+  ]);
+  return {
+    register: () => Promise.reject(new Error('nothing is registered here')),
+    learn: () => Promise.resolve(),
+    type: (id) => types.get(id),
+  };
+}
+
+const typeOf = (schema: object) => avro.Type.forSchema(schema as avro.Schema, { ...avroOptions });
+
+export function changeRecord(of: TableContract, change: Change, offset = 0n): Received {
+  const shape = changeShape(of);
+  const value = encodeChange({ id: 1, type: typeOf(changeSchema(shape)) }, shape, change);
+  return record(changesTopic('shop', of.table), change, { value, offset });
+}
+
+export function governedRecord(of: TableContract, change: Governed, offset = 0n): Received {
+  const shape = governedShape(of);
+  const value = encodeGoverned({ id: 2, type: typeOf(governedSchema(shape)) }, shape, change);
+  return record(governedTopic('shop', of.table), change, { value, offset });
+}
+
+const record = (
+  topic: string,
+  { lane, key }: Change | Governed,
+  { value, offset }: { readonly value: Buffer; readonly offset: bigint },
+): Received => ({
+  topic,
+  partition: lane,
+  offset,
+  key: key && Buffer.from(keyText(key)),
+  value,
+  headers: [],
+});
