@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { CannotRun } from '../contracts/cannot-run.ts';
 import { ConfigError } from '../contracts/config.ts';
+import { chaosCommands } from './commands/chaos.ts';
 import { checkCommands } from './commands/check.ts';
 import { lagCommands } from './commands/lag.ts';
 import { runCommands } from './commands/run.ts';
@@ -19,6 +20,7 @@ startCommands(program);
 stackCommands(program);
 runCommands(program);
 lagCommands(program);
+chaosCommands(program);
 checkCommands(program);
 
 try {

@@ -8,6 +8,7 @@ import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { unchanged } from '../schemas/value.ts';
 import type { Value } from '../schemas/value.ts';
+import { CannotOpen } from './cannot-open.ts';
 import { definitionsOf, quoted, warehouseTables } from './clickhouse-tables.ts';
 import type { WarehouseColumn, WarehouseTable } from './clickhouse-tables.ts';
 
@@ -200,12 +201,9 @@ function unopened({ url, user, database }: WarehouseOptions, cause: unknown): Er
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const said = cause instanceof Error ? cause.message || code : String(cause);
   const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
-  return new Error(
-    [
-      `cannot open the ClickHouse warehouse ${database} at ${url} as ${user}`,
-      `  what: ${said.trim().split('\n')[0]}`,
-      ...(fix ? [`  fix:  ${fix}`] : []),
-    ].join('\n'),
+  return new CannotOpen(
+    `the ClickHouse warehouse ${database} at ${url} as ${user}`,
+    { said, fix },
     { cause },
   );
 }

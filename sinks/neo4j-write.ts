@@ -90,7 +90,7 @@ export async function plan(
 }
 
 /** Ends rows: their properties and relationships go; what others still refer to stays as a stub. */
-export async function clear(
+async function clear(
   tx: ManagedTransaction,
   { label, relationships }: GraphTable,
   keys: readonly string[],
@@ -197,7 +197,7 @@ export async function removeOrphans(tx: ManagedTransaction, orphans: Orphans): P
 }
 
 /** Ends up to `limit` rows of a table that are older than `at`, and says how many. */
-export async function clearOlder(
+async function clearOlder(
   tx: ManagedTransaction,
   table: GraphTable,
   { at, limit }: { readonly at: string; readonly limit: number },

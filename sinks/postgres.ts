@@ -2,6 +2,7 @@ import databases, { isSQLError, sql } from '@databases/pg';
 import type { ConnectionPool, Transaction } from '@databases/pg';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
+import { CannotOpen } from './cannot-open.ts';
 import { compact } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
 import type { TableChanges } from './compact.ts';
@@ -148,12 +149,9 @@ function unopened(options: MirrorOptions, cause: unknown): Error {
   const code = codeOf(cause);
   const said = cause instanceof Error ? cause.message || code : String(cause);
   const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
-  return new Error(
-    [
-      `cannot open the Postgres mirror ${database} at ${host}:${port} as ${user}`,
-      `  what: ${said.trim().split('\n')[0]}`,
-      ...(fix ? [`  fix:  ${fix({ user, database })}`] : []),
-    ].join('\n'),
+  return new CannotOpen(
+    `the Postgres mirror ${database} at ${host}:${port} as ${user}`,
+    { said, fix: fix?.({ user, database }) },
     { cause },
   );
 }

@@ -50,8 +50,7 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
   const known = new Map<string, KeyObject | 'destroyed'>();
   const tokenKeys = new Map<string, KeyObject>();
   let read = 0;
-  let unsaved = false;
-  let saving = Promise.resolve();
+  const disk = syncing(file);
 
   const chunk = Buffer.alloc(recordLength * 4_096);
   const readOn = () => {
@@ -60,7 +59,7 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
       const whole = length - (length % recordLength);
       for (let at = 0; at < whole; at += recordLength) learn(chunk.subarray(at, at + recordLength));
       read += whole;
-      if (whole > 0) unsaved = true; // Whoever wrote them may not have synced them yet.
+      if (whole > 0) disk.written(); // Whoever wrote them may not have synced them yet.
       if (whole < chunk.length) return;
     }
   };
@@ -93,16 +92,7 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
       if (!key) return { state: 'unknown' };
       return key === 'destroyed' ? { state: 'destroyed' } : { state: 'here', key };
     },
-    async saved() {
-      if (unsaved) {
-        unsaved = false;
-        saving = sync(file).catch((error: unknown) => {
-          unsaved = true;
-          throw error;
-        });
-      }
-      await saving;
-    },
+    saved: () => disk.saved(),
     tokenKey(tenant) {
       let key = tokenKeys.get(tenant);
       if (!key) tokenKeys.set(tenant, (key = derived(root, `token/${tenant}`)));
@@ -115,6 +105,27 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
 }
 
 const sync = promisify(fsync);
+
+/** Whoever asks waits for all that was written before, whoever's sync it is; one that failed is done again. */
+function syncing(file: number) {
+  let unsaved = false;
+  let saving = Promise.resolve();
+  return {
+    written() {
+      unsaved = true;
+    },
+    async saved() {
+      if (unsaved) {
+        unsaved = false;
+        saving = sync(file).catch((error: unknown) => {
+          unsaved = true;
+          throw error;
+        });
+      }
+      await saving;
+    },
+  };
+}
 
 const derived = (root: Buffer, purpose: string) =>
   createSecretKey(Buffer.from(hkdfSync('sha256', root, '', `conductor/${purpose}`, keyLength)));

@@ -94,7 +94,7 @@ export function each<In, Out>(
 }
 
 /** Settles with the last of `owners`. */
-export function shared(owners: number, settle: () => void): () => void {
+function shared(owners: number, settle: () => void): () => void {
   let open = owners;
   return () => {
     if (--open === 0) settle();

@@ -1,5 +1,6 @@
 import { NEVER, of, throwError, type Observable } from 'rxjs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type * as Timers from 'node:timers/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CannotRun, NotNow } from '../../../contracts/cannot-run.ts';
 import { ConfigError } from '../../../contracts/config.ts';
@@ -12,7 +13,7 @@ import { Refusal } from '../../../schemas/refusal.ts';
 import { turns } from '../../doubles.ts';
 
 vi.mock('node:timers/promises', async (original) => {
-  const timers = await original<typeof import('node:timers/promises')>();
+  const timers = await original<typeof Timers>();
   return { ...timers, setTimeout: vi.fn(async () => {}) };
 });
 

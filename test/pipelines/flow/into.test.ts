@@ -88,7 +88,8 @@ test('of a batch with poison only the envelopes that hold it wait for the letter
   sink.before = refusing((value) => value === 4);
   const door = new ListDoor<number>();
   const { made, settled } = envelopes([[1], [2], [3, 4], [5]]);
-  await total(from(made).pipe(into(sink, { size: 1, lingerMs: 0 }, door)));
+  await total(from(made).pipe(into(sink, { size: 10, lingerMs: 0 }, door)));
+  expect(sink.sizes.slice(0, 2)).toEqual([1, 4]);
   expect(settled).toEqual([0, 1, 3]);
   door.envelopes[0]!.settle();
   expect(settled).toEqual([0, 1, 3, 2]);

@@ -1,13 +1,7 @@
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type BadCase,
-  configCases,
-  contractCases,
-  serverCases,
-  sourceCases,
-  wrongPassword,
-} from './bad-cases.ts';
+import { type BadCase, configCases, serverCases, wrongPassword } from './bad-cases.ts';
+import { contractCases, sourceCases } from './bad-sources.ts';
 import { adminOf, clientOf } from './records.ts';
 import { openWay, type Way } from './way.ts';
 import type { Ended } from './worker.ts';
@@ -69,7 +63,7 @@ const table: readonly (readonly [string, readonly BadCase[]])[] = [
 describe.for(table)(
   'what is wrong with %s is said on one screen, and nothing acknowledged',
   ([, cases]) => {
-    test.for(cases.map((each) => [each.name, each] as const))(
+    test.concurrent.for(cases.map((each) => [each.name, each] as const))(
       '%s',
       async ([, { run = ['capture'], given, says }]) => {
         const file = (await given(way)) ?? way.configFile;

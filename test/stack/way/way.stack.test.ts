@@ -89,17 +89,18 @@ test('what can never pass becomes a dead letter without a value, and the rest go
   const letters = (await lettersOf(way, 'capture', `${way.name}@`)).filter(
     (each) => !before.has(idOf(each)),
   );
-  const told = letters.map(({ letter }) => [letter['table'], letter['reason']]).sort();
-  expect(told).toEqual([
-    [`${way.name}.marks`, 'undecodable'],
-    [`${way.name}.people`, 'no-subject'],
-  ]);
+  const told = letters.map(
+    ({ letter }) => `${String(letter['table'])}: ${String(letter['reason'])}`,
+  );
+  expect(new Set(told)).toEqual(
+    new Set([`${way.name}.marks: undecodable`, `${way.name}.people: no-subject`]),
+  );
+  expect(told.length).toBe(2);
   for (const { record, letter } of letters) {
     expect(letter['origin']).toMatch(/@[0-9a-f]{8}\/[0-9a-f]{16}\/[0-9a-f]{8}\/[0-9a-f]{8}$/);
     expect(record.headers['reason']).toBe(letter['reason']);
-    expect(`${record.key} ${record.value} ${JSON.stringify(record.headers)}`).not.toContain(
-      'marker',
-    );
+    const all = [record.key, record.value, JSON.stringify(record.headers)].map(String);
+    expect(all.join()).not.toContain('marker');
   }
 
   const { tables } = await way.compare();

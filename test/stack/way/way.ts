@@ -83,7 +83,16 @@ export async function openWay(tables: readonly TestTable[] = testTables): Promis
     return worker;
   };
   return {
-    ...{ name, folder, stack, config, configFile, contracts, urls, source, state, start },
+    name,
+    folder,
+    stack,
+    config,
+    configFile,
+    contracts,
+    urls,
+    source,
+    state,
+    start,
     async commit(...statements) {
       await source.tx(async (tx) => {
         for (const statement of statements) await tx.query(sql.__dangerous__rawValue(statement));
