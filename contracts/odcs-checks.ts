@@ -94,6 +94,9 @@ function* ownerFaults(table: PromisedTable): Generator<string> {
     if (column !== null && !columnOf(table, column))
       yield `: its ${owner} is the column ${column}, which it does not have; name one of: ${names(table)}`;
   }
+  const tenant = columnOf(table, ownerOf(table, 'tenant') ?? '');
+  if (tenant && secret.includes(tenant.classification))
+    yield `, column ${tenant.name}: is the tenant and ${tenant.classification}; govern must read it to make tokens, so classify it internal`;
   const confidential = table.properties.find(({ classification }) =>
     secret.includes(classification),
   );

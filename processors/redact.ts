@@ -53,12 +53,14 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
     row,
     change(change: Stamped, secret: Secret): Governed {
       const { sealed: _, ...rest } = change;
-      const tenant = () => tenantOf(contract, change);
+      const { before, after } = change;
+      const now = () => tenantOf(contract, [after, before]);
+      const then = () => tenantOf(contract, [before, after]); // A row may have moved from one to another.
       return {
         ...rest,
-        key: change.key && key(change.key, tenant),
-        before: change.before && row(change.before, secret.before, tenant),
-        after: change.after && row(change.after, secret.after, tenant),
+        key: change.key && key(change.key, now),
+        before: before && row(before, secret.before, then),
+        after: after && row(after, secret.after, now),
         policy: contract.revision,
       };
     },
@@ -71,13 +73,15 @@ const missing = (source: Row | null | undefined, { name }: ColumnContract): null
 
 const plain = (value: Value | Unchanged): Value => (value === unchanged ? null : value);
 
-function tenantOf({ table, tenant }: TableContract, { before, after }: Stamped): string {
+/** The tenant, by the first of the images that tells it. */
+function tenantOf({ table, tenant }: TableContract, images: readonly (Row | null)[]): string {
   if (tenant === null) return '';
-  const value = (after ?? before)?.[tenant];
-  if (value === null || value === undefined || value === unchanged)
-    throw new Refusal(
-      'no-tenant',
-      `table ${table}: a change does not tell its tenant (column ${tenant}), so nothing can be tokenised for it`,
-    );
-  return `${value}`;
+  for (const image of images) {
+    const value = image?.[tenant];
+    if (value !== null && value !== undefined && value !== unchanged) return `${value}`;
+  }
+  throw new Refusal(
+    'no-tenant',
+    `table ${table}: a change does not tell its tenant (column ${tenant}), so nothing can be tokenised for it`,
+  );
 }

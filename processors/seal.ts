@@ -96,6 +96,11 @@ function ownerOf(
   tenant: string | null,
   row: Row,
 ): Owner | null {
+  if (subject && row[subject.column] === unchanged)
+    throw new Refusal(
+      'no-subject',
+      `table ${contract.table}: a change does not tell its subject (column ${subject.column}); ALTER TABLE ${contract.table} REPLICA IDENTITY FULL`,
+    );
   const person = subject && textOf(subject.column, row);
   if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
   return tenant === null ? null : { tenant, domain: contract.tenant ?? '', subject: null };

@@ -9,7 +9,7 @@ export interface Occasion {
   readonly revision: string;
 }
 
-const version = 1;
+const version = 1; // Of the box and of what is written into it; another form, another version.
 const refLength = 16;
 const nonceLength = 12;
 const tagLength = 16;
@@ -21,7 +21,7 @@ export function seal(
   { change, revision }: Occasion,
   plaintext: string | Buffer,
 ): Buffer {
-  const nonce = hash('sha256', `${change}/${revision}`, 'buffer').subarray(0, nonceLength);
+  const nonce = hash('sha256', `${version}/${change}/${revision}`, 'buffer').subarray(0, nonceLength);
   const head = Buffer.concat([Buffer.of(version), ref, nonce]);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(head);
   const sealed = cipher.update(Buffer.from(plaintext));

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { BaseOptions } from '@platformatic/kafka';
 import type { Keyring } from '../contracts/keys/keyring.ts';
 import type { Registry } from '../contracts/registry.ts';
@@ -33,7 +34,9 @@ export async function deadLetters<T>(
       throw new Error(
         `the key of the dead letters of ${pipeline} was destroyed: give it a new name`,
       );
-    const sealed = seal(owned, { change: open.id, revision: 'letter' }, payload);
+    // A value may be refused twice in different forms: no nonce may serve both.
+    const revision = `letter/${hash('sha256', payload, 'hex')}`;
+    const sealed = seal(owned, { change: open.id, revision }, payload);
     const headers = { id: open.id, reason: open.reason };
     return { topic, partition: lane, key, value: frame(schema, { ...open, sealed }), headers };
   };

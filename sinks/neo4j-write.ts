@@ -197,7 +197,7 @@ export async function removeOrphans(tx: ManagedTransaction, orphans: Orphans): P
 }
 
 /** Ends up to `limit` rows of a table that are older than `at`, and says how many. */
-async function clearOlder(
+export async function clearOlder(
   tx: ManagedTransaction,
   table: GraphTable,
   { at, limit }: { readonly at: string; readonly limit: number },

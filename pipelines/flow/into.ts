@@ -36,8 +36,8 @@ export function into<T>(
           const batch = takeUpTo(waiting, size);
           const count = batch.reduce((sum, envelope) => sum + envelope.values.length, 0);
           values -= count;
-          await writeBatch(sink, batch, refused);
-          subscriber.next(count);
+          const stopped = await writeBatch(sink, batch, refused);
+          subscriber.next(count - stopped);
         }
         writing = false;
         if (ended) subscriber.complete();
@@ -75,11 +75,12 @@ function takeUpTo<T>(waiting: Envelope<T>[], size: number): Envelope<T>[] {
   return waiting.splice(0, take);
 }
 
+/** Returns how many values left by the side door. */
 async function writeBatch<T>(
   sink: Sink<T>,
   batch: readonly Envelope<T>[],
   refused: SideDoor<T>,
-): Promise<void> {
+): Promise<number> {
   const values = batch.flatMap((envelope) => envelope.values);
   const poison: Poison<T>[] = [];
   await writeAround(sink, values, 0, poison);
@@ -92,6 +93,7 @@ async function writeBatch<T>(
     if (stopped.length === 0) settle();
     else refused.next({ values: stopped, settle });
   }
+  return poison.length;
 }
 
 interface Poison<T> extends Refused<T> {

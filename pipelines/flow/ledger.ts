@@ -31,7 +31,6 @@ export class Ledger {
   readonly #logs = new Map<string, Log>();
   #values = 0;
   #bytes = 0;
-  #open = 0;
   #orphans = 0; // Unsettled entries of forgotten logs: their effects may still be on the way.
   #closed = false;
   #change = Promise.withResolvers<void>();
@@ -80,11 +79,6 @@ export class Ledger {
     this.#changed();
   }
 
-  /** Resolves when nothing is in flight. */
-  async drained(): Promise<void> {
-    while (this.#open > 0) await this.#change.promise;
-  }
-
   /** Resolves when nothing of a forgotten log is on the way any more. */
   async quiet(): Promise<void> {
     while (!this.#closed && this.#orphans > 0) await this.#change.promise;
@@ -128,7 +122,6 @@ export class Ledger {
   #take({ values, bytes }: Entry, sign: 1 | -1): void {
     this.#values += sign * values;
     this.#bytes += sign * bytes;
-    this.#open += sign;
   }
 
   #changed(): void {

@@ -113,6 +113,14 @@ export class WalSource implements Source<Decoded> {
     const pgoutput = new Pgoutput();
     const inbox = this.#inbox;
     let transactions: Transactions | null = null;
+    const readOrFail = (data: Buffer) => {
+      try {
+        return pgoutput.read(data);
+      } catch (error) {
+        inbox.fail(error instanceof Error ? error : new Error(String(error)));
+        return null;
+      }
+    };
     return {
       name: 'pgoutput',
       options: {},
@@ -130,7 +138,8 @@ export class WalSource implements Source<Decoded> {
         );
       },
       parse: (data: Buffer) => {
-        const message = pgoutput.read(data);
+        const message = readOrFail(data);
+        if (!message) return;
         transactions?.take(message, inbox.values);
         if (message.kind !== 'commit') return inbox.arrived(data.length, null);
         this.#watermarks.push({ at: message.end, watermark: transactions?.watermark ?? 0 });

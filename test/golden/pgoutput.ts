@@ -2,21 +2,21 @@
  * Builds pgoutput messages byte by byte, from the page of PostgreSQL's documentation that describes
  * them and from nothing of ours: https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html
  */
-export const int8 = (value: number) => Buffer.of(value);
+const int8 = (value: number) => Buffer.of(value);
 
-export function int16(value: number): Buffer {
+function int16(value: number): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeInt16BE(value);
   return bytes;
 }
 
-export function int32(value: number): Buffer {
+function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
 }
 
-export function int64(value: bigint): Buffer {
+function int64(value: bigint): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigInt64BE(value);
   return bytes;

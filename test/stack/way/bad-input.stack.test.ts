@@ -1,12 +1,23 @@
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { NativePart } from '../../../ops/stack/native-part.ts';
+import { postgresPart } from '../../../ops/stack/postgres-part.ts';
 import { type BadCase, configCases, serverCases, wrongPassword } from './bad-cases.ts';
 import { contractCases, sourceCases } from './bad-sources.ts';
 import { adminOf, clientOf } from './records.ts';
-import { openWay, type Way } from './way.ts';
+import { ownServer } from './own-server.ts';
+import { openWay, urlOf, type Way } from './way.ts';
 import type { Ended } from './worker.ts';
 
 let way: Way;
+
+const replicaOnly: NativePart = {
+  ...postgresPart,
+  async prepare(setting) {
+    const launch = await postgresPart.prepare(setting);
+    return { ...launch, args: [...launch.args, '-c', 'wal_level=replica'] };
+  },
+};
 
 beforeAll(async () => {
   way = await openWay();
@@ -88,6 +99,17 @@ describe('what is wrong is said on one screen', () => {
     expect(second.stderr).toMatch(/fix: .*stop the other worker/);
     await way.commit('INSERT INTO marks VALUES (2, 7, 2)');
     await first.running();
+  });
+
+  test('a source whose wal_level is not logical', async () => {
+    await using server = await ownServer(replicaOnly);
+    const stack = await server.start();
+    const own = await way.variant(({ source }) => (source['url'] = urlOf(stack, 'postgres')));
+    const ended = await way.start(['run', 'capture'], own).ended;
+    expectOneScreen(ended, 1);
+    expect(ended.stderr).toMatch(/wal_level is replica, and capture needs logical/);
+    expect(ended.stderr).toMatch(/where: source\.url = postgres:/);
+    expect(ended.stderr).toMatch(/fix: .*ALTER SYSTEM SET wal_level = logical; then restart/);
   });
 
   test.for([

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { loadConfig } from '../../../contracts/config.ts';
+import { kafkaPart } from '../../../ops/stack/kafka-part.ts';
+import { compareAll } from '../../../ops/start/demo.ts';
 import { untilSettled } from '../../../ops/start/settled.ts';
+import { ownServer } from './own-server.ts';
 import { type Proxy, proxyTo } from './proxy.ts';
 import { openWay, type Way } from './way.ts';
 import type { Worker } from './worker.ts';
@@ -38,13 +42,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  if (process.env['DBG']) process.stderr.write(worker.stderr);
   for (const proxy of Object.values(proxies ?? {})) await proxy[Symbol.asyncDispose]();
   await way?.[Symbol.asyncDispose]();
 });
 
-async function retries(pipeline: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+async function retries(pipeline: string, at = url): Promise<number> {
+  const text = await (await fetch(`${at}/metrics`)).text();
   const [, count] =
     new RegExp(`^conductor_retries_total\\{pipeline="${pipeline}"\\} (\\d+)$`, 'm').exec(text) ??
     [];
@@ -60,37 +63,73 @@ async function happen(): Promise<void> {
   );
 }
 
-test.for<readonly [Server, string]>([
-  ['source', 'capture'],
-  ['state', 'capture'],
-  ['mirror', 'deliver-postgres'],
-  ['graph', 'deliver-neo4j'],
-  ['warehouse', 'deliver-clickhouse'],
-])(
-  'the %s that is lost in mid-run is waited out by %s, visibly, and all arrives',
-  async ([server, pipeline]) => {
-    await happen();
-    const before = await retries(pipeline);
-    await proxies[server].cut();
-    await happen();
-    await vi.waitFor(
-      async () => {
-        expect(await retries(pipeline)).toBeGreaterThan(before + 1);
-        expect((await fetch(`${url}/healthz`)).status).toBe(503);
-      },
-      { timeout: 20_000, interval: 50 },
-    );
+test.for<readonly (readonly [Server, string])[]>([
+  [['source', 'capture']],
+  [['state', 'capture']],
+  [
+    ['mirror', 'deliver-postgres'],
+    ['graph', 'deliver-neo4j'],
+    ['warehouse', 'deliver-clickhouse'],
+  ],
+])('what is lost in mid-run is waited out, visibly, and all arrives: %j', async (lost) => {
+  await happen();
+  const before = await Promise.all(lost.map(([, pipeline]) => retries(pipeline)));
+  for (const [server] of lost) await proxies[server].cut();
+  await happen();
+  await vi.waitFor(
+    async () => {
+      for (const [at, [, pipeline]] of lost.entries())
+        expect(await retries(pipeline)).toBeGreaterThan((before[at] ?? 0) + 1);
+      expect((await fetch(`${url}/healthz`)).status).toBe(503);
+    },
+    { timeout: 30_000, interval: 50 },
+  );
+  for (const [, pipeline] of lost)
     expect(worker.stderr).toMatch(
       new RegExp(`"level":40.*"pipeline":"${pipeline}".*"lost a server; trying again"`),
     );
-    await happen();
-    await proxies[server].resume();
+  await happen();
+  for (const [server] of lost) await proxies[server].resume();
 
-    const signal = AbortSignal.timeout(20_000);
-    await untilSettled(way.config, [...way.contracts.keys()], { report: () => {}, signal });
-    const comparison = await way.compare();
+  const signal = AbortSignal.timeout(60_000);
+  await untilSettled(way.config, [...way.contracts.keys()], { report: () => {}, signal });
+  const comparison = await way.compare();
+  expect(comparison.equal, JSON.stringify(comparison, null, 1)).toBe(true);
+  await worker.running();
+  expect(worker.stderr).not.toContain(way.stack.postgres.password);
+});
+
+test('a broker that is killed in mid-run is waited out, visibly, and all arrives', async () => {
+  await using broker = await ownServer(kafkaPart);
+  const { kafka } = await broker.start();
+  const file = await way.variant((raw) => {
+    raw.kafka['brokers'] = kafka.brokers;
+    Object.assign(raw.source, { slot: `${way.name}_own` });
+    const { postgres } = raw.sinks;
+    Object.assign(raw, { sinks: { postgres } });
+  });
+  const config = await loadConfig(file);
+  const equal = async () => {
+    const signal = AbortSignal.timeout(60_000);
+    await untilSettled(config, [...way.contracts.keys()], { report: () => {}, signal });
+    const comparison = await compareAll(config, way.contracts);
     expect(comparison.equal, JSON.stringify(comparison, null, 1)).toBe(true);
-    await worker.running();
-    expect(worker.stderr).not.toContain(way.stack.postgres.password);
-  },
-);
+  };
+  await using own = way.start(['run', 'all'], file);
+  const health = await own.running();
+  await happen();
+  await equal();
+
+  await broker.kill();
+  await happen();
+  await vi.waitFor(
+    async () => {
+      for (const pipeline of ['capture', 'govern', 'deliver-postgres'])
+        expect(await retries(pipeline, health)).toBeGreaterThan(1);
+    },
+    { timeout: 40_000, interval: 100 },
+  );
+  await broker.start();
+  await equal();
+  expect((await fetch(`${health}/healthz`)).status).toBe(200);
+});

@@ -88,11 +88,11 @@ test('confidential columns are in no image, and the row is sealed', async () => 
 });
 
 test('a TOAST value that was not sent is an Unchanged record, neither null nor a value', async () => {
-  const [inserted, updated] = await Promise.all(of('lines').map((record) => decoded(way, record)));
-  expect((inserted?.['after'] as { readonly note: unknown }).note).toBe('long'.repeat(5_000));
-  const { note } = updated?.['after'] as { readonly note: object };
-  expect(note.constructor.name).toBe('Unchanged');
-  expect(updated?.['after']).toMatchObject({ amount: '2.20', note: {} });
+  const after = async (at: number) =>
+    (await decoded(way, of('lines')[at]!))['after'] as { readonly note: object | string };
+  expect((await after(0)).note).toBe('long'.repeat(5_000));
+  expect((await after(1)).note.constructor.name).toBe('Unchanged');
+  expect(await after(1)).toMatchObject({ amount: '2.20', note: {} });
 });
 
 test('a key is in the partition that Kafka’s own partitioner chooses for it', () => {

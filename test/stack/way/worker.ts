@@ -48,17 +48,19 @@ export class Worker implements AsyncDisposable {
 
   /** Where it answers for its health; resolves once it runs. */
   async running(): Promise<string> {
-    return vi.waitFor(
+    const url = await vi.waitFor(
       async () => {
-        if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.#stderr}`);
-        const [, url] = /"health":"([^"]+)"/.exec(this.#stderr) ?? [];
-        if (url === undefined) throw new Error(`it has not started: ${this.#stderr}`);
-        const { status } = await fetch(`${url}/healthz`);
+        if (this.#child.exitCode !== null) return null;
+        const [, at] = /"health":"([^"]+)"/.exec(this.#stderr) ?? [];
+        if (at === undefined) throw new Error(`it has not started: ${this.#stderr}`);
+        const { status } = await fetch(`${at}/healthz`);
         if (status !== 200) throw new Error(`it does not run yet: ${this.#stderr}`);
-        return url;
+        return at;
       },
       { timeout: 30_000, interval: 50 },
     );
+    if (url === null) throw new Error(`it ended: ${this.#stderr}`);
+    return url;
   }
 
   /** Lets it drain, so that its group need not wait until it is missed. */
