@@ -95,6 +95,17 @@ describe('contracts that contradict themselves or each other are refused', () =>
       'is restricted, and its rule is keep',
     ],
     [
+      'a tenant that govern may not read',
+      [
+        table(
+          'orders',
+          [column('id', key), column('owner', { ...secret, ...rule('tokenise') })],
+          [own('tenant', 'owner')],
+        ),
+      ],
+      'public.orders, column owner: is the tenant and confidential',
+    ],
+    [
       'a confidential column of nobody',
       alone(column('id', key), column('email', secret)),
       'public.orders, column email: is confidential, but the table has no subject and no tenant',

