@@ -1,6 +1,7 @@
 import { type ConnectionPool, sql } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { isConfidential, type TableContract } from '../../contracts/contract.ts';
+import { typeName } from '../../contracts/type-name.ts';
 
 interface Column {
   readonly table: string;
@@ -44,7 +45,7 @@ function checkTable(contract: TableContract, columns: readonly Column[]): readon
   for (const { name, type } of contract.columns) {
     const found = columns.find((column) => column.name === name);
     if (!found) refuse(`the table has no column ${name}`, 'correct the contract');
-    else if (spelt(found.type) !== spelt(type))
+    else if (typeName(found.type) !== typeName(type))
       refuse(`column ${name} is ${found.type}, not ${type}`, `physicalType: ${found.type}`);
   }
   const key = columns.filter(({ inKey }) => inKey).map(({ name }) => name);
@@ -84,25 +85,4 @@ function checkIdentity(
       `the key is tokenised per tenant, but a delete does not tell the tenant (${tenant})`,
       full,
     );
-}
-
-const spellings: Readonly<Record<string, string>> = {
-  int: 'integer',
-  int2: 'smallint',
-  int4: 'integer',
-  int8: 'bigint',
-  bool: 'boolean',
-  float4: 'real',
-  float8: 'double precision',
-  timestamptz: 'timestamp with time zone',
-  timestamp: 'timestamp without time zone',
-  timetz: 'time with time zone',
-  decimal: 'numeric',
-  varchar: 'character varying',
-};
-
-/** One spelling for each type. */
-function spelt(type: string): string {
-  const [, base = '', rest = ''] = /^([a-z0-9 ]+?)\s*((?:\(.*)?)$/i.exec(type.toLowerCase()) ?? [];
-  return `${spellings[base] ?? (base || type)}${rest.replaceAll(' ', '')}`;
 }
