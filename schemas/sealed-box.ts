@@ -21,7 +21,10 @@ export function seal(
   { change, revision }: Occasion,
   plaintext: string | Buffer,
 ): Buffer {
-  const nonce = hash('sha256', `${version}/${change}/${revision}`, 'buffer').subarray(0, nonceLength);
+  const nonce = hash('sha256', `${version}/${change}/${revision}`, 'buffer').subarray(
+    0,
+    nonceLength,
+  );
   const head = Buffer.concat([Buffer.of(version), ref, nonce]);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(head);
   const sealed = cipher.update(Buffer.from(plaintext));

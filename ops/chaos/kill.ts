@@ -37,9 +37,10 @@ export interface Killed {
 
 const shortestMs = 500;
 const longestMs = 6_000;
+const atOnceMs = 1_500; // Who is due sooner is killed wherever it is, starting up included.
 
 /**
- * `kill -9` of one worker after the other at random moments under load, each started again at once;
+ * `kill -9` of one worker after the other at random moments of its work, each started again at once;
  * then the traffic stops, all is drained, and every sink is held against the source, row by row.
  * The seed decides who is killed and when; what they were doing then is up to the machine.
  */
@@ -64,6 +65,7 @@ export async function killWorkers(
     while (done.length < kills) {
       const afterMs = shortestMs + random.below(longestMs - shortestMs);
       const pipeline = random.pick([first, ...rest]);
+      if (afterMs > atOnceMs) await workers.working(pipeline);
       await Promise.race([wait(afterMs), traffic]);
       for (const ended of workers.ended()) {
         fell.push(ended);

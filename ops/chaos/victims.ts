@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { PipelineName } from '../worker/pipelines.ts';
@@ -34,6 +35,12 @@ export class Victims implements AsyncDisposable {
     return true;
   }
 
+  /** Resolves once it has settled something, or after half a minute: a group waits 10 s for a member that was killed. */
+  async working(pipeline: PipelineName): Promise<void> {
+    const deadline = performance.now() + 30_000;
+    while (performance.now() < deadline && !(await this.#hasSettled(pipeline))) await wait(100);
+  }
+
   /** Pipelines whose worker has ended, though nobody killed it. */
   ended(): readonly PipelineName[] {
     return [...this.#children].filter(([, child]) => hasEnded(child)).map(([name]) => name);
@@ -61,6 +68,19 @@ export class Victims implements AsyncDisposable {
     };
     await Promise.all([...this.#children.values()].map(stop));
     this.#children.clear();
+  }
+
+  async #hasSettled(pipeline: PipelineName): Promise<boolean> {
+    try {
+      const text = await readFile(join(this.#home, 'workers', `${pipeline}.json`), 'utf8');
+      const { pid, url } = JSON.parse(text) as { readonly pid: number; readonly url: string };
+      if (pid !== this.#children.get(pipeline)?.pid) return false;
+      const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+      const { pipelines } = (await answer.json()) as { pipelines: readonly { settled: number }[] };
+      return (pipelines[0]?.settled ?? 0) > 0;
+    } catch {
+      return false; // It has not come so far.
+    }
   }
 
   #spawn(args: readonly [PipelineName, ...string[]]): ChildProcess {

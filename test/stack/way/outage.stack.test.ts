@@ -1,8 +1,10 @@
+import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { loadConfig } from '../../../contracts/config.ts';
+import { type Config, loadConfig } from '../../../contracts/config.ts';
 import { kafkaPart } from '../../../ops/stack/kafka-part.ts';
 import { compareAll } from '../../../ops/start/demo.ts';
 import { untilSettled } from '../../../ops/start/settled.ts';
+import { parseLsn } from '../../../schemas/lsn.ts';
 import { ownServer } from './own-server.ts';
 import { type Proxy, proxyTo } from './proxy.ts';
 import { openWay, type Way } from './way.ts';
@@ -63,15 +65,16 @@ async function happen(): Promise<void> {
   );
 }
 
-test.for<readonly (readonly [Server, string])[]>([
-  [['source', 'capture']],
-  [['state', 'capture']],
+test.for<readonly [string, ...(readonly [Server, string])[]]>([
+  ['the source', ['source', 'capture']],
+  ['the state database', ['state', 'capture']],
   [
+    'mirror, graph and warehouse',
     ['mirror', 'deliver-postgres'],
     ['graph', 'deliver-neo4j'],
     ['warehouse', 'deliver-clickhouse'],
   ],
-])('what is lost in mid-run is waited out, visibly, and all arrives: %j', async (lost) => {
+])('%s, lost in mid-run, is waited out, visibly, and all arrives', async ([, ...lost]) => {
   await happen();
   const before = await Promise.all(lost.map(([, pipeline]) => retries(pipeline)));
   for (const [server] of lost) await proxies[server].cut();
@@ -99,6 +102,22 @@ test.for<readonly (readonly [Server, string])[]>([
   expect(worker.stderr).not.toContain(way.stack.postgres.password);
 });
 
+async function head(): Promise<bigint> {
+  const [row] = await way.source.query(sql`SELECT pg_current_wal_insert_lsn()::text AS lsn`);
+  return parseLsn(String(row?.lsn));
+}
+
+/** What the slot was told, and what the checkpoint says. */
+async function acknowledged({ database, source: { slot } }: Config): Promise<readonly bigint[]> {
+  const [told] = await way.source.query(
+    sql`SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = ${slot}`,
+  );
+  const [kept] = await way.state.query(
+    sql`SELECT lsn FROM cdc_offsets WHERE stream = ${`${database}/${slot}`}`,
+  );
+  return [told, kept].map((row) => parseLsn(String(row?.lsn)));
+}
+
 test('a broker that is killed in mid-run is waited out, visibly, and all arrives', async () => {
   await using broker = await ownServer(kafkaPart);
   const { kafka } = await broker.start();
@@ -121,6 +140,7 @@ test('a broker that is killed in mid-run is waited out, visibly, and all arrives
   await equal();
 
   await broker.kill();
+  const before = await head();
   await happen();
   await vi.waitFor(
     async () => {
@@ -129,6 +149,7 @@ test('a broker that is killed in mid-run is waited out, visibly, and all arrives
     },
     { timeout: 40_000, interval: 100 },
   );
+  for (const lsn of await acknowledged(config)) expect(lsn).toBeLessThanOrEqual(before); // No more than Kafka has.
   await broker.start();
   await equal();
   expect((await fetch(`${health}/healthz`)).status).toBe(200);

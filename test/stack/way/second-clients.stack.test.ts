@@ -11,6 +11,7 @@ const text = 'Größe 🦊';
 let way: Way;
 let records: readonly ReadRecord[];
 let said = '';
+let marker: string; // In every confidential value.
 
 const topicOf = (stage: 'cdc' | 'gov', table: string) =>
   `${stage}.${way.name}.${way.name}.${table}`;
@@ -18,15 +19,17 @@ const of = (table: string) => records.filter(({ topic }) => topic === topicOf('c
 
 beforeAll(async () => {
   way = await openWay();
+  marker = `secret-${way.name}`;
+  const secrets = ['name', 'email', 'phone'].map((column) => `'${marker}-${column}'`).join(', ');
   await way.drain('capture');
   await way.commit(
-    `INSERT INTO people VALUES (1, 7, 1, 'marker-name', 'marker-email', 'marker-phone', '${text}', NULL)`,
-    "INSERT INTO people VALUES (2, NULL, NULL, 'marker-name', 'marker-email', 'marker-phone', '', NULL)",
+    `INSERT INTO people VALUES (1, 7, 1, ${secrets}, '${text}', NULL)`,
+    `INSERT INTO people VALUES (2, NULL, NULL, ${secrets}, '', NULL)`,
     "INSERT INTO lines VALUES (1, 1, 7, 1.10, '2024-02-29 12:00+02', repeat('long', 5000))",
     'INSERT INTO marks SELECT n, 7, n FROM generate_series(1, 300) AS n',
   );
   await way.commit('UPDATE lines SET amount = 2.20'); // Does not send the note.
-  await way.commit("UPDATE people SET mood = 'marker-free', email = 'marker-other' WHERE id = 1");
+  await way.commit(`UPDATE people SET mood = 'open', email = '${marker}-other' WHERE id = 1`);
   await way.commit('DELETE FROM people WHERE id = 1', 'DELETE FROM marks WHERE id = 300');
   for (const pipeline of ['capture', 'govern', 'deliver']) {
     const { code, stdout, stderr } = await way.start(['run', pipeline, '--until-current']).ended;
@@ -127,10 +130,10 @@ test('no byte of any topic and no log holds a confidential value', async () => {
   expect(letters.length).toBe(1); // Of the person without an owner.
   for (const { key, value, headers } of all) {
     const bytes = [key, value, JSON.stringify(headers)].map((part) => part?.toString('latin1'));
-    expect(bytes.join()).not.toMatch(/marker-(?:name|email|phone|other)/);
+    expect(bytes.join()).not.toContain(marker);
   }
   expect(said).toContain('"msg":"done"');
-  expect(said).not.toMatch(/marker/);
+  expect(said).not.toContain(marker);
 });
 
 test.skipIf(!hasKcat)(
