@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { ClickHouseClient } from '@clickhouse/client';
+import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import type { Governed } from '../schemas/change.ts';
@@ -8,7 +9,6 @@ import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { unchanged } from '../schemas/value.ts';
 import type { Value } from '../schemas/value.ts';
-import { CannotOpen } from './cannot-open.ts';
 import { definitionsOf, quoted, warehouseTables } from './clickhouse-tables.ts';
 import type { WarehouseColumn, WarehouseTable } from './clickhouse-tables.ts';
 
@@ -201,11 +201,9 @@ function unopened({ url, user, database }: WarehouseOptions, cause: unknown): Er
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const said = cause instanceof Error ? cause.message || code : String(cause);
   const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
-  return new CannotOpen(
-    `the ClickHouse warehouse ${database} at ${url} as ${user}`,
-    { said, fix },
-    { cause },
-  );
+  const what = `cannot open the ClickHouse warehouse ${database} at ${url} as ${user}: ${said.trim().split('\n')[0]}`;
+  const mend = fix ?? 'mend what it says, or correct the settings of this sink';
+  return new NotNow({ what, where: 'sinks.clickhouse', fix: mend }, { cause });
 }
 
 const fixes: readonly (readonly [RegExp, string])[] = [

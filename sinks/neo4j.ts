@@ -1,8 +1,8 @@
 import neo4j, { Neo4jError } from 'neo4j-driver';
 import type { Driver, ManagedTransaction } from 'neo4j-driver';
+import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
-import { CannotOpen } from './cannot-open.ts';
 import { compact } from './compact.ts';
 import type { TableChanges } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
@@ -153,11 +153,9 @@ const codeOf = (error: unknown): string => (error instanceof Neo4jError ? error.
 function unopened(options: GraphOptions, cause: unknown): Error {
   const said = cause instanceof Error ? cause.message : String(cause);
   const fix = fixes.find(([pattern]) => pattern.test(codeOf(cause)))?.[1];
-  return new CannotOpen(
-    `the Neo4j graph ${options.database} at ${options.url} as ${options.user}`,
-    { said, fix },
-    { cause },
-  );
+  const what = `cannot open the Neo4j graph ${options.database} at ${options.url} as ${options.user}: ${said.trim().split('\n')[0]}`;
+  const mend = fix ?? 'mend what it says, or correct the settings of this sink';
+  return new NotNow({ what, where: 'sinks.neo4j', fix: mend }, { cause });
 }
 
 const fixes: readonly (readonly [RegExp, string])[] = [

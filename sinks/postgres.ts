@@ -1,8 +1,8 @@
 import databases, { isSQLError, sql } from '@databases/pg';
 import type { ConnectionPool, Transaction } from '@databases/pg';
+import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
-import { CannotOpen } from './cannot-open.ts';
 import { compact } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
 import type { TableChanges } from './compact.ts';
@@ -149,11 +149,10 @@ function unopened(options: MirrorOptions, cause: unknown): Error {
   const code = codeOf(cause);
   const said = cause instanceof Error ? cause.message || code : String(cause);
   const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
-  return new CannotOpen(
-    `the Postgres mirror ${database} at ${host}:${port} as ${user}`,
-    { said, fix: fix?.({ user, database }) },
-    { cause },
-  );
+  const what = `cannot open the Postgres mirror ${database} at ${host}:${port} as ${user}: ${said.trim().split('\n')[0]}`;
+  const mend =
+    fix?.({ user, database }) ?? 'mend what it says, or correct the settings of this sink';
+  return new NotNow({ what, where: 'sinks.postgres', fix: mend }, { cause });
 }
 
 const fixes: readonly (readonly [

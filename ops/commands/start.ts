@@ -7,6 +7,7 @@ import { loadDemo } from '../demo/load.ts';
 import { runTraffic } from '../demo/traffic.ts';
 import { lagOf } from '../lag.ts';
 import { nativeStack } from '../stack/native.ts';
+import { stopSignals } from '../stop-signals.ts';
 import { compareAll, type Demo, startDemo } from '../start/demo.ts';
 import { untilSettled } from '../start/settled.ts';
 import { type Sight, stageLines } from '../start/stage-lines.ts';
@@ -42,7 +43,7 @@ export function startCommands(program: Command): void {
 }
 
 async function once({ changes, keep = false }: StartFlags): Promise<void> {
-  const stop = interrupted();
+  const stop = stopSignals();
   const place = home();
   const provider = nativeStack(place);
   let demo: Demo | null = null;
@@ -74,7 +75,7 @@ async function once({ changes, keep = false }: StartFlags): Promise<void> {
 }
 
 async function live({ rate }: StartFlags): Promise<void> {
-  const stop = interrupted();
+  const stop = stopSignals();
   const place = home();
   const provider = nativeStack(place);
   await using demo = await startDemo(place, provider, print);
@@ -123,15 +124,4 @@ function whereToLook(place: string): string {
     `settings   ${join(folder, 'conductor.yaml')}   (conductor lag)`,
     `logs       ${join(folder, 'logs')}`,
   ].join('\n');
-}
-
-function interrupted(): AbortSignal {
-  const stop = new AbortController();
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return stop.signal;
 }

@@ -1,22 +1,14 @@
 import { log } from '../log.ts';
+import { stopSignals } from '../stop-signals.ts';
 
 const patienceMs = 10_000;
 
 /** Aborts on the first SIGTERM or SIGINT, so that all drains; a second one, or 10 s, stops at once. */
-export function stopping(): AbortSignal {
-  const stop = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(exitCodes[signal] ?? 1);
+export const stopping = (): AbortSignal =>
+  stopSignals((signal, exitCode) => {
     log.info({ signal }, 'draining; a second signal stops at once');
-    stop.abort();
     setTimeout(() => {
       log.error('not drained in 10 s; what is unconfirmed will be read again');
-      process.exit(exitCodes[signal] ?? 1);
+      process.exit(exitCode);
     }, patienceMs).unref();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  return stop.signal;
-}
-
-const exitCodes: Partial<Record<NodeJS.Signals, number>> = { SIGTERM: 143, SIGINT: 130 };
+  });

@@ -144,7 +144,7 @@ test('a warehouse that cannot be opened says what, where and the fix', async () 
   const { clickhouse: server } = await servers();
   const at = { ...server, database: 'nowhere', contracts: [orders] };
   await expect(warehouse({ ...at, url: 'http://127.0.0.1:1' })).rejects.toThrow(
-    /cannot open the ClickHouse warehouse nowhere at http:\/\/127\.0\.0\.1:1 as .*\n.*ECONNREFUSED.*\n {2}fix: {2}start the server/,
+    /cannot open the ClickHouse warehouse nowhere at http:\/\/127\.0\.0\.1:1 as .*ECONNREFUSED.*\n.*\n {2}fix: {3}start the server/,
   );
 });
 

@@ -245,10 +245,10 @@ test('a graph that cannot be opened says what, where and the fix', async () => {
   const { neo4j: server } = await servers();
   const open = (at: object) => graph({ ...server, contracts: [], ...at });
   await expect(open({ url: 'bolt://127.0.0.1:1' })).rejects.toThrow(
-    /cannot open the Neo4j graph neo4j at bolt:\/\/127\.0\.0\.1:1 as .*\n.*\n {2}fix: {2}start the server/,
+    /cannot open the Neo4j graph neo4j at bolt:\/\/127\.0\.0\.1:1 as .*\n.*\n {2}fix: {3}start the server/,
   );
   await expect(open({ password: 'hunter2' })).rejects.toThrow(
-    /fix: {2}correct the user and password/,
+    /fix: {3}correct the user and password/,
   );
 });
 

@@ -122,9 +122,11 @@ test('a second SIGTERM stops a worker at once that cannot drain', async () => {
     await vi.waitFor(() => expect(worker.stderr).toContain('draining'), { timeout: 5_000 });
     const inFlight = metric(url, 'conductor_in_flight_changes', 'deliver-postgres');
     expect(await inFlight).toBeGreaterThan(0); // It waits for the mirror.
-    worker.kill('SIGTERM');
+    // What comes at once with the first is the first, sent on by a launcher.
+    const again = setInterval(() => worker.kill('SIGTERM'), 50);
     const startedMs = performance.now();
     expect((await worker.ended).code).toBe(143);
+    clearInterval(again);
     expect(performance.now() - startedMs).toBeLessThan(1_000);
   });
   await mirror.dispose();
