@@ -113,9 +113,11 @@ export class WalSource implements Source<Decoded> {
     const pgoutput = new Pgoutput();
     const inbox = this.#inbox;
     let transactions: Transactions | null = null;
-    const readOrFail = (data: Buffer) => {
+    const take = (data: Buffer) => {
       try {
-        return pgoutput.read(data);
+        const message = pgoutput.read(data);
+        transactions?.take(message, inbox.values);
+        return message;
       } catch (error) {
         inbox.fail(error instanceof Error ? error : new Error(String(error)));
         return null;
@@ -138,9 +140,8 @@ export class WalSource implements Source<Decoded> {
         );
       },
       parse: (data: Buffer) => {
-        const message = readOrFail(data);
+        const message = take(data);
         if (!message) return;
-        transactions?.take(message, inbox.values);
         if (message.kind !== 'commit') return inbox.arrived(data.length, null);
         this.#watermarks.push({ at: message.end, watermark: transactions?.watermark ?? 0 });
         return inbox.arrived(data.length, message.end);
