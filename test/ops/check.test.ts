@@ -35,7 +35,7 @@ function run(file: string, ...args: readonly string[]): { status: number | null;
   return { status, output: stdout + stderr };
 }
 
-const lint = () => run('oxlint/bin/oxlint', '--deny-warnings');
+const lint = () => run('oxlint/bin/oxlint', '--deny-warnings', '--format=default');
 const knip = () => run('knip/bin/knip.js', '--no-progress', '--include', 'exports,files');
 
 describe('the code check', () => {
