@@ -17,6 +17,7 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
   const columns = contract.columns
     .filter(({ rule }) => rule !== 'drop')
     .map((column) => ({ ...column, domain: tokenDomain(contract, column) }));
+  const byName = new Map(columns.map((column) => [column.name, column]));
 
   const apply = (
     { rule, domain }: (typeof columns)[number],
@@ -41,7 +42,7 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
   const key = (sent: Key, tenant: () => string): Key => {
     const out: Record<string, Value> = {};
     for (const [name, value] of Object.entries(sent)) {
-      const column = columns.find((each) => each.name === name);
+      const column = byName.get(name);
       if (!column) continue;
       // A confidential key was made a token when it was captured.
       out[name] = isConfidential(column) ? value : plain(apply(column, value, tenant));

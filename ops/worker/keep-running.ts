@@ -65,10 +65,14 @@ const final = [CannotRun, ConfigError, ForeignServer, KeyringError, UnknownSchem
 const firstOf = (error: unknown): unknown =>
   error instanceof SuppressedError ? firstOf(error.suppressed) : error;
 
+const isOneOf = (error: unknown, kinds: typeof ours | typeof final): boolean =>
+  kinds.some((kind) => error instanceof kind);
+
 function isOutage(error: unknown): boolean {
   const whole = firstOf(error);
-  if (whole instanceof NotNow) return true;
-  return ![...ours, ...final].some((kind) => whole instanceof kind);
+  // Asking a server may fail by a mistake of ours, too: no waiting mends that.
+  if (whole instanceof NotNow) return !isOneOf(whole.cause, ours);
+  return !isOneOf(whole, ours) && !isOneOf(whole, final);
 }
 
 /** What a person needs of an error: its message, and those of its causes. Messages of ours hold no values. */

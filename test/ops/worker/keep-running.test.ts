@@ -95,6 +95,10 @@ const thrown = [
   { name: 'a TypeError', error: new TypeError('bug') },
   { name: 'a refusal that nobody took', error: new Refusal('undecodable', 'r') },
   { name: 'a refusal to run', error: new CannotRun(trouble) },
+  {
+    name: 'a mistake of ours in asking a server',
+    error: new NotNow(trouble, { cause: new TypeError('bug') }),
+  },
   { name: 'a wrong configuration', error: new ConfigError('c') },
   { name: 'a schema that is not registered', error: new UnknownSchema('u') },
 ];
