@@ -1,4 +1,5 @@
-interface Trouble {
+/** What is wrong, where, and how to mend it. */
+export interface Trouble {
   readonly what: string;
   readonly where: string;
   readonly fix: string;
@@ -7,9 +8,12 @@ interface Trouble {
 /** Why a pipeline refuses to run: what is wrong, where, and how to mend it. Nothing was acknowledged. */
 export class CannotRun extends Error {
   override readonly name: string = 'CannotRun';
+  readonly trouble: Trouble;
 
-  constructor({ what, where, fix }: Trouble, options?: ErrorOptions) {
+  constructor(trouble: Trouble, options?: ErrorOptions) {
+    const { what, where, fix } = trouble;
     super(`${what}\n  where: ${where}\n  fix:   ${fix}`, options);
+    this.trouble = trouble;
   }
 }
 

@@ -2,26 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-
-const postgres = z.url({
-  protocol: /^postgres(ql)?$/,
-  error: 'a PostgreSQL URL, postgres://user:password@host:5432/name',
-});
-const http = z.url({ protocol: /^https?$/, error: 'an HTTP URL, http://host:8123' });
-const name = z
-  .string()
-  .regex(/^[a-z_][a-z0-9_]*$/, 'lower-case letters, digits and _, for example ig_slot');
+import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
+import { sourceSettings } from './source-settings.ts';
 
 /** One declaration per setting: its form, its default and its meaning. */
 export const configSchema = z.strictObject({
-  database: name.describe('The name of the source in topics: cdc.<database>.<schema>.<table>.'),
-  source: z.strictObject({
-    url: postgres.describe('The database to capture, as a role with REPLICATION.'),
-    slot: name.default('ig_slot').describe('The replication slot; created if it is not there.'),
-    publication: name.default('conductor').describe('The publication; created if it is not there.'),
-  }),
+  database: settingName.describe(
+    'The name of the source in topics: cdc.<database>.<schema>.<table>.',
+  ),
+  source: sourceSettings,
   state: z.strictObject({
-    url: postgres.describe("Conductor's own database: checkpoints (cdc_offsets). Not the source."),
+    url: postgresUrl.describe(
+      "Conductor's own database: checkpoints (cdc_offsets). Not the source.",
+    ),
   }),
   kafka: z.strictObject({
     brokers: z
@@ -46,7 +39,7 @@ export const configSchema = z.strictObject({
       .describe('How to log in to the brokers.'),
   }),
   registry: z.strictObject({
-    url: http.describe('A Confluent-compatible schema registry.'),
+    url: httpUrl.describe('A Confluent-compatible schema registry.'),
   }),
   contracts: z.string().default('contracts/tables').describe('The folder of table contracts.'),
   keyring: z.strictObject({
@@ -58,7 +51,7 @@ export const configSchema = z.strictObject({
   }),
   sinks: z
     .strictObject({
-      postgres: z.strictObject({ url: postgres }).optional().describe('The mirror.'),
+      postgres: z.strictObject({ url: postgresUrl }).optional().describe('The mirror.'),
       neo4j: z
         .strictObject({
           url: z.url({
@@ -73,10 +66,10 @@ export const configSchema = z.strictObject({
         .describe('The graph.'),
       clickhouse: z
         .strictObject({
-          url: http,
+          url: httpUrl,
           user: z.string().min(1).default('default'),
           password: z.string().default(''),
-          database: name.default('governed'),
+          database: settingName.default('governed'),
         })
         .optional()
         .describe('The warehouse.'),
@@ -97,6 +90,10 @@ export const configSchema = z.strictObject({
         .min(1_024)
         .default(32 * 1024 * 1024)
         .describe('Most bytes unsettled.'),
+      spillDirectory: z
+        .string()
+        .default('spill')
+        .describe('Where transactions that are too large for memory wait for their commit.'),
     })
     .prefault({})
     .describe('Limits of one worker.'),
@@ -132,6 +129,10 @@ export async function loadConfig(
     ...result.data,
     contracts: from(folder, contracts),
     keyring: { ...keyring, directory: from(folder, keyring.directory) },
+    worker: {
+      ...result.data.worker,
+      spillDirectory: from(folder, result.data.worker.spillDirectory),
+    },
   };
 }
 
@@ -248,8 +249,13 @@ function unwrapped(schema: unknown): unknown {
 /** The environment has only text: what the setting is to be says how to read it. */
 function typed(schema: unknown, given: string): unknown {
   if (schema instanceof z.ZodArray) return given.split(',').map((each) => each.trim());
+  if (schema instanceof z.ZodUnion) {
+    const readings = schema.def.options.map((option: unknown) => typed(option, given));
+    return readings.find((reading) => schema.safeParse(reading).success) ?? given;
+  }
   if (schema instanceof z.ZodBoolean && /^(true|false)$/.test(given)) return given === 'true';
-  return schema instanceof z.ZodNumber && /^\d+$/.test(given) ? Number(given) : given;
+  const number = schema instanceof z.ZodNumber || schema instanceof z.ZodLiteral;
+  return number && /^\d+(\.\d+)?$/.test(given) ? Number(given) : given;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -31,6 +31,7 @@ export interface TableContract {
   readonly tenant: string | null;
   readonly subject: { readonly column: string; readonly domain: string } | null;
   readonly columns: readonly ColumnContract[];
+  readonly outbox?: true; // No table: messages of pg_logical_emit_message with its name as their prefix.
   readonly graph: {
     readonly label: string;
     readonly relationships: readonly Relationship[];

@@ -10,10 +10,13 @@ export const ruleOf = ({ customProperties }: PromisedColumn): Rule =>
 
 /** The column that says whose a row is: its tenant, or the person it is about. */
 export function ownerOf(table: PromisedTable, owner: 'tenant' | 'subject'): string | null {
-  for (const each of table.customProperties)
-    if (each.property !== 'graph' && each.property === owner) return each.value;
+  for (const each of table.customProperties) if (each.property === owner) return each.value;
   return null;
 }
+
+/** Whether there is no table, but messages in the WAL that bear its name. */
+export const isOutbox = ({ customProperties }: PromisedTable): boolean =>
+  customProperties.some(({ property }) => property === 'outbox');
 
 /** What a table is in the graph, or null if it has no place in it. */
 export function graphOf({ customProperties }: PromisedTable): PromisedGraph | null {

@@ -63,6 +63,7 @@ const table = z.strictObject({
         named('tenant', z.string()),
         named('subject', z.string()),
         named('graph', graph),
+        named('outbox', z.literal(true)),
       ]),
     )
     .default([]),
@@ -140,7 +141,7 @@ const examples: Readonly<Record<string, string>> = {
   relationships: 'relationships: [{ type: foreignKey, to: customers.id }]',
   to: 'to: customers.id',
   customProperties: 'customProperties: [{ property: rule, value: keep }]',
-  property: 'property: rule in a column; property: tenant, subject or graph in a table',
+  property: 'property: rule in a column; property: tenant, subject, graph or outbox in a table',
   value: '{ property: rule, value: keep }',
   label: 'label: Order',
   type: 'type: PLACED_BY',

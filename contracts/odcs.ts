@@ -3,7 +3,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ColumnContract, Reference, Relationship, TableContract } from './contract.ts';
 import { InvalidContracts, type PromisedTable, readDocument } from './odcs-document.ts';
-import { faultsOf, graphOf, ownerOf, pointsTo, type Promises, ruleOf } from './odcs-checks.ts';
+import {
+  faultsOf,
+  graphOf,
+  isOutbox,
+  ownerOf,
+  pointsTo,
+  type Promises,
+  ruleOf,
+} from './odcs-checks.ts';
 import { typeName } from './type-name.ts';
 
 /** The contracts of one document, taken as a whole: what it points to must be in it. */
@@ -64,6 +72,7 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
     subject:
       subject === null ? null : { column: subject, domain: domainOf(table, subject, columns) },
     columns,
+    ...(isOutbox(table) && { outbox: true as const }),
     graph:
       graph === null
         ? null

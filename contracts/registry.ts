@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import type { Type } from 'avsc';
 import { avroOptions } from '../schemas/avro.ts';
@@ -6,8 +7,11 @@ import { CannotRun, NotNow, publicUrl } from './cannot-run.ts';
 
 /** The schemas that the whole stream agrees on. */
 export interface Registry {
-  /** Registers a topic's value schema, or finds it there. */
-  register(topic: string, schema: object): Promise<Registered>;
+  /**
+   * Registers a topic's value schema, or finds it there; rejects with `IncompatibleSchema` if the topic's
+   * rule forbids it. Who has `accepted` it overrules the rule, this once.
+   */
+  register(topic: string, schema: object, accepted?: 'accepted'): Promise<Registered>;
 
   /** Fetches those of `ids` that are not known yet; rejects with `UnknownSchema` if one is not registered. */
   learn(ids: Iterable<number>): Promise<void>;
@@ -15,6 +19,9 @@ export interface Registry {
   /** A schema that was learnt. */
   type(id: number): Type | undefined;
 }
+
+/** The compatibility rule of a topic forbids a schema: what was written before could not be read with it. */
+export class IncompatibleSchema extends CannotRun {}
 
 /** A value names a schema that the registry does not have: its values cannot be read until it is back. */
 export class UnknownSchema extends Error {
@@ -40,20 +47,41 @@ export function registryAt(url: string): Registry {
     }
   };
 
-  return {
-    async register(topic, schema) {
-      const { id } = await client
-        .register(
+  const registered = new Map<string, Promise<Registered>>(); // Two that ask at once get one answer.
+  const idOf = async (topic: string, schema: object, accepted?: 'accepted') => {
+    if (accepted) await setRule(url, topic, COMPATIBILITY.NONE);
+    const compatibility = accepted ? COMPATIBILITY.NONE : COMPATIBILITY.BACKWARD;
+    try {
+      const { id } = await unlessAtOnce(() =>
+        client.register(
           { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
-          { subject: `${topic}-value`, compatibility: COMPATIBILITY.BACKWARD },
-        )
-        .catch((cause: unknown) => {
-          throw registryTrouble(cause, url, `the schema of ${topic} cannot be registered`);
-        });
-      if (!known.has(id)) await fetchType(id);
-      const type = known.get(id);
-      if (!type) throw new Error(`schema ${id} was registered and is not there`);
-      return { id, type };
+          { subject: `${topic}-value`, compatibility },
+        ),
+      );
+      return id;
+    } catch (cause) {
+      throw registryTrouble(cause, url, `the schema of ${topic} cannot be registered`);
+    } finally {
+      if (accepted) await setRule(url, topic, COMPATIBILITY.BACKWARD);
+    }
+  };
+  const register = async (topic: string, schema: object, accepted?: 'accepted') => {
+    const id = await idOf(topic, schema, accepted);
+    if (!known.has(id)) await fetchType(id);
+    const type = known.get(id);
+    if (!type) throw new Error(`schema ${id} was registered and is not there`);
+    return { id, type };
+  };
+
+  return {
+    register(topic, schema, accepted) {
+      const name = `${topic} ${JSON.stringify(schema)}`;
+      const known = registered.get(name);
+      if (known) return known;
+      const asked = register(topic, schema, accepted);
+      registered.set(name, asked);
+      asked.catch(() => registered.delete(name));
+      return asked;
     },
     async learn(ids) {
       for (const id of ids) if (!known.has(id)) await fetchType(id);
@@ -62,13 +90,43 @@ export function registryAt(url: string): Registry {
   };
 }
 
+/** Tries again where another process has set the same topic's rule at the same moment. */
+async function unlessAtOnce<T>(register: () => Promise<T>, tries = 5): Promise<T> {
+  try {
+    return await register();
+  } catch (error) {
+    const atOnce = error instanceof Error && /already exists/i.test(error.message);
+    if (!atOnce || tries === 1) throw error;
+    await wait(50 + Math.random() * 100);
+    return unlessAtOnce(register, tries - 1);
+  }
+}
+
+/** Sets the compatibility rule of a topic's values. */
+async function setRule(url: string, topic: string, compatibility: COMPATIBILITY): Promise<void> {
+  const answer = await fetch(
+    `${url.replace(/\/$/, '')}/config/${encodeURIComponent(`${topic}-value`)}`,
+    {
+      method: 'PUT',
+      headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+      body: JSON.stringify({ compatibility }),
+    },
+  );
+  if (!answer.ok)
+    throw registryTrouble(
+      new Error(`HTTP ${answer.status}`),
+      url,
+      `the compatibility rule of ${topic} cannot be set`,
+    );
+}
+
 function registryTrouble(cause: unknown, url: string, what: string): CannotRun {
   const message = cause instanceof Error ? cause.message : String(cause);
   const where = `registry.url = ${publicUrl(url)}`;
   const answered = typeof cause === 'object' && cause !== null && 'status' in cause;
   const incompatible = answered && cause.status === 409;
   if (incompatible)
-    return new CannotRun(
+    return new IncompatibleSchema(
       {
         what: `${what}: it is not compatible with the one that is registered (${message})`,
         where,

@@ -7,6 +7,11 @@ export const governedTopic = (database: string, table: string): string =>
   topic('gov', database, table);
 export const deadLettersTopic = (pipeline: string): string => `dlq.${pipeline}`;
 
+/** What belongs to a database as a whole. */
+export const transactionsTopic = (database: string): string =>
+  `cdc.${avroName(database)}.transactions`;
+export const schemaTopic = (database: string): string => `cdc.${avroName(database)}.schema`;
+
 /** The table whose changes a topic carries. */
 export function tableOf(name: string): string {
   const [, , schema, table] = name.split('.');
@@ -38,6 +43,8 @@ export function topicSettings(name: string, partitions: number): TopicSettings {
       partitions,
       configs: { 'retention.ms': hours(14 * 24), 'max.message.bytes': `${32 * 1024 * 1024}` },
     };
+  if (/^cdc\.[^.]+\.schema$/.test(name))
+    return { name, partitions, configs: { 'cleanup.policy': 'compact' } };
   const retention = name.startsWith('gov.') ? hours(7 * 24) : hours(24);
   return {
     name,

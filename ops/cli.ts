@@ -1,10 +1,15 @@
 import { Command, CommanderError } from 'commander';
 import { CannotRun } from '../contracts/cannot-run.ts';
 import { ConfigError } from '../contracts/config.ts';
+import { backfillCommands } from './commands/backfill.ts';
+import { benchCommands } from './commands/bench.ts';
 import { chaosCommands } from './commands/chaos.ts';
 import { checkCommands } from './commands/check.ts';
+import { initCommands } from './commands/init.ts';
 import { lagCommands } from './commands/lag.ts';
+import { readinessCommands } from './commands/readiness.ts';
 import { runCommands } from './commands/run.ts';
+import { schemaCommands } from './commands/schema.ts';
 import { stackCommands } from './commands/stack.ts';
 import { startCommands } from './commands/start.ts';
 import { UsageError } from './commands/usage-error.ts';
@@ -18,9 +23,14 @@ const program = new Command('conductor')
 
 startCommands(program);
 stackCommands(program);
+initCommands(program);
+readinessCommands(program);
 runCommands(program);
 lagCommands(program);
+backfillCommands(program);
+schemaCommands(program);
 chaosCommands(program);
+benchCommands(program);
 checkCommands(program);
 
 try {

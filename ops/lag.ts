@@ -1,11 +1,14 @@
-import databases, { sql } from '@databases/pg';
+import databases from '@databases/pg';
 import type { Config } from '../contracts/config.ts';
+import { postgresLogin } from '../contracts/postgres-login.ts';
 import { changesTopic, governedTopic } from '../contracts/topics.ts';
 import { committedBy, endsOf } from '../pipelines/topic/admin.ts';
 import { kafkaOptions } from '../pipelines/topic/kafka.ts';
 import { checkpointsAt } from '../pipelines/wal/checkpoint.ts';
 import { postgresTrouble } from '../pipelines/wal/postgres-trouble.ts';
-import { lsnText, parseLsn } from '../schemas/lsn.ts';
+import { walEnd } from '../pipelines/wal/server.ts';
+import { findSlot } from '../pipelines/wal/slot.ts';
+import { lsnText } from '../schemas/lsn.ts';
 import { sinkNames } from './worker/open-deliver.ts';
 
 export interface Lag {
@@ -64,21 +67,23 @@ async function captureLag({ database, source, state }: Config): Promise<Lag['cap
   });
   const stream = `${database}/${source.slot}`;
   const checkpoint = await checkpoints.read(stream);
-  const db = databases.default({ connectionString: source.url, poolSize: 1, bigIntMode: 'string' });
+  const db = databases.default({
+    ...postgresLogin(source.url),
+    poolSize: 1,
+    bigIntMode: 'string',
+    onError: () => {},
+  });
   try {
-    const [row] = (await db.query(sql`
-      SELECT pg_current_wal_flush_lsn()::text AS head,
-             (SELECT confirmed_flush_lsn::text FROM pg_replication_slots
-              WHERE slot_name = ${source.slot}) AS acknowledged`)) as [
-      { head: string; acknowledged: string | null },
-    ];
-    const durable = checkpoint?.lsn ?? 0n;
-    const bytes = Number(parseLsn(row.head) - durable);
+    const head = await walEnd(db);
+    const acknowledged = (await findSlot(db, source.slot))?.confirmed ?? 0n;
+    const captured = checkpoint?.lsn ?? 0n;
+    const durable = captured > 0n ? captured : acknowledged; // Of a new slot nothing was captured yet.
+    const bytes = head > durable ? Number(head - durable) : 0;
     const seconds = bytes > 0 ? await checkpoints.secondsSince(stream) : 0;
     return {
-      head: row.head,
+      head: lsnText(head),
       durable: lsnText(durable),
-      acknowledged: row.acknowledged ?? '0/0',
+      acknowledged: lsnText(acknowledged),
       bytes,
       seconds,
     };

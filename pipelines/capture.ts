@@ -1,30 +1,48 @@
 import type { Observable } from 'rxjs';
 import type { Keyring } from '../contracts/keys/keyring.ts';
-import type { Change, Decoded } from '../schemas/change.ts';
+import type { Captured } from '../processors/transcode/output.ts';
+import type { SlabPool } from '../processors/transcode/slab-pool.ts';
+import type { Records } from '../schemas/records.ts';
 import { besideLetters } from './flow/beside.ts';
+import { failpoint } from './flow/failpoint.ts';
 import { into } from './flow/into.ts';
 import type { Sink } from './flow/sink.ts';
 import type { Source } from './flow/source.ts';
-import { each, type Processor, pull, type Pulling, type Refused } from './flow/stage.ts';
+import { each, pull, type Pulling, type Refused } from './flow/stage.ts';
 
 export interface CaptureEnds {
-  readonly wal: Source<Decoded>;
-  readonly changes: Sink<Change>;
-  readonly letters: Sink<Refused<Decoded | Change>>;
+  readonly wal: Source<Captured>;
+  readonly records: Sink<Records>;
+  readonly letters: Sink<Refused<Captured>>;
 }
 
-/** WAL → sealed → `cdc.*`; the refused → `dlq.capture`. The slot is told what Kafka holds, and no more. */
+/**
+ * WAL → `cdc.*`; the refused → `dlq.capture`. The slot is told what Kafka holds, and no more. What
+ * comes from the source is sealed and ready to be sent: rows move as bytes, lane by lane.
+ */
 export function capture(
-  { wal, changes, letters }: CaptureEnds,
-  { seal, pulling }: { readonly seal: Processor<Decoded, Change>; readonly pulling: Pulling },
+  { wal, records, letters }: CaptureEnds,
+  pulling: Pulling,
 ): Observable<number> {
   return besideLetters(letters, (refused) =>
     pull(wal, pulling).pipe(
-      each(seal, refused),
-      into(changes, { size: 4_096, lingerMs: 0 }, refused),
+      each(passing, refused),
+      into(records, { size: 256, lingerMs: 0, weigh: ({ count }) => count }, unexpected),
     ),
   );
 }
+
+function passing(captured: Captured): readonly Records[] {
+  if ('refusal' in captured) throw captured.refusal;
+  return [captured];
+}
+
+/** A row's size was looked at before it became a record; if its topic refuses it all the same, that is our mistake. */
+const unexpected = {
+  next({ values: [first] }: { readonly values: readonly Refused<Records>[] }): void {
+    throw new TypeError('a record does not fit its topic', { cause: first?.refusal });
+  },
+};
 
 /** A sink that is written to only after the keys that its values were sealed with are durable. */
 export function keysFirst<T>(keyring: Keyring, sink: Sink<T>): Sink<T> {
@@ -32,7 +50,21 @@ export function keysFirst<T>(keyring: Keyring, sink: Sink<T>): Sink<T> {
     name: sink.name,
     async write(batch) {
       await keyring.saved();
+      failpoint('producing');
       await sink.write(batch);
+      failpoint('produced');
+    },
+    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
+  };
+}
+
+/** A sink whose records lie in buffers of a pool, and give them back once they are written. */
+export function recycling(pool: SlabPool, sink: Sink<Records>): Sink<Records> {
+  return {
+    name: sink.name,
+    async write(batch) {
+      await sink.write(batch);
+      for (const records of batch) pool.recycle(records);
     },
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };

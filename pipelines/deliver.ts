@@ -21,7 +21,7 @@ export interface DeliverEnds {
 export function deliver(
   { governed, rest, letters }: DeliverEnds,
   registry: Registry,
-  { pulling, batching }: { readonly pulling: Pulling; readonly batching: Batching },
+  { pulling, batching }: { readonly pulling: Pulling; readonly batching: Batching<Governed> },
 ): Observable<number> {
   return besideLetters(letters, (refused) =>
     pull(governed, pulling).pipe(each(decoding(registry), refused), into(rest, batching, refused)),

@@ -4,6 +4,7 @@ import type { DeadLetter } from '../schemas/dead-letter.ts';
 import { changeId, positionText } from '../schemas/position.ts';
 import { encodeValues } from '../schemas/secret.ts';
 import { keyText } from '../schemas/value.ts';
+import type { Captured } from '../processors/transcode/output.ts';
 import type { Refused } from './flow/stage.ts';
 import type { Received } from './topic/received.ts';
 
@@ -13,7 +14,7 @@ export function letterOfChange(
   { value, refusal }: Refused<Decoded | Change | Governed>,
 ): DeadLetter {
   return {
-    id: changeId(value.system, value.position),
+    id: changeId(value.system, value.log, value.position),
     pipeline,
     reason: refusal.reason,
     message: refusal.message,
@@ -23,6 +24,12 @@ export function letterOfChange(
     key: value.key && 'provenance' in value ? Buffer.from(keyText(value.key)) : null,
     payload: Buffer.from(encodeValues(value)),
   };
+}
+
+/** The letter of a change that capture could not pass on. */
+export function letterOfCaptured(pipeline: string, { value }: Refused<Captured>): DeadLetter {
+  if ('refusal' in value) return letterOfChange(pipeline, value);
+  throw new TypeError(`records of ${value.topic} were refused`);
 }
 
 /** The letter of a record that was refused as it came from its topic. */

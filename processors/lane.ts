@@ -4,16 +4,16 @@ import { keyText, type Key } from '../schemas/value.ts';
 
 /** The partition of a key: the same that Kafka's own clients would choose for it. */
 export function laneOf(change: Decoded, key: Key | null, lanes: number): number {
-  const text = key ? keyText(key) : changeId(change.system, change.position);
+  const text = key ? keyText(key) : changeId(change.system, change.log, change.position);
   return (murmur2(Buffer.from(text)) & 0x7fff_ffff) % lanes;
 }
 
 /** As in org.apache.kafka.common.utils.Utils, whose partitioner every client follows. */
-export function murmur2(data: Uint8Array): number {
+export function murmur2(data: Uint8Array, length = data.length): number {
   const m = 0x5bd1_e995;
-  let h = 0x9747_b28c ^ data.length;
+  let h = 0x9747_b28c ^ length;
   let at = 0;
-  for (; at + 4 <= data.length; at += 4) {
+  for (; at + 4 <= length; at += 4) {
     let k =
       byte(data, at) |
       (byte(data, at + 1) << 8) |
@@ -23,7 +23,7 @@ export function murmur2(data: Uint8Array): number {
     k ^= k >>> 24;
     h = Math.imul(h, m) ^ Math.imul(k, m);
   }
-  const rest = data.length - at;
+  const rest = length - at;
   if (rest > 2) h ^= byte(data, at + 2) << 16;
   if (rest > 1) h ^= byte(data, at + 1) << 8;
   if (rest > 0) h = Math.imul(h ^ byte(data, at), m);

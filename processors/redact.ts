@@ -30,11 +30,20 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
   };
 
   /** A row as its readers may see it. Columns that the source did not send stay `unchanged`. */
-  const row = (open: Row, secret: Row | null, tenant: () => string): Row => {
+  const row = (
+    open: Row,
+    secret: Row | null,
+    tenant: () => string,
+    lost: Lost = unchanged,
+  ): Row => {
     const out: Record<string, Value | Unchanged> = {};
     for (const column of columns) {
       const source = isConfidential(column) ? secret : open;
-      out[column.name] = apply(column, source?.[column.name] ?? missing(source, column), tenant);
+      out[column.name] = apply(
+        column,
+        source?.[column.name] ?? missing(source, column, lost),
+        tenant,
+      );
     }
     return out;
   };
@@ -60,17 +69,23 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
       return {
         ...rest,
         key: change.key && key(change.key, now),
-        before: before && row(before, secret.before, then),
-        after: after && row(after, secret.after, now),
+        before: before && row(before, secret.before, then, unchanged),
+        after: after && row(after, secret.after, now, change.op === 'insert' ? null : unchanged),
         policy: contract.revision,
       };
     },
   };
 }
 
+/** What stands for a column that its table no longer has: a new row has none of it, an old one keeps what it had. */
+type Lost = null | Unchanged;
+
 /** A null is a value; what is not there at all was not sent. */
-const missing = (source: Row | null | undefined, { name }: ColumnContract): null | Unchanged =>
-  source && name in source ? null : unchanged;
+const missing = (
+  source: Row | null | undefined,
+  { name }: ColumnContract,
+  lost: Lost,
+): null | Unchanged => (source && name in source ? null : lost);
 
 const plain = (value: Value | Unchanged): Value => (value === unchanged ? null : value);
 

@@ -1,9 +1,24 @@
-import avro from 'avsc';
+import { logicalTypes, typeHook } from './avro-types.ts';
 import type { Op } from './change.ts';
-import { unchanged } from './value.ts';
 
-/** How a column's value is kept in Avro. What has no exact type there is the server's own text. */
-export type Kind = 'int' | 'long' | 'boolean' | 'double' | 'string';
+/**
+ * How a column's value is kept in Avro: as its own type where that holds it exactly. What has no exact
+ * type there is the server's own text.
+ */
+export type Kind =
+  | 'int'
+  | 'long'
+  | 'float'
+  | 'double'
+  | 'boolean'
+  | 'string'
+  | 'bytes'
+  | 'uuid'
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'decimal';
 
 export interface AvroColumn {
   readonly name: string;
@@ -17,26 +32,81 @@ interface Shape {
   readonly row: readonly AvroColumn[];
 }
 
-const kinds: Readonly<Record<string, Kind>> = {
-  smallint: 'int',
-  int2: 'int',
-  integer: 'int',
-  int: 'int',
-  int4: 'int',
-  bigint: 'long',
-  int8: 'long',
-  boolean: 'boolean',
-  bool: 'boolean',
-  real: 'double',
-  float4: 'double',
-  'double precision': 'double',
-  float8: 'double',
-};
+const kinds: ReadonlyMap<string, Kind> = new Map([
+  ['smallint', 'int'],
+  ['int2', 'int'],
+  ['integer', 'int'],
+  ['int', 'int'],
+  ['int4', 'int'],
+  ['bigint', 'long'],
+  ['int8', 'long'],
+  ['oid', 'long'],
+  ['xid', 'long'],
+  ['cid', 'long'],
+  ['real', 'float'],
+  ['float4', 'float'],
+  ['double precision', 'double'],
+  ['float8', 'double'],
+  ['boolean', 'boolean'],
+  ['bool', 'boolean'],
+  ['bytea', 'bytes'],
+  ['uuid', 'uuid'],
+  ['date', 'date'],
+  ['time', 'time'],
+  ['time without time zone', 'time'],
+  ['timestamp', 'timestamp'],
+  ['timestamp without time zone', 'timestamp'],
+  ['timestamptz', 'timestamptz'],
+  ['timestamp with time zone', 'timestamptz'],
+]);
 
-export const kindOf = (type: string): Kind => kinds[type.toLowerCase()] ?? 'string';
+/** The kind that holds every value of a type, as PostgreSQL prints it or by its short name. */
+export function kindOf(type: string): Kind {
+  const written = type.trim().toLowerCase();
+  const kind = kinds.get(written) ?? kinds.get(written.replace(/ ?\(\d\)/, ''));
+  if (kind) return kind;
+  return decimalOf(written) ? 'decimal' : 'string';
+}
+
+/** The digits of a numeric that Avro's decimal holds as it is: all that there are, and those after the point. */
+export interface Decimal {
+  readonly precision: number;
+  readonly scale: number;
+}
+
+const mostDigits = 38; // As many as readers of Avro have room for.
+
+/** How a numeric type is kept as a decimal; null for any other type, and for one that is too wide. */
+export function decimalOf(type: string): Decimal | null {
+  const [, digits, after = '0'] =
+    /^(?:numeric|decimal) ?\( ?(\d+) ?(?:, ?(\d+) ?)?\)$/.exec(type.trim().toLowerCase()) ?? [];
+  const precision = Number(digits ?? 0);
+  const scale = Number(after);
+  return precision >= 1 && precision <= mostDigits && scale <= precision
+    ? { precision, scale }
+    : null;
+}
+
+/** Kinds that do not hold all values of their type: 'infinity' and its like travel as text, in a branch of their own. */
+export const hasEscape = (kind: Kind): boolean => escaping.has(kind);
+
+/** What Avro writes for each branch of a column's union, before the value that some of them have. */
+export const branchesOf = (kind: Kind) => (hasEscape(kind) ? escapingBranches : plainBranches);
+
+const plainBranches = { null: 0, value: 2, text: 2, unchanged: 4 } as const;
+const escapingBranches = { null: 0, value: 2, text: 4, unchanged: 6 } as const;
+
+const escaping: ReadonlySet<Kind> = new Set([
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'decimal',
+]);
 
 const micros = { type: 'long', logicalType: 'timestamp-micros' };
-const ops: readonly Op[] = ['insert', 'update', 'delete', 'truncate'];
+/** What a change does, numbered as in its schema. */
+export const ops: readonly Op[] = ['insert', 'update', 'delete', 'truncate'];
 
 const identity = [
   { name: 'system', type: 'string' },
@@ -80,18 +150,40 @@ const images = ({ key, row }: Shape) => [
   { name: 'after', type: ['null', 'Row'] },
 ];
 
-const keyField = ({ name, type, kind }: AvroColumn) => ({
-  name: avroName(name),
-  type: kind,
-  pgType: type,
+const keyField = (column: AvroColumn) => ({
+  name: avroName(column.name),
+  type: hasEscape(column.kind) ? [valueType(column), 'string'] : valueType(column),
+  pgType: column.type,
 });
 
-const rowField = ({ name, type, kind }: AvroColumn, index: number) => ({
-  name: avroName(name),
-  pgType: type,
-  type: ['null', kind, index === 0 ? unchangedType : 'Unchanged'],
+/** Null comes first, as what is absent reads; a column is unchanged by the last branch. */
+const rowField = (column: AvroColumn, index: number) => ({
+  name: avroName(column.name),
+  pgType: column.type,
+  type: [
+    'null',
+    valueType(column),
+    ...(hasEscape(column.kind) ? ['string'] : []),
+    index === 0 ? unchangedType : 'Unchanged',
+  ],
   default: null,
 });
+
+/** Kinds that are a primitive of Avro with a meaning. */
+const logical: Readonly<Partial<Record<Kind, object>>> = {
+  uuid: { type: 'string', logicalType: 'uuid' },
+  date: { type: 'int', logicalType: 'date' },
+  time: { type: 'long', logicalType: 'time-micros' },
+  timestamp: { type: 'long', logicalType: 'local-timestamp-micros' },
+  timestamptz: { type: 'long', logicalType: 'timestamp-micros' },
+};
+
+function valueType({ name, type, kind }: AvroColumn): object | string {
+  if (kind !== 'decimal') return logical[kind] ?? kind;
+  const decimal = decimalOf(type);
+  if (!decimal) throw new TypeError(`column ${name}: ${type} is not a decimal type`);
+  return { type: 'bytes', logicalType: 'decimal', ...decimal };
+}
 
 /** A record without fields, so that no reader can take it for a value. */
 const unchangedType = { type: 'record', name: 'Unchanged', logicalType: 'unchanged', fields: [] };
@@ -106,38 +198,5 @@ export function columnName(name: string): string {
   return name.startsWith('_x') ? Buffer.from(name.slice(2), 'hex').toString() : name;
 }
 
-class UnchangedType extends avro.types.LogicalType {
-  protected override _fromValue(): unknown {
-    return unchanged;
-  }
-  protected override _toValue(value: unknown): unknown {
-    return value === unchanged ? {} : undefined;
-  }
-  protected override _resolve(): undefined {
-    return undefined;
-  }
-}
-
-/** Reads every long as a BigInt: a bigint column outgrows a JavaScript number. */
-const bigLong = avro.types.LongType.__with({
-  fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
-  toBuffer: (value: bigint) => {
-    const buffer = Buffer.alloc(8);
-    buffer.writeBigInt64LE(value);
-    return buffer;
-  },
-  fromJSON: BigInt,
-  toJSON: Number,
-  isValid: (value: unknown) => typeof value === 'bigint',
-  compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
-});
-
 /** What `avsc` needs to read and write our schemas. */
-export const avroOptions = {
-  logicalTypes: { unchanged: UnchangedType },
-  typeHook: (schema: unknown) =>
-    schema === 'long' || (isObject(schema) && schema['type'] === 'long') ? bigLong : undefined,
-};
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null;
+export const avroOptions = { logicalTypes, typeHook };

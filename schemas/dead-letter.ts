@@ -25,6 +25,8 @@ export const deadLetterSchema = {
     { name: 'message', type: 'string' },
     { name: 'table', type: ['null', 'string'], default: null },
     { name: 'origin', type: 'string' },
-    { name: 'sealed', type: 'bytes' },
+    { name: 'sealed', type: 'bytes' }, // Of a letter in chunks, this part of it.
+    { name: 'chunk', type: 'int', default: 0 },
+    { name: 'chunks', type: 'int', default: 1 },
   ],
 } as const;

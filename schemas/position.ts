@@ -34,9 +34,12 @@ export function parsePosition(text: string): Position {
   };
 }
 
-/** The identity of a change: the same however often and by whichever worker it is decoded. */
-export function changeId(system: string, position: Position): string {
-  return hash('sha256', `${system}/${positionText(position)}`, 'hex').slice(0, 32);
+/**
+ * The identity of a change: the same however often and by whichever worker it is decoded. Two slots
+ * number the changes of a transaction each for itself, so their log is part of it.
+ */
+export function changeId(system: string, log: string, position: Position): string {
+  return hash('sha256', `${system}/${log}/${positionText(position)}`, 'hex').slice(0, 32);
 }
 
 const hex = (value: number | bigint, width: number) => value.toString(16).padStart(width, '0');

@@ -2,6 +2,7 @@
 export type Reason =
   | 'undecodable'
   | 'no-contract'
+  | 'schema-refused'
   | 'no-key'
   | 'no-tenant'
   | 'no-subject'

@@ -12,7 +12,10 @@ export const encodeSecret = (secret: Secret): string => encodeValues(secret);
 /** JSON in which every value comes back as it was. */
 export const encodeValues = (values: object): string => JSON.stringify(values, encodeValue);
 
-export const decodeSecret = (text: string): Secret => JSON.parse(text, decodeValue) as Secret;
+/** The values that such a JSON was made of. */
+export const decodeValues = (text: string): unknown => JSON.parse(text, decodeValue);
+
+export const decodeSecret = (text: string): Secret => decodeValues(text) as Secret;
 
 /** A list, because no row holds one: whatever its columns are called, it is not taken for a value of ours. */
 type Tagged = readonly [kind: 'bigint' | 'number' | 'unchanged' | 'bytes', text: string];

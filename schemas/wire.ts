@@ -1,8 +1,11 @@
 import type { Type } from 'avsc';
 import type { Change, Governed } from './change.ts';
-import { avroName, columnName, type Kind } from './avro.ts';
+import { type AvroColumn, ops } from './avro.ts';
+import { readRecord } from './avro-reader.ts';
+import { writeKey, writeRow, writeText } from './avro-writer.ts';
+import { Bytes } from './bytes.ts';
 import { Refusal } from './refusal.ts';
-import { unchanged, type Key, type Row, type Unchanged, type Value } from './value.ts';
+import type { Key, Row } from './value.ts';
 
 /** A schema that the registry knows, ready to write and read with. */
 export interface Registered {
@@ -16,20 +19,21 @@ export function schemaIdOf(value: Uint8Array): number | null {
   return new DataView(value.buffer, value.byteOffset).getInt32(1);
 }
 
-export const encodeChange = (schema: Registered, columns: Columns, change: Change): Buffer =>
-  frame(schema, {
-    ...identityOf(change),
-    ...imagesOf(columns, change),
-    sealed: change.sealed && Buffer.from(change.sealed),
-  });
+export function encodeChange(schema: Registered, columns: Columns, change: Change): Buffer {
+  const out = begun(schema, columns, change);
+  if (change.sealed) {
+    out.byte(present);
+    out.sized(Buffer.from(change.sealed), 0, change.sealed.length);
+  } else out.byte(absent);
+  return Buffer.from(out.view());
+}
 
-export const encodeGoverned = (schema: Registered, columns: Columns, change: Governed): Buffer =>
-  frame(schema, {
-    ...identityOf(change),
-    ...imagesOf(columns, change),
-    provenance: change.provenance,
-    policy: change.policy,
-  });
+export function encodeGoverned(schema: Registered, columns: Columns, change: Governed): Buffer {
+  const out = begun(schema, columns, change);
+  writeText(change.provenance, out);
+  writeText(change.policy, out);
+  return Buffer.from(out.view());
+}
 
 /** What a topic adds to what its values say. */
 interface Where {
@@ -50,16 +54,9 @@ export function decodeGoverned(type: Type, value: Buffer, where: Where): Governe
 
 /** The columns of a table in the form of its schema. */
 export interface Columns {
-  readonly key: readonly Column[];
-  readonly row: readonly Column[];
+  readonly key: readonly AvroColumn[];
+  readonly row: readonly AvroColumn[];
 }
-
-interface Column {
-  readonly name: string;
-  readonly kind: Kind;
-}
-
-type WireRow = Readonly<Record<string, Value | Unchanged>>;
 
 interface Wire {
   readonly system: string;
@@ -72,51 +69,42 @@ interface Wire {
   readonly transaction: bigint;
   readonly committedAt: bigint;
   readonly watermark: bigint;
-  readonly key: WireRow | null;
-  readonly before: WireRow | null;
-  readonly after: WireRow | null;
+  readonly key: Key | null;
+  readonly before: Row | null;
+  readonly after: Row | null;
 }
 type WireChange = Wire & { readonly sealed: Buffer | null };
 type WireGoverned = Wire & { readonly provenance: string; readonly policy: string };
 
-const identityOf = (change: Change | Governed) => ({
-  system: change.system,
-  log: change.log,
-  ...change.position,
-  op: change.op,
-  transaction: BigInt(change.transaction),
-  committedAt: BigInt(change.committedAt),
-  watermark: BigInt(change.watermark),
-});
+const scratch = new Bytes(4_096);
+const absent = 0;
+const present = 2; // The second branch of a union, in Avro's zigzag.
 
-const imagesOf = ({ key, row }: Columns, change: Change | Governed) => ({
-  key: change.key && toWire(key, change.key),
-  before: change.before && toWire(row, change.before),
-  after: change.after && toWire(row, change.after),
-});
-
-/** Columns that a row leaves out are as if the source had not sent them. */
-function toWire(columns: readonly Column[], row: Row): WireRow {
-  const wire: Record<string, Value | Unchanged> = {};
-  for (const { name, kind } of columns) {
-    const value = row[name];
-    wire[avroName(name)] = value === undefined ? unchanged : exact(name, kind, value);
+/** Writes what all changes have, in the order of their schemas. */
+function begun({ id }: Registered, columns: Columns, change: Change | Governed): Bytes {
+  const { position, key, before, after } = change;
+  const out = scratch;
+  out.clear();
+  out.room(5);
+  out.byte(0);
+  out.at = out.data.writeInt32BE(id, out.at);
+  writeText(change.system, out);
+  writeText(change.log, out);
+  out.zigzag(position.timeline);
+  out.zigzagBig(position.lsn);
+  out.zigzag(position.seq);
+  out.zigzag(position.part);
+  out.zigzag(ops.indexOf(change.op));
+  out.zigzag(change.transaction);
+  out.zigzag(change.committedAt);
+  out.zigzag(change.watermark);
+  out.byte(key ? present : absent);
+  if (key) writeKey(columns.key, key, out);
+  for (const image of [before, after]) {
+    out.byte(image ? present : absent);
+    if (image) writeRow(columns.row, image, out);
   }
-  return wire;
-}
-
-function exact(column: string, kind: Kind, value: Value | Unchanged): Value | Unchanged {
-  if (value === null || value === unchanged) return value;
-  if (kind === 'string') return typeof value === 'string' ? value : `${value}`;
-  if (kind === 'long' && (typeof value === 'number' || typeof value === 'bigint'))
-    return BigInt(value);
-  if (kind === 'int' && typeof value === 'number' && Number.isInteger(value)) return value;
-  if (kind === 'double' && typeof value === 'number') return value;
-  if (kind === 'boolean' && typeof value === 'boolean') return value;
-  throw new Refusal(
-    'undecodable',
-    `column ${column} is declared as ${kind}, but the source sends a ${typeof value}: correct its physicalType in the contract`,
-  );
+  return out;
 }
 
 function fromWire(wire: Wire, { table, lane }: Where) {
@@ -131,16 +119,10 @@ function fromWire(wire: Wire, { table, lane }: Where) {
     transaction: Number(wire.transaction),
     committedAt: Number(wire.committedAt),
     watermark: Number(wire.watermark),
-    key: wire.key && (toRow(wire.key) as Key),
-    before: wire.before && toRow(wire.before),
-    after: wire.after && toRow(wire.after),
+    key: wire.key,
+    before: wire.before,
+    after: wire.after,
   };
-}
-
-function toRow(wire: WireRow): Row {
-  const row: Record<string, Value | Unchanged> = {};
-  for (const name of Object.keys(wire)) row[columnName(name)] = wire[name] ?? null;
-  return row;
 }
 
 /** A value as every Confluent-compatible client writes it: a zero, the id of its schema, the Avro. */
@@ -155,7 +137,7 @@ export function frame({ id, type }: Registered, record: object): Buffer {
 
 function body(type: Type, value: Buffer): unknown {
   try {
-    return type.fromBuffer(value.subarray(5));
+    return readRecord(type, value, 5);
   } catch (cause) {
     throw new Refusal('undecodable', `a value does not fit its registered schema`, { cause });
   }

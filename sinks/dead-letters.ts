@@ -11,11 +11,12 @@ import { frame } from '../schemas/wire.ts';
 import { topicSink } from './topic.ts';
 
 const letterBytes = 30 * 1024 * 1024;
+const chunkBytes = 4 * 1024 * 1024;
 
 /**
  * Keeps what was refused as sealed letters in `dlq.<pipeline>`. The letter is sealed under the
  * pipeline's own key; what is confidential in it stays in its subject's box, so that erasing the
- * subject erases it here too.
+ * subject erases it here too. A large one is cut into chunks, in order in one lane, under one id.
  */
 export async function deadLetters<T>(
   kafka: BaseOptions,
@@ -38,7 +39,12 @@ export async function deadLetters<T>(
     const revision = `letter/${hash('sha256', payload, 'hex')}`;
     const sealed = seal(owned, { change: open.id, revision }, payload);
     const headers = { id: open.id, reason: open.reason };
-    return { topic, partition: lane, key, value: frame(schema, { ...open, sealed }), headers };
+    const chunks = Math.max(1, Math.ceil(sealed.length / chunkBytes));
+    return Array.from({ length: chunks }, (_, chunk) => {
+      const part = sealed.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
+      const value = frame(schema, { ...open, sealed: part, chunk, chunks });
+      return { topic, partition: lane, key, value, headers };
+    });
   };
   const letters = topicSink(kafka, topic, encode, letterBytes);
   return {

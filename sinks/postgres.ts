@@ -2,6 +2,7 @@ import databases, { isSQLError, sql } from '@databases/pg';
 import type { ConnectionPool, Transaction } from '@databases/pg';
 import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
+import { postgresLogin } from '../contracts/postgres-login.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
@@ -138,7 +139,7 @@ function refusalOf(table: string, error: unknown): Refusal | null {
 }
 
 function serverOf(options: MirrorOptions) {
-  if ('connectionString' in options) return { connectionString: options.connectionString };
+  if ('connectionString' in options) return postgresLogin(options.connectionString);
   const { host, port, user, password, database } = options;
   return { host, port, user, password, database };
 }

@@ -20,7 +20,7 @@ const requestBytes = 4 * 1024 * 1024;
 export function topicSink<T>(
   kafka: BaseOptions,
   name: string,
-  encode: (value: T) => Outgoing,
+  encode: (value: T) => Outgoing | readonly Outgoing[],
   limitBytes: number,
 ): Sink<T> {
   const producer = new Producer({
@@ -43,7 +43,7 @@ export function topicSink<T>(
         bytes = 0;
         filled.clear();
       };
-      const outgoing = batch.map((value) => checked(encode(value), limitBytes));
+      const outgoing = batch.flatMap(encode).map((message) => checked(message, limitBytes));
       for (const message of outgoing) {
         const size = sizeOf(message);
         const lane = `${message.topic}/${message.partition}`;

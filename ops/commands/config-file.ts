@@ -6,9 +6,9 @@ import { ConfigError } from '../../contracts/config.ts';
 /** Where the embedded stack and its workers keep what is theirs. */
 export const home = (): string => resolve(process.env['CONDUCTOR_HOME'] ?? '.conductor');
 
-export const configOption = () =>
+export const configOption = (flags = '--config <file>') =>
   new Option(
-    '--config <file>',
+    flags,
     'the configuration (default: conductor.yaml, else that of the embedded stack)',
   ).env('CONDUCTOR_CONFIG');
 

@@ -1,7 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../../contracts/config.ts';
+import { recoveries, type Recovery } from '../../contracts/source-settings.ts';
 import { log } from '../log.ts';
 import { Metrics } from '../worker/counters.ts';
 import { serveHealth } from '../worker/health.ts';
@@ -13,8 +14,9 @@ import { configFile, configOption, home } from './config-file.ts';
 import { UsageError } from './usage-error.ts';
 
 interface RunFlags {
-  readonly config?: string;
+  readonly config?: string | readonly string[];
   readonly untilCurrent?: boolean;
+  readonly recover?: Recovery;
 }
 
 /** Adds `conductor run`. */
@@ -29,28 +31,42 @@ export function runCommands(program: Command): void {
       '<pipeline...>',
       'capture, govern, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all',
     )
-    .addOption(configOption())
+    .addOption(configOption('--config <file...>'))
     .option('--until-current', 'drain up to where the logs end now, settle everything, and exit')
-    .addHelpText('after', '\nExample:\n  conductor run capture govern --config conductor.yaml')
+    .addOption(
+      new Option(
+        '--recover <how>',
+        'where the slot cannot go on: stop, copy all tables anew, or fetch what differs (default: source.recover)',
+      ).choices(recoveries),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  conductor run capture govern --config conductor.yaml\n  conductor run capture --config shop.yaml crm.yaml    several databases, or slots of one, in one process',
+    )
     .action((names: readonly string[], flags: RunFlags) => run(names, flags));
 }
 
-async function run(names: readonly string[], { config: file, untilCurrent = false }: RunFlags) {
-  const path = await configFile(file);
-  const config = await loadConfig(path);
-  const pipelines = [
-    ...new Set(names.flatMap((name) => pipelinesNamed(name, config) ?? unknown(name))),
-  ];
+/** One pipeline of one configuration. */
+interface Task {
+  readonly path: string;
+  readonly pipeline: PipelineName;
+  readonly name: string; // In metrics and logs.
+}
+
+async function run(names: readonly string[], { config, untilCurrent = false, recover }: RunFlags) {
+  const tasks = await tasksOf(names, typeof config === 'string' ? [config] : config);
   const metrics = new Metrics();
-  await using health = await serveHealth(metrics, config.worker);
+  const { worker } = await loadConfig(tasks[0]?.path ?? '');
+  await using health = await serveHealth(metrics, worker);
+  const pipelines = tasks.map(({ name }) => name);
   await announce(pipelines, health.url);
   const signal = stopping();
   log.info({ pipelines, health: health.url }, 'started');
 
   const failed = new AbortController();
-  const runOne = async (pipeline: PipelineName) => {
-    const counters = metrics.of(pipeline);
-    const setting = await settingOf(path, pipeline, { counters, untilCurrent });
+  const runOne = async ({ path, pipeline, name }: Task) => {
+    const counters = metrics.of(name);
+    const setting = await settingOf(path, pipeline, { counters, untilCurrent, recover });
     await using _ = setting.keyring;
     await keepRunning(
       () => openPipeline(pipeline, setting),
@@ -59,12 +75,35 @@ async function run(names: readonly string[], { config: file, untilCurrent = fals
     );
   };
   try {
-    await Promise.all(pipelines.map(runOne));
+    await Promise.all(tasks.map(runOne));
   } catch (error) {
     failed.abort();
     throw error;
   }
   log.info({ pipelines, settled: metrics.states().map(({ settled }) => settled) }, 'done');
+}
+
+/** Every pipeline that was named, of every configuration; of several, each bears its slot's name too. */
+async function tasksOf(
+  names: readonly string[],
+  files: readonly string[] | undefined,
+): Promise<readonly Task[]> {
+  const paths = files ?? [await configFile(undefined)];
+  const tasks: Task[] = [];
+  for (const path of paths) {
+    const config = await loadConfig(path);
+    const pipelines = new Set(
+      names.flatMap((name) => pipelinesNamed(name, config) ?? unknown(name)),
+    );
+    for (const pipeline of pipelines) {
+      const name =
+        paths.length > 1 ? `${pipeline}@${config.database}.${config.source.slot}` : pipeline;
+      if (tasks.some((task) => task.name === name))
+        throw new UsageError(`two configurations read the same slot, ${name}: give each its own`);
+      tasks.push({ path, pipeline, name });
+    }
+  }
+  return tasks;
 }
 
 function unknown(name: string): never {

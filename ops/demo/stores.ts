@@ -64,17 +64,10 @@ export function postgresStore(
 /** A value as a change would carry it: integers as numbers, what has no exact type as text. */
 function valueOf(type: string | undefined, text: string | null): Value {
   if (text === null || type === undefined) return text;
-  switch (kindOf(type)) {
-    case 'boolean':
-      return text === 'true';
-    case 'long':
-      return BigInt(text);
-    case 'int':
-    case 'double':
-      return Number(text);
-    case 'string':
-      return text;
-  }
+  const kind = kindOf(type);
+  if (kind === 'boolean') return text === 'true';
+  if (kind === 'long') return BigInt(text);
+  return kind === 'int' || kind === 'float' || kind === 'double' ? Number(text) : text;
 }
 
 /** The nodes and relationships of a graph. A node that only something else points to is a stub. */

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Ledger } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
+import type { WalBudget } from '../../pipelines/wal/wal-budget.ts';
 
 /** What a pipeline counts while it runs. */
 export interface Counters {
@@ -10,7 +11,9 @@ export interface Counters {
   retried(): void;
   erased(): void;
   running(now: boolean): void;
+  refusedTable(table: string): void;
   watch(ledger: Ledger): void;
+  walBudget(budget: WalBudget): void;
   /** Counts what a sink of letters takes, by reason. */
   letters<T>(sink: Sink<Refused<T>>): Sink<Refused<T>>;
 }
@@ -38,10 +41,32 @@ export class Metrics {
     'conductor_oldest_unsettled_seconds',
     'How long the oldest unsettled change has waited.',
   );
+  readonly #walRetained = this.#gauge(
+    'conductor_wal_retained_bytes',
+    'WAL that the source keeps for the slot.',
+  );
+  readonly #walBudget = this.#gauge(
+    'conductor_wal_budget_bytes',
+    'WAL that the source keeps before it invalidates the slot; absent where only the disk is a limit.',
+  );
+  readonly #walUsed = this.#gauge(
+    'conductor_wal_budget_used_ratio',
+    'Share of that budget which is used.',
+  );
+  readonly #walLeft = this.#gauge(
+    'conductor_wal_budget_seconds_left',
+    'When the budget is used up at the present rate.',
+  );
   readonly #refused = new Counter({
     name: 'conductor_refused_total',
     help: 'Changes that became dead letters.',
     labelNames: ['pipeline', 'reason'],
+    registers: [this.registry],
+  });
+  readonly #refusedTables = new Counter({
+    name: 'conductor_refused_schema_total',
+    help: 'Times a table came in a form whose changes are refused until a person accepts it.',
+    labelNames: ['pipeline', 'table'],
     registers: [this.registry],
   });
   readonly #ledgers = new Map<string, Ledger>();
@@ -77,7 +102,9 @@ export class Metrics {
         state.running = now;
         this.#running.set({ pipeline }, now ? 1 : 0);
       },
+      refusedTable: (table) => this.#refusedTables.inc({ pipeline, table }),
       watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
+      walBudget: (budget) => this.#setWalBudget(pipeline, budget),
       letters: (sink) => ({
         name: sink.name,
         write: async (batch) => {
@@ -98,6 +125,18 @@ export class Metrics {
       this.#oldest.set({ pipeline }, ledger.oldestMs() / 1_000);
     }
     return this.registry.metrics();
+  }
+
+  #setWalBudget(pipeline: string, budget: WalBudget): void {
+    this.#walRetained.set({ pipeline }, budget.retainedBytes);
+    if (budget.budgetBytes === null) {
+      for (const gauge of [this.#walBudget, this.#walUsed, this.#walLeft])
+        gauge.remove({ pipeline });
+      return;
+    }
+    this.#walBudget.set({ pipeline }, budget.budgetBytes);
+    this.#walUsed.set({ pipeline }, budget.usedRatio);
+    this.#walLeft.set({ pipeline }, budget.secondsLeft);
   }
 
   #counter(name: string, help: string) {

@@ -1,84 +1,149 @@
-import { changeShape } from '../../contracts/shapes.ts';
-import {
-  changesTopic,
-  deadLettersTopic,
-  rowLimitBytes,
-  topicSettings,
-} from '../../contracts/topics.ts';
-import { capture, keysFirst } from '../../pipelines/capture.ts';
-import { letterOfChange } from '../../pipelines/letters.ts';
+import { topicSettings } from '../../contracts/topics.ts';
+import { capture, keysFirst, recycling } from '../../pipelines/capture.ts';
+import { letterOfCaptured } from '../../pipelines/letters.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
-import { checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
+import { Backfill } from '../../pipelines/backfill/backfill.ts';
+import { Bases } from '../../pipelines/backfill/bases.ts';
+import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
+import { runsAt } from '../../pipelines/backfill/runs.ts';
+import { Watch } from '../../pipelines/backfill/touched.ts';
+import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
+import { heartbeat } from '../../pipelines/wal/heartbeat.ts';
+import { formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
-import { prepareSource } from '../../pipelines/wal/prepare.ts';
+import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
+import { watchBudget } from '../../pipelines/wal/wal-budget.ts';
 import { WalSource } from '../../pipelines/wal/source.ts';
-import { sealing } from '../../processors/seal.ts';
-import { tokeniser } from '../../processors/tokens.ts';
-import type { Change, Decoded } from '../../schemas/change.ts';
-import { changeSchema } from '../../schemas/avro.ts';
-import { encodeChange } from '../../schemas/wire.ts';
+import { type Captured, Output } from '../../processors/transcode/output.ts';
+import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
-import { topicSink } from '../../sinks/topic.ts';
+import { recordsSink } from '../../sinks/records.ts';
 import { log } from '../log.ts';
+import { background } from './background.ts';
+import {
+  asksForBinary,
+  backfillSettings,
+  limitsOf,
+  openingOf,
+  partsOf,
+  topicsOf,
+  walSettings,
+} from './capture-parts.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import type { Setting } from './setting.ts';
-import { outgoing, tableTopics } from './table-topics.ts';
 
 /** Connects capture: the slot at one end, `cdc.*` at the other. */
 export const openCapture = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
-    const { config, contracts, keyring, kafka, counters, untilCurrent } = setting;
-    const { url, slot, publication } = config.source;
-    const stream = `${config.database}/${slot}`;
-    const lanes = config.kafka.partitions;
-
-    const checkpoints = await checkpointsAt(config.state.url).catch((error: unknown) => {
-      throw postgresTrouble(error, 'state.url', config.state.url);
-    });
-    stack.use(checkpoints);
-    const prepared = await prepareSource({
-      url,
-      slot,
-      publication,
-      stream,
-      contracts,
-      checkpoints,
-    });
-    if (prepared.unknownColumns.length > 0)
-      log.warn(
-        { columns: prepared.unknownColumns },
-        'columns that no contract names: sealed, and dropped by govern',
-      );
-    await ensureTopics(
-      kafka,
-      [
-        ...[...contracts.keys()].map((table) => changesTopic(config.database, table)),
-        deadLettersTopic('capture'),
-      ].map((name) => topicSettings(name, lanes)),
-      config.kafka.replication,
-    );
-    const letters = await deadLetters<Decoded | Change>(kafka, 'capture', setting, (refused) =>
-      letterOfChange('capture', refused),
+    const { config, keyring, kafka, counters } = setting;
+    const stream = `${config.database}/${config.source.slot}`;
+    const inState = <T>(open: Promise<T>) =>
+      open.catch((error: unknown) => {
+        throw postgresTrouble(error, 'state.url', config.state.url);
+      });
+    const checkpoints = stack.use(await inState(checkpointsAt(config.state.url)));
+    const forms = stack.use(await inState(formsAt(config.state.url, stream)));
+    const prepared = await bothEnds(setting, stream, checkpoints);
+    const limits = await limitsOf(setting);
+    const letters = await deadLetters<Captured>(kafka, 'capture', setting, (refused) =>
+      letterOfCaptured('capture', refused),
     );
     stack.use(letters);
-    const changes = stack.use(topicSink(kafka, 'cdc', await encoder(setting), rowLimitBytes));
-    const until = untilCurrent ? prepared.head : null;
-    const settings = { url, slot, publication, stream, lanes, contracts, until };
-    const wal = stack.use(new WalSource(settings, checkpoints, prepared.from));
-    const seal = sealing(contracts, keyring, tokeniser(keyring), lanes, () => counters.erased());
+    const records = stack.use(recordsSink(kafka, 'cdc'));
+    const pool = new SlabPool();
+    const output = new Output(pool);
+    const watch = new Watch();
+    const runs = stack.use(await inState(runsAt(config.state.url, stream)));
+    const opening = await openingOf(setting, { forms, limits }, output);
+    const bases = stack.use(new Bases(backfillSettings(setting, prepared), { runs, output }));
+    const own = await partsOf(setting, opening, output);
+    const parts = { ...own, forms, watch, bases };
+    if (prepared.created && config.source.snapshot === 'initial')
+      await requestFirstCopy(runs, setting.contracts, prepared.from);
+    const copied = new Output(pool);
+    const copies = await openingOf(setting, { forms, limits }, copied);
+    const wal = new WalSource(
+      walSettings(setting, prepared, { stream, binary: await asksForBinary(setting) }),
+      checkpoints,
+      prepared.from,
+      parts,
+      (beside) => {
+        const backfill = new Backfill(
+          { ...backfillSettings(setting, prepared), brought: beside.brought },
+          { runs, opening: copies, output: copied, watch },
+          beside,
+        );
+        bases.baseOf = (table) => backfill.baseOf(table);
+        return backfill;
+      },
+    );
+    stack.use(wal);
 
+    stack.use(guest(setting));
     return (signal) =>
       capture(
-        { wal, changes: keysFirst(keyring, changes), letters: counters.letters(letters) },
-        { seal, pulling: pulling(setting, signal) },
+        {
+          wal,
+          records: keysFirst(keyring, recycling(pool, records)),
+          letters: counters.letters(letters),
+        },
+        pulling(setting, signal),
       );
   });
 
-async function encoder(setting: Setting) {
-  const stage = { topic: changesTopic, shape: changeShape, schema: changeSchema };
-  const topicOf = await tableTopics(setting, stage);
-  return (change: Change) => {
-    const { topic, columns, schema } = topicOf(change.table);
-    return outgoing(change, topic, encodeChange(schema, columns, change));
-  };
+/** Makes sure that both ends are there. */
+async function bothEnds(
+  { config, contracts, kafka, ...setting }: Setting,
+  stream: string,
+  checkpoints: Checkpoints,
+): Promise<Prepared> {
+  const prepared = await prepareSource({
+    settings: config.source,
+    stream,
+    contracts,
+    checkpoints,
+    recovering: (recovering) =>
+      log.error(
+        recovering,
+        'the slot cannot go on: giving up what it still had, as it was told to',
+      ),
+  });
+  if (prepared.unknownColumns.length > 0)
+    log.warn(
+      { columns: prepared.unknownColumns },
+      'columns that no contract names: sealed, and dropped by govern',
+    );
+  const topics = topicsOf({ config, contracts, kafka, ...setting });
+  await ensureTopics(
+    kafka,
+    topics.map((name) => topicSettings(name, config.kafka.partitions)),
+    config.kafka.replication,
+  );
+  return prepared;
+}
+
+/** What a guest in someone's database owes: a heartbeat, so that no WAL is kept for nothing, and an eye on how much is. */
+function guest({ config: { source }, counters }: Setting): AsyncDisposable {
+  const stack = new AsyncDisposableStack();
+  stack.use(
+    background((signal) =>
+      heartbeat(source.url, source.heartbeat, signal, (what) =>
+        log.warn({ slot: source.slot }, what),
+      ),
+    ),
+  );
+  stack.use(
+    watchBudget({
+      url: source.url,
+      slot: source.slot,
+      everySeconds: 5,
+      seen: (budget) => counters.walBudget(budget),
+      warn: (budget) =>
+        log.warn(
+          { slot: source.slot, ...budget },
+          'the slot has used up most of the WAL that the server keeps for it: find out what holds capture up, or raise max_slot_wal_keep_size',
+        ),
+    }),
+  );
+  return stack;
 }

@@ -20,7 +20,7 @@ export type SinkName = 'postgres' | 'neo4j' | 'clickhouse';
 export const sinkNames: readonly SinkName[] = ['postgres', 'neo4j', 'clickhouse'];
 
 /** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
-const batchings: Readonly<Record<SinkName, Batching>> = {
+const batchings: Readonly<Record<SinkName, Batching<Governed>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
   clickhouse: { size: 10_000, lingerMs: 250 },

@@ -3,6 +3,7 @@ import type { TableContract } from '../../contracts/contract.ts';
 import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
 import { loadContracts } from '../../contracts/odcs.ts';
+import type { Recovery } from '../../contracts/source-settings.ts';
 import { type Registry, registryAt } from '../../contracts/registry.ts';
 import { type KafkaOptions, kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import type { Counters } from './counters.ts';
@@ -27,9 +28,17 @@ export async function readContracts(config: Config): Promise<ReadonlyMap<string,
 export async function settingOf(
   configFile: string,
   pipeline: string,
-  { counters, untilCurrent }: { readonly counters: Counters; readonly untilCurrent: boolean },
+  {
+    counters,
+    untilCurrent,
+    recover,
+  }: {
+    readonly counters: Counters;
+    readonly untilCurrent: boolean;
+    readonly recover: Recovery | undefined; // Overrules `source.recover`.
+  },
 ): Promise<Setting> {
-  const config = await loadConfig(configFile);
+  const config = withRecovery(await loadConfig(configFile), recover);
   return {
     config,
     contracts: await readContracts(config),
@@ -40,3 +49,6 @@ export async function settingOf(
     untilCurrent,
   };
 }
+
+const withRecovery = (config: Config, recover: Recovery | undefined): Config =>
+  recover ? { ...config, source: { ...config.source, recover } } : config;

@@ -46,7 +46,7 @@ export function outgoing(change: Change | Governed, topic: string, value: Buffer
     key: change.key && Buffer.from(keyText(change.key)),
     value,
     headers: {
-      id: changeId(change.system, change.position),
+      id: changeId(change.system, change.log, change.position),
       op: change.op,
       log: change.log,
       position: positionText(change.position),

@@ -4,9 +4,10 @@ import { Refusal } from '../../schemas/refusal.ts';
 import type { Sink } from './sink.ts';
 import type { Envelope, Refused, SideDoor } from './stage.ts';
 
-export interface Batching {
+export interface Batching<T> {
   readonly size: number; // A batch is written when it has this many values,
   readonly lingerMs: number; // or when its first value has waited this long and the sink is idle.
+  readonly weigh?: (value: T) => number; // What a value counts for in the figures; 1 if it does not say.
 }
 
 /**
@@ -16,7 +17,7 @@ export interface Batching {
  */
 export function into<T>(
   sink: Sink<T>,
-  { size, lingerMs }: Batching,
+  { size, lingerMs, weigh = () => 1 }: Batching<T>,
   refused: SideDoor<T>,
 ): OperatorFunction<Envelope<T>, number> {
   return (envelopes) =>
@@ -34,10 +35,8 @@ export function into<T>(
         writing = true;
         while (waiting.length > 0 && !subscriber.closed) {
           const batch = takeUpTo(waiting, size);
-          const count = batch.reduce((sum, envelope) => sum + envelope.values.length, 0);
-          values -= count;
-          const stopped = await writeBatch(sink, batch, refused);
-          subscriber.next(count - stopped);
+          values -= batch.reduce((sum, envelope) => sum + envelope.values.length, 0);
+          subscriber.next(await writeBatch(sink, batch, weigh, refused));
         }
         writing = false;
         if (ended) subscriber.complete();
@@ -75,10 +74,11 @@ function takeUpTo<T>(waiting: Envelope<T>[], size: number): Envelope<T>[] {
   return waiting.splice(0, take);
 }
 
-/** Returns how many values left by the side door. */
+/** Returns the weight of what was written. */
 async function writeBatch<T>(
   sink: Sink<T>,
   batch: readonly Envelope<T>[],
+  weigh: (value: T) => number,
   refused: SideDoor<T>,
 ): Promise<number> {
   const values = batch.flatMap((envelope) => envelope.values);
@@ -93,7 +93,8 @@ async function writeBatch<T>(
     if (stopped.length === 0) settle();
     else refused.next({ values: stopped, settle });
   }
-  return poison.length;
+  const left = new Set(poison.map(({ index }) => index));
+  return values.reduce((sum, value, index) => (left.has(index) ? sum : sum + weigh(value)), 0);
 }
 
 interface Poison<T> extends Refused<T> {

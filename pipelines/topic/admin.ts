@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Admin, Consumer, type BaseOptions } from '@platformatic/kafka';
+import { Admin, type BaseOptions, ConfigResourceTypes, Consumer } from '@platformatic/kafka';
 import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import type { TopicSettings } from '../../contracts/topics.ts';
 import { brokersSaid } from './protocol-error.ts';
@@ -30,6 +30,56 @@ export async function ensureTopics(
     }
   } catch (error) {
     throw error instanceof CannotRun ? error : kafkaTrouble(error, kafka);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** What the brokers have. */
+export interface Brokers {
+  readonly count: number;
+  readonly topics: ReadonlyMap<
+    string,
+    { readonly partitions: number; readonly configs: ReadonlyMap<string, string> }
+  >;
+}
+
+/** Looks at those of `names` that are there, and creates nothing. */
+export async function lookAtTopics(kafka: BaseOptions, names: readonly string[]): Promise<Brokers> {
+  const admin = new Admin(kafka);
+  try {
+    const listed = new Set(await admin.listTopics());
+    const there = names.filter((name) => listed.has(name));
+    const { brokers, topics } = await admin.metadata({ topics: there, forceUpdate: true });
+    const described =
+      there.length === 0
+        ? []
+        : await admin.describeConfigs({
+            resources: there.map((resourceName) => ({
+              resourceType: ConfigResourceTypes.TOPIC,
+              resourceName,
+            })),
+          });
+    const configs = new Map(
+      described.map(({ resourceName, configs: found }) => [
+        resourceName,
+        new Map(found.map(({ name, value }) => [name, value ?? ''])),
+      ]),
+    );
+    return {
+      count: brokers.size,
+      topics: new Map(
+        there.map((name) => [
+          name,
+          {
+            partitions: topics.get(name)?.partitionsCount ?? 0,
+            configs: configs.get(name) ?? new Map<string, string>(),
+          },
+        ]),
+      ),
+    };
+  } catch (error) {
+    throw kafkaTrouble(error, kafka);
   } finally {
     await admin.close();
   }

@@ -1,11 +1,15 @@
 import databases, { type ConnectionPool, sql } from '@databases/pg';
+import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
+import { postgresTrouble } from './postgres-trouble.ts';
 
 /** What capture remembers of a stream, and the slot's owner is told only afterwards. */
 export interface Checkpoint {
   readonly lsn: bigint; // All up to here is durable in Kafka.
   readonly system: string;
-  readonly timeline: number;
+  readonly timeline: number; // Of the server, when this was recorded.
+  /** Added to the timeline in positions: lifts those of a server whose own began anew above all before. */
+  readonly era: number;
   readonly watermark: number; // The greatest commit time up to here, in microseconds.
 }
 
@@ -19,12 +23,16 @@ export interface Checkpoints extends AsyncDisposable {
 /** Keeps checkpoints in `cdc_offsets` of Conductor's own database. */
 export async function checkpointsAt(url: string): Promise<Checkpoints> {
   const db: ConnectionPool = databases.default({
-    connectionString: url,
+    ...postgresLogin(url),
     poolSize: 2,
     bigIntMode: 'string',
     onError: () => {}, // A lost idle connection shows itself at the next query.
   });
-  await db.tx(async (tx) => {
+  const asked = <T>(answer: Promise<T>): Promise<T> =>
+    answer.catch((error: unknown) => {
+      throw postgresTrouble(error, 'state.url', url);
+    });
+  const creating = db.tx(async (tx) => {
     await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.cdc_offsets'))`);
     await tx.query(sql`
       CREATE TABLE IF NOT EXISTS cdc_offsets (
@@ -36,34 +44,43 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
       ALTER TABLE cdc_offsets
         ADD COLUMN IF NOT EXISTS system TEXT,
         ADD COLUMN IF NOT EXISTS timeline INTEGER,
-        ADD COLUMN IF NOT EXISTS watermark BIGINT`);
+        ADD COLUMN IF NOT EXISTS watermark BIGINT,
+        ADD COLUMN IF NOT EXISTS era INTEGER NOT NULL DEFAULT 0`);
   });
+  try {
+    await asked(creating);
+  } catch (error) {
+    await db.dispose();
+    throw error;
+  }
 
   return {
     async read(stream) {
-      const [row] = (await db.query(
-        sql`SELECT lsn, system, timeline, watermark FROM cdc_offsets WHERE stream = ${stream}`,
-      )) as readonly { lsn: string; system: string; timeline: number; watermark: string }[];
-      return (
-        (row && {
-          lsn: parseLsn(row.lsn),
-          system: row.system,
-          timeline: row.timeline,
-          watermark: Number(row.watermark),
-        }) ??
-        null
+      const [row] = (await asked(
+        db.query(
+          sql`SELECT lsn, system, timeline, era, watermark FROM cdc_offsets WHERE stream = ${stream}`,
+        ),
+      )) as readonly (Omit<Checkpoint, 'lsn' | 'watermark'> & {
+        readonly lsn: string;
+        readonly watermark: string;
+      })[];
+      return row ? { ...row, lsn: parseLsn(row.lsn), watermark: Number(row.watermark) } : null;
+    },
+    async write(stream, { lsn, system, timeline, era, watermark }) {
+      await asked(
+        db.query(sql`
+        INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, era, watermark)
+        VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark})
+        ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
+          system = excluded.system, timeline = excluded.timeline,
+          era = excluded.era, watermark = excluded.watermark`),
       );
     },
-    async write(stream, { lsn, system, timeline, watermark }) {
-      await db.query(sql`
-        INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, watermark)
-        VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${watermark})
-        ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
-          system = excluded.system, timeline = excluded.timeline, watermark = excluded.watermark`);
-    },
     async secondsSince(stream) {
-      const [row] = (await db.query(
-        sql`SELECT extract(epoch FROM now() - updated_at)::float8 AS ago FROM cdc_offsets WHERE stream = ${stream}`,
+      const [row] = (await asked(
+        db.query(
+          sql`SELECT extract(epoch FROM now() - updated_at)::float8 AS ago FROM cdc_offsets WHERE stream = ${stream}`,
+        ),
       )) as readonly { ago: number }[];
       return row?.ago ?? 0;
     },

@@ -1,208 +1,289 @@
-import replication from 'pg-logical-replication';
-import type { TableContract } from '../../contracts/contract.ts';
-import type { Decoded } from '../../schemas/change.ts';
-import { lsnText, parseLsn } from '../../schemas/lsn.ts';
+import type { Backfill } from '../backfill/backfill.ts';
+import type { Base } from '../backfill/runs.ts';
+import type { Captured, Output } from '../../processors/transcode/output.ts';
+import { lsnText } from '../../schemas/lsn.ts';
+import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
-import { Inbox } from './inbox.ts';
-import { Pgoutput } from './pgoutput.ts';
+import { complaint, Frames } from './frames.ts';
+import { Sender } from './sender.ts';
+import { identify } from './server.ts';
 import { statusUpdate } from './status-update.ts';
 import { timelines } from './timelines.ts';
-import { Transactions } from './transactions.ts';
+import { type Parts, Transactions } from './transactions.ts';
 
 export interface WalSettings {
   readonly url: string;
   readonly slot: string;
   readonly publication: string;
+  readonly protocol: 1 | 2 | 3 | 4;
+  readonly binary: boolean;
+  readonly origin: 'any' | 'none';
+  readonly serverVersion: number;
+  readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
   readonly stream: string; // What the checkpoint is filed under.
   readonly lanes: number;
-  readonly contracts: ReadonlyMap<string, TableContract>;
   readonly until: bigint | null; // Where to end; null goes on for ever.
 }
 
-const inboxBytes = 4 * 1024 * 1024;
+/** What copying beside the stream knows of it. */
+export interface Beside {
+  readonly wake: () => void;
+  readonly baseNow: () => Base;
+  readonly brought: () => bigint;
+}
+
+const deliveryBytes = 1024 * 1024;
 const confirmEveryMs = 250;
 const statusEveryMs = 5_000;
 const askEveryMs = 1_000;
+const retryEveryMs = 2_000; // How often is looked whether somebody has accepted a refused table.
+const gatherMs = 5; // With a backlog, how long a delivery waits to be worth its way.
 
-/** The part of `pg`'s client that a replication connection needs. */
-interface ReplicationClient {
-  readonly connection: { sendCopyFromChunk(chunk: Buffer): void };
-  query(text: string): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>;
-}
+const copyData = 0x64;
+const errorResponse = 0x45;
+const walData = 0x77;
+const keepalive = 0x6b;
 
 /**
  * Reads a replication slot. A position is confirmed in three steps, each after the one before: all up
  * to it is settled, the checkpoint records it, the server is told.
  */
-export class WalSource implements Source<Decoded> {
+export class WalSource implements Source<Captured> {
   readonly #settings: WalSettings;
   readonly #checkpoints: Checkpoints;
-  readonly #service: InstanceType<typeof replication.LogicalReplicationService>;
-  readonly #inbox: Inbox;
-  #client: ReplicationClient | null = null;
+  readonly #parts: Parts;
+  readonly #output: Output;
+  readonly #backfill: Backfill | null;
+  #sender: Sender | null = null;
+  #transactions: Transactions | null = null;
   #known: Checkpoint; // What the checkpoint records, and so the most that the server is told.
   #settled: bigint;
   #watermarks: { readonly at: bigint; readonly watermark: number }[] = [];
   #recording: Promise<void> | null = null; // Under way: a slow checkpoint is waited for, not asked again.
+  #failure: unknown = null; // Of the checkpoint.
   #lastStatusMs = 0;
+  #silentMs = 0; // How long it was listened for the server in vain.
+  #lastRetryMs = 0;
 
-  constructor(settings: WalSettings, checkpoints: Checkpoints, from: Checkpoint) {
+  /** `backfillOf` makes what copies tables beside the stream, if anything does. */
+  constructor(
+    settings: WalSettings,
+    checkpoints: Checkpoints,
+    from: Checkpoint,
+    parts: Parts,
+    backfillOf: ((beside: Beside) => Backfill) | null,
+  ) {
+    this.#backfill =
+      backfillOf?.({
+        wake: () => this.#sender?.nudge(),
+        baseNow: () => ({ ...this.#known, timeline: this.#known.timeline + this.#known.era }),
+        brought: () => this.#transactions?.brought ?? from.lsn,
+      }) ?? null;
     this.#settings = settings;
     this.#checkpoints = checkpoints;
     this.#known = from;
     this.#settled = from.lsn;
-    this.#inbox = new Inbox(from.lsn, inboxBytes);
-    this.#service = new replication.LogicalReplicationService(
-      { connectionString: settings.url, options: sessionOptions },
-      { acknowledge: { auto: false, timeoutSeconds: 0 }, flowControl: { enabled: true } },
-    );
+    this.#parts = parts;
+    this.#output = parts.output;
   }
 
-  async *read({ signal }: Reading): AsyncIterable<Delivery<Decoded>> {
-    const { slot: log, until } = this.#settings;
-    this.#start();
+  async *read({ signal }: Reading): AsyncIterable<Delivery<Captured>> {
+    await using sender = await Sender.connect(this.#settings.url);
+    this.#sender = sender;
+    await this.#backfill?.open();
+    const transactions = await this.#begin(sender);
+    this.#transactions = transactions;
     const ticking = setInterval(() => this.#tick(), confirmEveryMs);
+    const copying = new AbortController();
+    const copied = this.#backfill?.run(AbortSignal.any([signal, copying.signal]));
     try {
-      while (!signal.aborted) {
-        const arrived = await this.#inbox.take(signal, until === null ? askEveryMs : 100);
-        if (arrived) {
-          const { at, values, bytes } = arrived;
-          yield { position: { log, at }, values, bytes };
-          if (until !== null && at >= until) return;
-        } else this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
-      }
+      yield* this.#deliveries(sender, transactions, signal);
     } finally {
       clearInterval(ticking);
+      copying.abort();
+      await copied;
+      await this.#recording;
+      await this.#record().catch(() => {}); // Disposal tries again, and says why not.
+      this.#sender = null;
+      await transactions.discard();
     }
   }
 
-  confirm({ at }: LogPosition): void {
-    if (at > this.#settled) this.#settled = at;
+  confirm(position: LogPosition): void {
+    const { log, at } = position;
+    if (log !== this.#settings.slot) this.#backfill?.confirm(position);
+    else if (at > this.#settled) {
+      this.#settled = at;
+      this.#sender?.nudge();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await this.#recording;
-      await this.#record();
-      this.#send(false);
-    } finally {
-      await this.#service.destroy(); // A connection that stays open holds the slot.
+    await this.#recording;
+    await this.#record();
+  }
+
+  async #begin(sender: Sender): Promise<Transactions> {
+    const { slot, lanes } = this.#settings;
+    const timelineOf = await this.#timelines(sender);
+    const origin = { system: this.#known.system, log: slot, lanes, timelineOf };
+    const { lsn: at, watermark } = this.#known;
+    sender.start(startCommand(this.#settings, at));
+    return new Transactions(origin, this.#parts, { at, watermark });
+  }
+
+  async *#deliveries(
+    sender: Sender,
+    transactions: Transactions,
+    signal: AbortSignal,
+  ): AsyncIterable<Delivery<Captured>> {
+    const { until } = this.#settings;
+    const frames = new Frames();
+    const idleMs = until === null ? askEveryMs : 100;
+    let told = transactions.at;
+    while (!signal.aborted) {
+      const patienceMs = this.#output.isEmpty || !sender.hasBacklog ? idleMs : gatherMs;
+      const askedMs = performance.now();
+      const gulp = await sender.take(signal, this.#backfill?.hasGulp ? 0 : patienceMs);
+      if (this.#failure) throw this.#failure;
+      if (!gulp) this.#missed(performance.now() - askedMs);
+      else {
+        this.#silentMs = 0;
+        failpoint('received');
+        frames.feed(gulp);
+      }
+      while (gulp && frames.next()) {
+        const waiting = this.#take(frames, transactions);
+        if (waiting) await waiting;
+        if (transactions.hasReplay)
+          for await (const _ of transactions.replay())
+            if (this.#output.bytes >= deliveryBytes) yield* this.#turns(transactions);
+        if (this.#output.bytes >= deliveryBytes) yield* this.#turns(transactions);
+      }
+      if (gulp && sender.hasBacklog && this.#output.bytes < deliveryBytes) continue;
+      const isDue = !this.#output.isEmpty || transactions.at > told;
+      const isBusy = this.#settled < told; // What comes during a write goes with the next: many small ones are slow.
+      if (isDue && !isBusy) {
+        told = transactions.at;
+        yield this.#delivery(transactions);
+      } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
+      yield* this.#copied();
+      if (until !== null && told >= until && (this.#backfill?.isIdle ?? true)) return;
     }
   }
 
-  #start(): void {
-    const fail = (error: unknown) =>
-      this.#inbox.fail(error instanceof Error ? error : new Error(String(error)));
-    const inbox = this.#inbox;
-    this.#service.on('error', fail);
-    this.#service.on('data', () => inbox.space());
-    this.#service.on('heartbeat', (lsn, _, replyRequested) => {
-      if (this.#quiet()) inbox.arrived(0, parseLsn(lsn));
-      if (replyRequested) this.#send(false);
-    });
-    this.#service
-      .subscribe(this.#plugin(), this.#settings.slot, lsnText(this.#known.lsn))
-      .then(() => fail(new Error('the server ended the replication stream')), fail);
+  /** A connection may end without a word: a server that does not answer for so long is given up, as it would do. */
+  #missed(waitedMs: number): void {
+    const { senderTimeoutMs } = this.#settings;
+    this.#silentMs += Math.min(waitedMs, askEveryMs); // More, and it was not us who listened.
+    if (senderTimeoutMs === 0 || this.#silentMs < senderTimeoutMs / 2) return;
+    if (this.#silentMs > 2 * senderTimeoutMs)
+      throw new Error(
+        `the server has not said anything for ${Math.round(this.#silentMs / 1_000)} s`,
+      );
+    this.#send(true);
   }
 
-  /** Whether no transaction is half read, so that a keepalive's position has arrived whole. */
-  #quiet: () => boolean = () => false;
+  /** The stream and what is copied take turns: neither waits for the end of the other. */
+  *#turns(transactions: Transactions): Iterable<Delivery<Captured>> {
+    yield this.#delivery(transactions);
+    yield* this.#copied();
+  }
 
-  #plugin() {
-    const pgoutput = new Pgoutput();
-    const inbox = this.#inbox;
-    let transactions: Transactions | null = null;
-    const take = (data: Buffer) => {
-      try {
-        const message = pgoutput.read(data);
-        transactions?.take(message, inbox.values);
-        return message;
-      } catch (error) {
-        inbox.fail(error instanceof Error ? error : new Error(String(error)));
-        return null;
-      }
-    };
-    return {
-      name: 'pgoutput',
-      options: {},
-      start: async (client: unknown, slot: string, from: string) => {
-        const connected = client as ReplicationClient;
-        this.#client = connected;
-        const timelineOf = await this.#identify(connected);
-        const { lanes, contracts, publication } = this.#settings;
-        const origin = { system: this.#known.system, log: slot, lanes, timelineOf, contracts };
-        const begun = new Transactions(origin, this.#known.watermark);
-        transactions = begun;
-        this.#quiet = () => !begun.open;
-        return connected.query(
-          `START_REPLICATION SLOT "${slot}" LOGICAL ${from} (proto_version '1', publication_names '${publication}')`,
-        );
-      },
-      parse: (data: Buffer) => {
-        const message = take(data);
-        if (!message) return;
-        if (message.kind !== 'commit') return inbox.arrived(data.length, null);
-        this.#watermarks.push({ at: message.end, watermark: transactions?.watermark ?? 0 });
-        return inbox.arrived(data.length, message.end);
-      },
-    };
+  *#copied(): Iterable<Delivery<Captured>> {
+    const copy = this.#backfill?.take();
+    if (copy) yield copy;
+  }
+
+  #delivery({ at, watermark }: Transactions): Delivery<Captured> {
+    if (!this.#output.isEmpty) failpoint('delivering');
+    this.#watermarks.push({ at, watermark });
+    return { position: { log: this.#settings.slot, at }, ...this.#output.take() };
+  }
+
+  /** Takes one message of the server's protocol. */
+  #take(frames: Frames, transactions: Transactions): Promise<void> | undefined {
+    const { data, start, end, kind } = frames;
+    if (kind === copyData) {
+      if (data[start] === walData) return transactions.take(data, start + 25, end);
+      if (data[start] !== keepalive) return undefined;
+      transactions.caughtUp(data.readBigUInt64BE(start + 1));
+      if (data[start + 17] === 1) this.#send(false);
+    } else if (kind === errorResponse) throw complaint(data, start, end);
+    return undefined;
   }
 
   /** Finds out who the server is: a slot of another server has positions of another world. */
-  async #identify(client: ReplicationClient): Promise<(lsn: bigint) => number> {
-    const [row] = (await client.query('IDENTIFY_SYSTEM')).rows;
-    const system = String(row?.['systemid']);
-    const timeline = Number(row?.['timeline']);
+  async #timelines(sender: Sender): Promise<(lsn: bigint) => number> {
+    const { system, timeline, history } = await identify(sender);
     if (system !== this.#known.system)
       throw new ForeignServer(
         `the checkpoint of ${this.#settings.stream} belongs to server ${this.#known.system}, but source.url leads to server ${system}: correct source.url, or remove the checkpoint from cdc_offsets to begin anew`,
       );
-    if (timeline === 1) return () => 1;
-    const [history] = (await client.query(`TIMELINE_HISTORY ${timeline}`)).rows;
-    const content = history?.['content'];
-    return timelines(
-      timeline,
-      Buffer.isBuffer(content) ? content.toString() : `${content as string}`,
-    );
+    const timelineOf = timelines(timeline, history);
+    const { era } = this.#known; // Lifts positions that began anew above all before.
+    return (lsn) => timelineOf(lsn) + era;
   }
 
   #tick(): void {
     this.#recording ??= this.#record()
-      .catch((error: unknown) =>
-        this.#inbox.fail(error instanceof Error ? error : new Error(String(error))),
-      )
+      .catch((error: unknown) => {
+        this.#failure = error;
+        this.#sender?.nudge();
+      })
       .finally(() => (this.#recording = null));
-    if (performance.now() - this.#lastStatusMs > statusEveryMs) this.#send(false);
+    const { relations } = this.#parts;
+    if (relations.hasRefused && performance.now() - this.#lastRetryMs > retryEveryMs)
+      void this.#retryRefused();
+    const { senderTimeoutMs } = this.#settings;
+    const everyMs =
+      senderTimeoutMs > 0 ? Math.min(statusEveryMs, senderTimeoutMs / 4) : statusEveryMs;
+    if (performance.now() - this.#lastStatusMs > everyMs) this.#send(false);
   }
 
-  /** The checkpoint first, then the server. */
+  /** Whoever cannot be asked now is asked again: meanwhile their changes are refused as before. */
+  async #retryRefused(): Promise<void> {
+    this.#lastRetryMs = performance.now();
+    const { relations, forms } = this.#parts;
+    relations.retry(await forms.accepted().catch(() => []));
+  }
+
+  /** The checkpoint first, then the server. A prepared transaction holds both back: it is not sent again. */
   async #record(): Promise<void> {
-    const lsn = this.#settled;
+    const prepared = this.#transactions?.oldestPrepared(this.#settled) ?? null;
+    const lsn = prepared !== null && prepared < this.#settled ? prepared : this.#settled;
     if (lsn <= this.#known.lsn) return;
     let { watermark } = this.#known;
     while (this.#watermarks[0] && this.#watermarks[0].at <= lsn)
       watermark = this.#watermarks.shift()?.watermark ?? watermark;
     const known = { ...this.#known, lsn, watermark };
+    failpoint('checkpointing');
+    await this.#parts.forms.confirmed(lsn);
     await this.#checkpoints.write(this.#settings.stream, known);
     this.#known = known;
+    failpoint('checkpointed');
     this.#send(false);
+    failpoint('acknowledged');
   }
 
   #send(replyRequested: boolean): void {
     this.#lastStatusMs = performance.now();
-    if (this.#service.isStop()) return;
-    this.#client?.connection.sendCopyFromChunk(
-      statusUpdate(this.#known.lsn, { nowMs: Date.now(), replyRequested }),
-    );
+    this.#sender?.send(statusUpdate(this.#known.lsn, { nowMs: Date.now(), replyRequested }));
   }
+}
+
+function startCommand(settings: WalSettings, from: bigint): string {
+  const { slot, publication, protocol, binary, origin, serverVersion } = settings;
+  const options = [`proto_version '${protocol}'`, `publication_names '${publication}'`];
+  if (serverVersion >= 140_000) options.push(`messages 'true'`, `binary '${binary}'`);
+  if (protocol >= 4) options.push(`streaming 'parallel'`);
+  else if (protocol >= 2) options.push(`streaming 'on'`);
+  if (origin === 'none') options.push(`origin 'none'`);
+  return `START_REPLICATION SLOT "${slot}" LOGICAL ${lsnText(from)} (${options.join(', ')})`;
 }
 
 /** The server behind `source.url` is not the one that the checkpoint speaks of. */
 export class ForeignServer extends Error {
   override readonly name = 'ForeignServer';
 }
-
-/** One text for one value, whatever the server's defaults are. */
-const sessionOptions =
-  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex';

@@ -1,5 +1,5 @@
-import { type ConnectionPool, sql } from '@databases/pg';
-import { CannotRun } from '../../contracts/cannot-run.ts';
+import { type Queryable, sql } from '@databases/pg';
+import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import { isConfidential, type TableContract } from '../../contracts/contract.ts';
 import { typeName } from '../../contracts/type-name.ts';
 
@@ -12,11 +12,22 @@ interface Column {
   readonly told: boolean; // Whether the index of replica identity i has it.
 }
 
-/** Holds the contracts against the tables as they are; returns the columns that no contract names. */
-export async function checkTables(
-  db: ConnectionPool,
+/** The contracts that are of tables: an outbox is none, and is not published. */
+export const tablesOf = (
   contracts: ReadonlyMap<string, TableContract>,
-): Promise<readonly string[]> {
+): ReadonlyMap<string, TableContract> =>
+  new Map([...contracts].filter(([, { outbox }]) => outbox !== true));
+
+/** What is found when the contracts are held against the tables as they are. */
+export interface Tables {
+  readonly faults: readonly Trouble[];
+  readonly unknownColumns: readonly string[]; // That no contract names.
+}
+
+export async function lookAtTables(
+  db: Queryable,
+  contracts: ReadonlyMap<string, TableContract>,
+): Promise<Tables> {
   const columns = (await db.query(sql`
     SELECT n.nspname || '.' || c.relname AS table, a.attname AS name,
            format_type(a.atttypid, a.atttypmod) AS type,
@@ -29,19 +40,37 @@ export async function checkTables(
     LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
     WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})`)) as readonly Column[];
   const tables = Map.groupBy(columns, ({ table }) => table);
-  return [...contracts.values()].flatMap((contract) =>
-    checkTable(contract, tables.get(contract.table) ?? []),
+  const looked = [...contracts.values()].map((contract) =>
+    lookAtTable(contract, tables.get(contract.table) ?? []),
   );
+  return {
+    faults: looked.flatMap(({ faults }) => faults),
+    unknownColumns: looked.flatMap(({ unknownColumns }) => unknownColumns),
+  };
 }
 
-function checkTable(contract: TableContract, columns: readonly Column[]): readonly string[] {
+/** Refuses contracts that do not hold; returns the columns that no contract names. */
+export async function checkTables(
+  db: Queryable,
+  contracts: ReadonlyMap<string, TableContract>,
+): Promise<readonly string[]> {
+  const {
+    faults: [first],
+    unknownColumns,
+  } = await lookAtTables(db, contracts);
+  if (first) throw new CannotRun(first);
+  return unknownColumns;
+}
+
+function lookAtTable(contract: TableContract, columns: readonly Column[]): Tables {
   const { table } = contract;
   const where = `contract of ${table}`;
-  const refuse = (what: string, fix: string): never => {
-    throw new CannotRun({ what, where, fix });
-  };
-  if (columns.length === 0)
+  const faults: Trouble[] = [];
+  const refuse = (what: string, fix: string) => void faults.push({ what, where, fix });
+  if (columns.length === 0) {
     refuse('the table is not in the source database', 'create it, or remove its contract');
+    return { faults, unknownColumns: [] };
+  }
   for (const { name, type } of contract.columns) {
     const found = columns.find((column) => column.name === name);
     if (!found) refuse(`the table has no column ${name}`, 'correct the contract');
@@ -56,14 +85,15 @@ function checkTable(contract: TableContract, columns: readonly Column[]): readon
     );
   checkIdentity(contract, columns, refuse);
   const named = new Set(contract.columns.map(({ name }) => name));
-  return columns.filter(({ name }) => !named.has(name)).map(({ name }) => `${table}.${name}`);
+  const unknown = columns.filter(({ name }) => !named.has(name));
+  return { faults, unknownColumns: unknown.map(({ name }) => `${table}.${name}`) };
 }
 
 /** What an update or a delete must tell, so that its key can be made a token. */
 function checkIdentity(
   { table, key, tenant, columns }: TableContract,
   found: readonly Column[],
-  refuse: (what: string, fix: string) => never,
+  refuse: (what: string, fix: string) => void,
 ): void {
   const identity = found[0]?.identity ?? 'd';
   const full = `ALTER TABLE ${table} REPLICA IDENTITY FULL`;

@@ -45,12 +45,30 @@ async function complaint(config: object | string, env: NodeJS.ProcessEnv = {}): 
 test('the smallest configuration is taken, and everything else has a default', async () => {
   expect(await load(least)).toEqual({
     ...least,
-    source: { ...least.source, slot: 'ig_slot', publication: 'conductor' },
+    source: {
+      ...least.source,
+      slot: 'ig_slot',
+      publication: 'conductor',
+      binary: 'auto',
+      twoPhase: false,
+      origin: 'any',
+      failover: true,
+      snapshot: 'initial',
+      heartbeat: 10,
+      recover: 'stop',
+      onIncompatible: 'letters',
+    },
     kafka: { ...least.kafka, partitions: 12, replication: 1, tls: false },
     contracts: join(folder, 'contracts/tables'),
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},
-    worker: { host: '127.0.0.1', port: 0, inFlightValues: 10_000, inFlightBytes: 32 * 1024 * 1024 },
+    worker: {
+      host: '127.0.0.1',
+      port: 0,
+      inFlightValues: 10_000,
+      inFlightBytes: 32 * 1024 * 1024,
+      spillDirectory: join(folder, 'spill'),
+    },
   });
 });
 
@@ -245,4 +263,28 @@ test('a wrong value from the environment is said with its key, and not repeated'
 test('every setting says what it means, or its section does', () => {
   expect(settings().map((keys) => keys.join('.'))).toContain('sinks.neo4j.password');
   expect(settings().length).toBeGreaterThan(20);
+});
+
+test.for([
+  ['auto', 'auto'],
+  ['true', true],
+  ['false', false],
+] as const)('a setting of several kinds takes %j from the environment', async ([given, binary]) => {
+  const { source } = await load(least, {
+    CONDUCTOR_SOURCE_BINARY: given,
+    CONDUCTOR_SOURCE_PROTOCOL: '2',
+    CONDUCTOR_SOURCE_HEARTBEAT: '0.5',
+  });
+  expect(source).toMatchObject({ binary, protocol: 2, heartbeat: 0.5 });
+});
+
+test.for([
+  [{ protocol: 5 }, 'source.protocol: expected one of 1|2|3|4'],
+  [{ binary: 'maybe' }, 'source.binary: '],
+  [{ recover: 'guess' }, '"stop"|"resnapshot"|"repair"'],
+  [{ heartbeat: -1 }, 'source.heartbeat: expected number to be >=0'],
+  [{ url: 'postgres://a:b@c/d?sslmode=prefer' }, 'sslmode to be disable, require, verify-ca'],
+] as const)('%j is refused', async ([change, says]) => {
+  const message = await complaint({ ...least, source: { ...least.source, ...change } });
+  expect(message).toContain(says);
 });

@@ -30,7 +30,7 @@ test('as captured: no confidential column, a confidential key as text, the key i
   expect(changeShape(contract)).toEqual({
     table: 'public.t',
     key: [as('b', 'integer', 'int'), as('a', 'text', 'string')],
-    row: [as('b', 'integer', 'int'), as('gone', 'text', 'string'), as('ratio', 'real', 'double')],
+    row: [as('b', 'integer', 'int'), as('gone', 'text', 'string'), as('ratio', 'real', 'float')],
   });
 });
 

@@ -5,7 +5,6 @@ import { govern, governing, type Released } from '../../pipelines/govern.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 import { Dedupe } from '../../processors/dedupe.ts';
-import { sealing } from '../../processors/seal.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { unsealing } from '../../processors/unseal.ts';
 import { encodeValues } from '../../schemas/secret.ts';
@@ -14,6 +13,7 @@ import { deliveries, ListSink, ListSource } from '../doubles.ts';
 import { MemoryKeyring } from '../processors/memory-keyring.ts';
 import { decoded, marker, userRow, users } from '../processors/tables.ts';
 import { changeRecord, registryOf } from './records.ts';
+import { sealing } from '../processors/transcode/oracle.ts';
 
 const owner = { tenant: '1', domain: 'public.users.id', subject: '7' };
 

@@ -19,7 +19,7 @@ const record = {
 test('a letter tells in the clear what was refused, why and where from, and no value of it', () => {
   const { payload: _, ...open } = letterOfChange('capture', { value: change, refusal });
   expect(open).toEqual({
-    id: changeId('7000', change.position),
+    id: changeId('7000', change.log, change.position),
     pipeline: 'capture',
     reason: 'no-tenant',
     message: refusal.message,

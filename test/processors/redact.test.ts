@@ -4,7 +4,6 @@ import type { ColumnContract, TableContract } from '../../contracts/contract.ts'
 import { isConfidential } from '../../contracts/contract.ts';
 import { stamp } from '../../processors/provenance.ts';
 import { redaction } from '../../processors/redact.ts';
-import { sealing } from '../../processors/seal.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { unsealing } from '../../processors/unseal.ts';
 import type { Decoded, Governed, Stamped } from '../../schemas/change.ts';
@@ -13,6 +12,7 @@ import { encodeValues } from '../../schemas/secret.ts';
 import { keyText, unchanged, type Row } from '../../schemas/value.ts';
 import { MemoryKeyring } from './memory-keyring.ts';
 import { changeOf, column, contract, decoded, marker, rowOf, userRow, users } from './tables.ts';
+import { sealing } from './transcode/oracle.ts';
 
 const keyring = new MemoryKeyring();
 const tokens = tokeniser(keyring);
@@ -114,8 +114,21 @@ test('a confidential column is taken from the box alone, whatever stands beside 
   const change = stamped('insert', { after: { ...userRow, phone: marker } });
   const out = clean.change(change, { before: null, after: { email: marker, phone: '7' } });
   expect(out.after).toMatchObject({ email: '***', phone: tokens('1', 'public.users.phone', '7') });
-  expect(clean.change(change, nothing).after).toMatchObject({ email: unchanged, phone: unchanged });
+  expect(clean.change(change, nothing).after).toMatchObject({ email: null, phone: null });
 });
+
+const absent = [
+  { name: 'a new row', op: 'insert', want: null },
+  { name: 'a changed row, which keeps what it had', op: 'update', want: unchanged },
+] as const;
+
+for (const { name, op, want } of absent)
+  test(`a column that the table no longer has is ${String(want)} in ${name}`, () => {
+    const { city: _, ...after } = userRow;
+    const out = redaction(users, tokens).change(stamped(op, { before: after, after }), nothing);
+    expect(out.after).toMatchObject({ email: want, phone: want, city: want });
+    expect(out.before).toMatchObject({ email: unchanged, phone: unchanged, city: unchanged });
+  });
 
 test('a governed change has neither box nor secret, says its policy, and keeps its identity', () => {
   const change = { ...stamped('insert', { after: userRow }), sealed: Buffer.from('box') };

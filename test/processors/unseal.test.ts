@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { sealing } from '../../processors/seal.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { unsealing } from '../../processors/unseal.ts';
 import type { Change } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { MemoryKeyring } from './memory-keyring.ts';
 import { decoded, marker, userRow, users } from './tables.ts';
+import { sealing } from './transcode/oracle.ts';
 
 const owner = { tenant: '1', domain: 'public.users.id', subject: '7' };
 

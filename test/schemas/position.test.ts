@@ -42,18 +42,19 @@ test('a position is read back from its text as it was', () => {
 test('golden text and id: they must not change, for they stand in every store', () => {
   const at = { timeline: 2, lsn: 0x16_b374_d1c8n, seq: 10, part: 1 };
   expect(positionText(at)).toBe('00000002/00000016b374d1c8/0000000a/00000001');
-  expect(changeId('7301234567890123456', at)).toBe('941de1cbb6c9dad91e7f294d79e27663');
+  expect(changeId('7301234567890123456', 'ig_slot', at)).toBe('3456ee46b5604f7338636ce1c31623c7');
 });
 
-test('another system, timeline, LSN, seq or part is another id', () => {
+test('another system, log, timeline, LSN, seq or part is another id', () => {
   const at = { timeline: 1, lsn: 1n, seq: 1, part: 1 };
   const ids = [
-    changeId('1', at),
-    changeId('2', at),
-    changeId('1', { ...at, timeline: 2 }),
-    changeId('1', { ...at, lsn: 2n }),
-    changeId('1', { ...at, seq: 2 }),
-    changeId('1', { ...at, part: 2 }),
+    changeId('1', 'a', at),
+    changeId('2', 'a', at),
+    changeId('1', 'b', at),
+    changeId('1', 'a', { ...at, timeline: 2 }),
+    changeId('1', 'a', { ...at, lsn: 2n }),
+    changeId('1', 'a', { ...at, seq: 2 }),
+    changeId('1', 'a', { ...at, part: 2 }),
   ];
   expect(new Set(ids).size).toBe(ids.length);
 });

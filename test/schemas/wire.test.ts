@@ -7,7 +7,6 @@ import {
   changeSchema,
   columnName,
   governedSchema,
-  kindOf,
 } from '../../schemas/avro.ts';
 import type { Change, Governed, Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
@@ -187,18 +186,3 @@ test('golden frame: a zero, the id in four bytes, then Avro', () => {
   };
   expect(wire.frame(schema, { a: 3 }).toString('hex')).toBe('0000000102' + '06');
 });
-
-const kinds = [
-  ['int8', 'long'],
-  ['BIGINT', 'long'],
-  ['integer', 'int'],
-  ['double precision', 'double'],
-  ['bool', 'boolean'],
-  ['numeric(12,2)', 'string'],
-  ['timestamp with time zone', 'string'],
-  ['bigint[]', 'string'],
-] as const;
-for (const [name, kind] of kinds)
-  test(`a column of type ${name} travels as ${kind}`, () => {
-    expect(kindOf(name)).toBe(kind);
-  });

@@ -19,9 +19,10 @@ export interface TestTable {
   readonly subject: string | null;
   readonly columns: readonly Column[];
   readonly relationships: readonly { readonly type: string; readonly column: string }[];
+  readonly outbox?: true; // It exists in the WAL only.
 }
 
-const keep = (name: string, physicalType: string, more: Partial<Column> = {}): Column => ({
+export const keep = (name: string, physicalType: string, more: Partial<Column> = {}): Column => ({
   name,
   physicalType,
   rule: 'keep',
@@ -118,10 +119,12 @@ export function contractOf(schema: string, table: TestTable): string {
         customProperties: [
           ...(table.tenant === null ? [] : [{ property: 'tenant', value: table.tenant }]),
           ...(table.subject === null ? [] : [{ property: 'subject', value: table.subject }]),
-          {
-            property: 'graph',
-            value: { label: labelOf(schema, table), relationships: table.relationships },
-          },
+          table.outbox
+            ? { property: 'outbox', value: true }
+            : {
+                property: 'graph',
+                value: { label: labelOf(schema, table), relationships: table.relationships },
+              },
         ],
         properties: table.columns.map(({ name, physicalType, rule, ...column }) => ({
           name,
@@ -140,4 +143,5 @@ export function contractOf(schema: string, table: TestTable): string {
   });
 }
 
-const labelOf = (schema: string, { name }: TestTable) => `${name}_${schema}`;
+const labelOf = (schema: string, { name }: TestTable) =>
+  `${name.replaceAll(/\W/g, '_')}_${schema}`;

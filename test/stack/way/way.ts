@@ -29,8 +29,12 @@ export interface Way extends AsyncDisposable {
   readonly state: ConnectionPool;
   /** Runs statements in one transaction of the source. */
   commit(...statements: readonly string[]): Promise<void>;
-  /** Starts `conductor …` with this way's configuration, or another. */
-  start(args: readonly string[], configFile?: string): Worker;
+  /** Starts `conductor …` with this way's configuration, or another, and with what else its environment is to have. */
+  start(
+    args: readonly string[],
+    configFile?: string,
+    more?: Readonly<Record<string, string>>,
+  ): Worker;
   /** Runs pipelines one after the other, each up to where its log ends; throws if one of them fails. */
   drain(...pipelines: readonly string[]): Promise<void>;
   /** Holds every sink against the source. */
@@ -50,9 +54,12 @@ export interface RawConfig {
 
 const wholeWay = ['capture', 'govern', 'deliver'];
 
-/** Makes a way on the servers that tests share; disposing of it leaves nothing behind. */
-export async function openWay(tables: readonly TestTable[] = testTables): Promise<Way> {
-  const stack = await servers();
+/** Makes a way on the servers that tests share, or on some of a test's own; disposing of it leaves nothing behind. */
+export async function openWay(
+  tables: readonly TestTable[] = testTables,
+  own: Partial<Stack> = {},
+): Promise<Way> {
+  const stack = { ...(await servers()), ...own };
   const name = `w_${randomBytes(5).toString('hex')}`;
   const folder = await mkdtemp(join(tmpdir(), 'conductor-way-'));
   const urls = {
@@ -77,8 +84,8 @@ export async function openWay(tables: readonly TestTable[] = testTables): Promis
   const workers: Worker[] = [];
   let variants = 0;
 
-  const start = (args: readonly string[], file = configFile) => {
-    const worker = new Worker([...args, '--config', file], env);
+  const start: Way['start'] = (args, file = configFile, more = {}) => {
+    const worker = new Worker([...args, '--config', file], { ...env, ...more });
     workers.push(worker);
     return worker;
   };

@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSQLError, sql } from '@databases/pg';
+import { stringify } from 'yaml';
+import { changesTopic } from '../../contracts/topics.ts';
+import { withDatabase } from './database.ts';
+import type { Counted } from './end-offsets.ts';
+import type { Site } from './site.ts';
+
+/** Columns as a contract promises them, by name. */
+export type PromisedColumns = Readonly<
+  Record<string, { readonly type: string; readonly key?: boolean; readonly confidential?: boolean }>
+>;
+
+interface PromisedTable {
+  readonly table: string; // With its schema.
+  readonly columns: PromisedColumns;
+  readonly tenant?: string;
+  readonly subject?: string;
+}
+
+/** A capture of its own: its configuration, its slot and its topics. */
+export interface CaptureConfig {
+  readonly file: string;
+  readonly name: string;
+  readonly url: string;
+  readonly slot: string;
+  readonly publication: string;
+  readonly topics: readonly Counted[];
+}
+
+/** The database that every benchmark captures. */
+export const sourceDatabase = 'source';
+
+const partitions = 12;
+
+/** Creates the databases of a benchmark: the one that is captured, and Conductor's own. */
+export async function createDatabases({ postgresUrl }: Site): Promise<string> {
+  await withDatabase(postgresUrl('postgres'), async (db) => {
+    for (const name of [sourceDatabase, 'conductor'])
+      await db
+        .query(
+          sql`CREATE DATABASE ${sql.ident(name)} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
+        )
+        .catch((error: unknown) => {
+          if (!isSQLError(error) || error.code !== '42P04') throw error; // It is there already.
+        });
+  });
+  return postgresUrl(sourceDatabase);
+}
+
+/** Writes the configuration and the contracts of a capture; `name` is its database in topics. */
+export async function captureConfig(
+  { home, stack, postgresUrl }: Site,
+  name: string,
+  tables: readonly PromisedTable[],
+): Promise<CaptureConfig> {
+  const folder = join(home, name);
+  await mkdir(join(folder, 'contracts'), { recursive: true });
+  await mkdir(join(folder, 'keyring'), { mode: 0o700 });
+  const rootKey = join(folder, 'keyring', 'root.key');
+  await writeFile(rootKey, randomBytes(32).toString('hex'), { mode: 0o600 });
+  for (const promised of tables)
+    await writeFile(
+      join(folder, 'contracts', `${promised.table}.yaml`),
+      stringify(contractOf(promised)),
+    );
+  const url = postgresUrl(sourceDatabase);
+  const slot = `slot_${name}`;
+  const publication = 'bench';
+  const config = {
+    database: name,
+    source: { url, slot, publication },
+    state: { url: postgresUrl('conductor') },
+    kafka: { brokers: stack.kafka.brokers, partitions },
+    registry: stack.registry,
+    contracts: 'contracts',
+    keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },
+  };
+  const file = join(folder, 'conductor.yaml');
+  await writeFile(file, stringify(config), { mode: 0o600 });
+  const topics = tables.map(({ table }) => ({ topic: changesTopic(name, table), partitions }));
+  return { file, name, url, slot, publication, topics };
+}
+
+/** The Open Data Contract that says so. */
+function contractOf({ table, columns, tenant, subject }: PromisedTable): object {
+  const short = table.slice(table.indexOf('.') + 1);
+  const owners = Object.entries({ tenant, subject }).flatMap(([property, value]) =>
+    value === undefined ? [] : [{ property, value }],
+  );
+  return {
+    apiVersion: 'v3.1.0',
+    kind: 'DataContract',
+    id: `bench.${short}`,
+    version: '1.0.0',
+    status: 'active',
+    schema: [
+      {
+        name: short,
+        physicalName: table,
+        physicalType: 'table',
+        customProperties: owners,
+        properties: Object.entries(columns).map(([name, { type, key, confidential }]) => ({
+          name,
+          physicalType: type,
+          ...(key ? { primaryKey: true } : {}),
+          classification: confidential ? 'confidential' : 'internal',
+          customProperties: [{ property: 'rule', value: confidential ? 'mask' : 'keep' }],
+        })),
+      },
+    ],
+  };
+}

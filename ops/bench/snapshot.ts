@@ -1,0 +1,43 @@
+import { captureConfig, createDatabases } from './capture-config.ts';
+import { emptied } from './emptied.ts';
+import { machineOf } from './machine.ts';
+import { createOrders, loadRows, ordersColumns, ordersTable, settleServer } from './orders.ts';
+import { readAndThrowAway } from './reading.ts';
+import type { Outcome } from './report.ts';
+import type { Site } from './site.ts';
+
+/** Capture's first copy of a table that has rows, held against the same table read by COPY and thrown away. */
+export async function benchSnapshot(
+  site: Site,
+  { rows }: { readonly rows: number },
+): Promise<Outcome> {
+  const url = await createDatabases(site);
+  await createOrders(url);
+  site.report(`load       ${rows} rows`);
+  await loadRows(url, 1, rows);
+  await settleServer(url);
+  const copy = () => readAndThrowAway(site, 'copy', { url, table: ordersTable, rows });
+  site.report('copy       reads the table and throws it away');
+  const cold = await copy();
+  const limit = await copy();
+  const table = { table: ordersTable, columns: ordersColumns(false), tenant: 'tenant_id' };
+  const config = await captureConfig(site, 'copied', [table]);
+  site.report('capture    copies it to Kafka');
+  const subject = await emptied(site, config, rows);
+  return {
+    report: {
+      bench: 'snapshot',
+      machine: await machineOf(site),
+      subject,
+      limit,
+      peers: { copy_first: cold },
+    },
+    names: { subject: "capture's first copy", limit: 'COPY' },
+    targets: [],
+    notes: [
+      `${rows} rows of 10 columns, about 200 bytes a row.`,
+      'COPY is read and thrown away, for the second time: the first time is copy_first.',
+      'rows/s of capture: from the first record that the broker had to the last, looked at every 20 ms.',
+    ],
+  };
+}

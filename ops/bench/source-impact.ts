@@ -1,0 +1,152 @@
+import { sql } from '@databases/pg';
+import {
+  captureConfig,
+  type CaptureConfig,
+  createDatabases,
+  type PromisedColumns,
+} from './capture-config.ts';
+import { liveCapture, prime } from './capture-process.ts';
+import { withDatabase } from './database.ts';
+import { rounded } from './figures.ts';
+import { expectRows, recordsIn } from './growth.ts';
+import { machineOf } from './machine.ts';
+import { settleServer } from './orders.ts';
+import { median, spread } from './percentile.ts';
+import {
+  fillPgbench,
+  type Load,
+  loadByPgbench,
+  pgbenchClients,
+  requirePgbench,
+} from './pgbench.ts';
+import type { Outcome } from './report.ts';
+import type { Site } from './site.ts';
+
+export interface SourceImpactBench {
+  readonly scale: number;
+  readonly pairs: number;
+  readonly seconds: number; // Of each run.
+}
+
+const wanted = 1.05;
+const changesPerTransaction = 4; // Three updates and an insert.
+const findingSeconds = 10;
+
+/** What capture costs the database that it reads: pgbench at half of what it can do, with capture and without, in turn. */
+export async function benchSourceImpact(
+  site: Site,
+  { scale, pairs, seconds }: SourceImpactBench,
+): Promise<Outcome> {
+  await requirePgbench();
+  const url = await createDatabases(site);
+  site.report(`load       pgbench, scale ${scale}`);
+  await fillPgbench(site, scale);
+  // Capture wants one of every table; this one only ever grows, so that it makes no difference to it.
+  await withDatabase(url, (db) => db.query(sql`ALTER TABLE pgbench_history REPLICA IDENTITY FULL`));
+  await settleServer(url);
+  const config = await captureConfig(site, 'impact', tables);
+  await prime(site, config);
+  const copied = await recordsIn(site, config.topics);
+
+  const most = await loadByPgbench(site, { seconds: findingSeconds, rate: null });
+  const rate = Math.floor(most.perSecond / 2);
+  site.report(
+    `pgbench    ${Math.round(most.perSecond)} transactions/s at most, ${rate} from here on`,
+  );
+  const runs = await inTurn(site, config, { pairs, seconds, rate });
+  await prime(site, config); // Takes in what was written while no capture ran.
+  const all = [most, ...runs.with, ...runs.without];
+  const changes =
+    all.reduce((sum, { transactions }) => sum + transactions, 0) * changesPerTransaction;
+  await expectRows(site, config.topics, copied + changes);
+
+  const ratio = medianP95(runs.with) / medianP95(runs.without);
+  return {
+    report: {
+      bench: 'source-impact',
+      machine: await machineOf(site),
+      subject: figuresOf(runs.with),
+      limit: figuresOf(runs.without),
+      peers: {},
+    },
+    names: { subject: 'pgbench, capture running', limit: 'pgbench alone' },
+    targets: [
+      { what: 'p95, with capture to without', got: ratio, wanted, is: 'at most', unit: '×' },
+    ],
+    notes: [
+      `${pairs} pairs of ${seconds} s at ${rate} transactions/s, which is half of what it could do, ${pgbenchClients} clients; scale ${scale}.`,
+      'Each figure is the median of its runs; a latency is from when the transaction was due. rows/s are transactions.',
+      `Pair by pair, p95 with and without: ${runs.with.map((load, n) => `${p95(load).toFixed(2)}/${p95(runs.without[n] ?? load).toFixed(2)}`).join('  ')} ms.`,
+    ],
+  };
+}
+
+interface Runs {
+  readonly with: readonly Load[];
+  readonly without: readonly Load[];
+}
+
+/** Pairs of runs, each pair beginning with what the one before ended with, so that a drift of the machine meets both. */
+async function inTurn(
+  site: Site,
+  config: CaptureConfig,
+  {
+    pairs,
+    seconds,
+    rate,
+  }: { readonly pairs: number; readonly seconds: number; readonly rate: number },
+): Promise<Runs> {
+  const runs = { with: [] as Load[], without: [] as Load[] };
+  const load = () => loadByPgbench(site, { seconds, rate });
+  const withCapture = async () => {
+    await using capture = await liveCapture(site, config);
+    runs.with.push(await Promise.race([load(), capture.fell()]));
+    await capture.stop('SIGTERM');
+  };
+  for (let pair = 1; pair <= pairs; pair++) {
+    if (pair % 2 === 1) await withCapture();
+    runs.without.push(await load());
+    if (pair % 2 === 0) await withCapture();
+    site.report(
+      `pair ${pair}/${pairs}`.padEnd(11) +
+        `p95 ${p95(runs.with.at(-1)).toFixed(2)} ms with, ${p95(runs.without.at(-1)).toFixed(2)} ms without`,
+    );
+  }
+  return runs;
+}
+
+const p95 = (load: Load | undefined): number => spread(load?.latenciesMs ?? []).p95_ms;
+
+const medianP95 = (loads: readonly Load[]): number => median(loads.map(p95));
+
+function figuresOf(loads: readonly Load[]) {
+  const spreads = loads.map(({ latenciesMs }) => spread(latenciesMs));
+  return rounded({
+    rows_per_s: median(loads.map(({ perSecond }) => perSecond)),
+    p50_ms: median(spreads.map(({ p50_ms }) => p50_ms)),
+    p95_ms: median(spreads.map(({ p95_ms }) => p95_ms)),
+    p99_ms: median(spreads.map(({ p99_ms }) => p99_ms)),
+  });
+}
+
+const int = { type: 'integer' } as const;
+const key = { type: 'integer', key: true } as const;
+const table = (name: string, columns: PromisedColumns) => ({
+  table: `public.pgbench_${name}`,
+  columns,
+});
+
+/** The tables of pgbench, as a contract promises them. */
+const tables = [
+  table('accounts', { aid: key, bid: int, abalance: int, filler: { type: 'character(84)' } }),
+  table('branches', { bid: key, bbalance: int, filler: { type: 'character(88)' } }),
+  table('tellers', { tid: key, bid: int, tbalance: int, filler: { type: 'character(84)' } }),
+  table('history', {
+    tid: int,
+    bid: int,
+    aid: int,
+    delta: int,
+    mtime: { type: 'timestamp without time zone' },
+    filler: { type: 'character(22)' },
+  }),
+];

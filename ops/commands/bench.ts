@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { benchBigTransaction } from '../bench/big-transaction.ts';
+import { benchCapture } from '../bench/capture.ts';
+import { debeziumDist } from '../bench/debezium-dist.ts';
+import { benchLatency, latencySettings } from '../bench/latency.ts';
+import { newestJava } from '../bench/newest-java.ts';
+import { requirePgbench } from '../bench/pgbench.ts';
+import { type Outcome, outcomeText } from '../bench/report.ts';
+import { onSite, type Site } from '../bench/site.ts';
+import { benchSnapshot } from '../bench/snapshot.ts';
+import { benchSourceImpact, type SourceImpactBench } from '../bench/source-impact.ts';
+import { stopSignals } from '../stop-signals.ts';
+import { home } from './config-file.ts';
+import { positive } from './numbers.ts';
+
+interface Json {
+  readonly json?: boolean;
+}
+
+const progress = (line: string) => void process.stderr.write(`${line}\n`);
+
+/** Adds `conductor bench`. */
+export function benchCommands(program: Command): void {
+  const bench = program
+    .command('bench')
+    .summary('measure it on this machine, beside what it is held against')
+    .description(
+      'Measures on a fresh PostgreSQL, Kafka and registry of its own, and takes them down. Figures of one run can be compared; those of two are of two machines. Let nothing else run meanwhile.',
+    )
+    .addHelpText(
+      'after',
+      `
+Each prints a table, and whether the targets were met; with --json one object on stdout instead.
+
+Examples:
+  conductor bench capture --peer debezium
+  conductor bench latency --rate 5000 --seconds 30
+  conductor bench snapshot --json | jq .subject.rows_per_s`,
+    );
+  addCapture(bench);
+  addLatency(bench);
+  addBigTransaction(bench);
+  addSourceImpact(bench);
+  addSnapshot(bench);
+}
+
+function addCapture(bench: Command): void {
+  of(bench, 'capture', 'a backlog in a slot: written to Kafka, or only read')
+    .option('--rows <n>', 'how many changes', positive, 1_500_000)
+    .addOption(
+      new Option('--peer <name>', 'measure this one too; 781 MB to download, once').choices([
+        'debezium',
+      ]),
+    )
+    .addHelpText('after', '\nExample:\n  conductor bench capture --peer debezium --json')
+    .action(async ({ rows, peer, json }: Json & { rows: number; peer?: 'debezium' }) => {
+      const debezium = peer
+        ? { java: await newestJava(21), dist: await debeziumDist(progress) }
+        : null;
+      await measure('capture', json, (site) => benchCapture(site, { rows, debezium }));
+    });
+}
+
+function addLatency(bench: Command): void {
+  of(bench, 'latency', 'from commit to Kafka, under an even load')
+    .option('--rate <n>', 'rows a second', positive, 5_000)
+    .option('--seconds <n>', 'how long', positive, 30)
+    .addHelpText('after', '\nExample:\n  conductor bench latency --rate 2000')
+    .action(async ({ json, ...load }: Json & { rate: number; seconds: number }) => {
+      await measure('latency', json, (site) => benchLatency(site, load), latencySettings);
+    });
+}
+
+function addBigTransaction(bench: Command): void {
+  of(bench, 'big-transaction', 'one transaction of many rows, and the memory of capture')
+    .option('--rows <n>', 'how many rows', positive, 5_000_000)
+    .addHelpText('after', '\nExample:\n  conductor bench big-transaction --rows 1000000')
+    .action(async ({ json, rows }: Json & { rows: number }) => {
+      await measure('big-transaction', json, (site) => benchBigTransaction(site, { rows }));
+    });
+}
+
+function addSourceImpact(bench: Command): void {
+  of(bench, 'source-impact', 'what capture costs the database that it reads, by pgbench')
+    .option('--scale <n>', "of pgbench's tables", positive, 10)
+    .option('--pairs <n>', 'runs with capture and without', positive, 5)
+    .option('--seconds <n>', 'how long each run is', positive, 20)
+    .addHelpText('after', '\nExample:\n  conductor bench source-impact --pairs 9')
+    .action(async ({ json, ...runs }: Json & SourceImpactBench) => {
+      await requirePgbench();
+      await measure('source-impact', json, (site) => benchSourceImpact(site, runs));
+    });
+}
+
+function addSnapshot(bench: Command): void {
+  of(bench, 'snapshot', "capture's first copy of a table, or the table only read")
+    .option('--rows <n>', 'how many rows', positive, 2_000_000)
+    .addHelpText('after', '\nExample:\n  conductor bench snapshot --rows 500000')
+    .action(async ({ json, rows }: Json & { rows: number }) => {
+      await measure('snapshot', json, (site) => benchSnapshot(site, { rows }));
+    });
+}
+
+const of = (bench: Command, name: string, description: string): Command =>
+  bench
+    .command(name)
+    .description(description)
+    .option('--json', 'one JSON object, and nothing else on stdout');
+
+async function measure(
+  name: string,
+  json: boolean | undefined,
+  work: (site: Site) => Promise<Outcome>,
+  postgres: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const place = join(home(), 'bench', name);
+  const wanted = { home: place, signal: stopSignals(), report: progress, postgres };
+  const outcome = await onSite(wanted, work);
+  if (!json) process.stdout.write(outcomeText(outcome));
+  else {
+    progress(outcomeText(outcome));
+    process.stdout.write(`${JSON.stringify(outcome.report)}\n`);
+  }
+}

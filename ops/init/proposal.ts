@@ -1,0 +1,88 @@
+import { type Column, primaryKey, type Relation, tableName } from './catalog.ts';
+import { guessGraph } from './graph-guess.ts';
+import { commonTenantWord, guessSubject, guessTenant } from './owner-guess.ts';
+import { fallbackOwner, meetingNotes, ownerNotes } from './owner-notes.ts';
+import type { Proposal, ProposedColumn } from './proposed.ts';
+import { References } from './references.ts';
+import { type Draft, isOfSinks, Verdicts } from './verdicts.ts';
+
+/** Proposes a contract for every table, from names and types alone. They hold against each other. */
+export function propose(
+  relations: readonly Relation[],
+  { generated }: { readonly generated: boolean },
+): readonly Proposal[] {
+  const word = commonTenantWord(relations);
+  const drafts = relations.map((relation) => {
+    const tenant = guessTenant(relation, word, relations);
+    const subject = guessSubject(relation, word, relations);
+    const isPublished = (column: Column) =>
+      column.generated === 'no' || (generated && column.generated === 'stored');
+    return {
+      relation,
+      columns: relation.columns.filter(isPublished),
+      leftOut: relation.columns.filter((column) => !isPublished(column)),
+      tenant,
+      subject,
+      owners: [tenant, subject].filter((owner) => owner !== null),
+    };
+  });
+  const references = new References(drafts);
+  const verdicts = new Verdicts(drafts, references);
+  const proposals = drafts.map((draft) => proposal(draft, references, verdicts));
+  const graphs = guessGraph(
+    proposals.map(({ table, relation: { schema, name }, tenant, columns }) => ({
+      table,
+      schema,
+      name,
+      tenant: tenant?.column ?? null,
+      columns,
+    })),
+  );
+  const byName = new Map(proposals.map((each) => [each.table, each]));
+  return proposals.map((each) => ({
+    ...each,
+    graph: graphs.get(each.table) ?? null,
+    notes: [...each.notes, ...meetingNotes(each, byName)],
+  }));
+}
+
+function proposal(draft: Draft, references: References, verdicts: Verdicts): Proposal {
+  const { relation, leftOut } = draft;
+  const table = tableName(relation);
+  const key = primaryKey(relation)?.columns ?? [];
+  const columns = draft.columns.map(({ name, type, notNull }): ProposedColumn => {
+    const at = key.indexOf(name);
+    const { classification, rule, why } = verdicts.of(table, name);
+    return {
+      name,
+      type,
+      notNull,
+      keyPosition: at === -1 ? null : at + 1,
+      classification,
+      rule,
+      why,
+      pointsTo: references.of(table, name),
+    };
+  });
+  // Govern reads the tenant to make tokens, so it cannot be sealed.
+  const open = columns.find(
+    ({ name, classification }) => name === draft.tenant?.column && classification === 'internal',
+  );
+  const tenant = open ? draft.tenant : null;
+  const owners = { tenant, subject: draft.subject ?? fallbackOwner(columns, tenant) };
+  return {
+    table,
+    relation,
+    columns,
+    leftOut,
+    ...owners,
+    graph: null,
+    notes: [
+      ...ownerNotes(columns, owners),
+      ...references.unsaid(table),
+      ...key
+        .filter(isOfSinks)
+        .map((name) => `its key has a column ${name}, a name that sinks keep to themselves`),
+    ],
+  };
+}

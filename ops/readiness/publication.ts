@@ -1,0 +1,144 @@
+import { type Queryable, sql } from '@databases/pg';
+import type { TableContract } from '../../contracts/contract.ts';
+import {
+  lookAtPublication,
+  publicationFaults,
+  publishText,
+  type Publishing,
+} from '../../pipelines/wal/publication.ts';
+import type { Server } from '../../pipelines/wal/server.ts';
+import { failed, type Finding, ok, warning } from './finding.ts';
+
+/** The row of `pg_publication`, as far as this version has it. */
+interface Options {
+  readonly pubinsert: boolean;
+  readonly pubupdate: boolean;
+  readonly pubdelete: boolean;
+  readonly pubtruncate: boolean;
+  readonly puballtables: boolean;
+}
+
+/** A row of `pg_publication_tables`; before 15 there are no lists and no filters. */
+interface Published {
+  readonly schemaname: string;
+  readonly tablename: string;
+  readonly attnames?: readonly string[] | null;
+  readonly rowfilter?: string | null;
+}
+
+/** Looks whether every table under contract is published, and everything of it. */
+export async function checkPublication(
+  db: Queryable,
+  publishing: Publishing,
+  { standby, role }: Server,
+): Promise<readonly Finding[]> {
+  const { publication, contracts } = publishing;
+  const found = await lookAtPublication(db, publishing);
+  const where = `publication ${publication}`;
+  const findings: Finding[] = [];
+  for (const fault of publicationFaults(found, publication))
+    findings.push(failed('publication', fault));
+  if (found.missing.length > 0) {
+    const may = !standby && (await mayPublish(db, publication, found));
+    const verb = found.there ? 'added to' : 'published in';
+    findings.push(
+      may
+        ? ok('publication', `${found.missing.join(', ')} will be ${verb} ${publication}`)
+        : failed('publication', {
+            what: `role ${role} may not publish ${found.missing.join(', ')}`,
+            where,
+            fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, found)}`,
+          }),
+    );
+  } else if (findings.length === 0)
+    findings.push(ok('publication', `${publication} has all ${contracts.size} tables`));
+  if (!found.there) return findings;
+  return [
+    ...findings,
+    ...optionFindings(publication, await optionsOf(db, publication)),
+    ...partFindings(await publishedOf(db, publication), contracts, where),
+  ];
+}
+
+async function mayPublish(
+  db: Queryable,
+  publication: string,
+  { there, missing }: { readonly there: boolean; readonly missing: readonly string[] },
+): Promise<boolean> {
+  const [{ may }] = (await db.query(sql`
+    SELECT (SELECT coalesce(bool_and(pg_has_role(c.relowner, 'USAGE')), true)
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname || '.' || c.relname = ANY (${[...missing]})) AND
+           CASE WHEN ${there} THEN (SELECT pg_has_role(pubowner, 'USAGE') FROM pg_publication
+                                    WHERE pubname = ${publication})
+                ELSE has_database_privilege(current_database(), 'CREATE') END AS may`)) as [
+    { may: boolean },
+  ];
+  return may;
+}
+
+async function optionsOf(db: Queryable, publication: string): Promise<Options> {
+  const [{ row }] = (await db.query(
+    sql`SELECT to_jsonb(p) AS row FROM pg_publication p WHERE pubname = ${publication}`,
+  )) as [{ row: Options }];
+  return row;
+}
+
+function optionFindings(publication: string, options: Options): readonly Finding[] {
+  const where = `publication ${publication}`;
+  const alter = (option: string) =>
+    `as its owner: ALTER PUBLICATION ${publication} SET (${option})`;
+  const findings: Finding[] = [];
+  const kinds = { insert: 'inserts', update: 'updates', delete: 'deletes', truncate: 'truncates' };
+  const omitted = (['insert', 'update', 'delete', 'truncate'] as const).filter(
+    (kind) => !options[`pub${kind}`],
+  );
+  if (omitted.length > 0)
+    findings.push(
+      warning('publication', {
+        what: `it leaves out ${omitted.map((kind) => kinds[kind]).join(' and ')}: the sinks will not follow them`,
+        where,
+        fix: alter("publish = 'insert, update, delete, truncate'"),
+      }),
+    );
+  if (options.puballtables)
+    findings.push(
+      warning('publication', {
+        what: 'it is FOR ALL TABLES: a new table stops capture until it has a contract',
+        where,
+        fix: `publish the tables by name instead: CREATE PUBLICATION … FOR TABLE …`,
+      }),
+    );
+  return findings;
+}
+
+async function publishedOf(db: Queryable, publication: string): Promise<readonly Published[]> {
+  const rows = (await db.query(
+    sql`SELECT to_jsonb(t) AS row FROM pg_publication_tables t WHERE pubname = ${publication}`,
+  )) as readonly { row: Published }[];
+  return rows.map(({ row }) => row);
+}
+
+/** Filters and lists are somebody's choice: they are told, and held against the contract. */
+function partFindings(
+  published: readonly Published[],
+  contracts: ReadonlyMap<string, TableContract>,
+  where: string,
+): readonly Finding[] {
+  return published.flatMap(({ schemaname, tablename, attnames, rowfilter }) => {
+    const table = `${schemaname}.${tablename}`;
+    const findings: Finding[] = [];
+    if (rowfilter) findings.push(ok('publication', `${table}: only rows WHERE ${rowfilter}`));
+    const columns = contracts.get(table)?.columns ?? [];
+    const left = columns.filter(({ name }) => attnames && !attnames.includes(name));
+    if (left.length > 0)
+      findings.push(
+        warning('publication', {
+          what: `its column list leaves out what the contract of ${table} promises: ${left.map(({ name }) => name).join(', ')}`,
+          where,
+          fix: 'publish these columns too, or remove them from the contract',
+        }),
+      );
+    return findings;
+  });
+}

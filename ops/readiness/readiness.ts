@@ -1,0 +1,104 @@
+import { access, constants } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { publicUrl } from '../../contracts/cannot-run.ts';
+import { type Config, ConfigError, loadConfig } from '../../contracts/config.ts';
+import type { TableContract } from '../../contracts/contract.ts';
+import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
+import { reasonOf } from '../worker/keep-running.ts';
+import { readContracts } from '../worker/setting.ts';
+import { checkBrokers } from './brokers.ts';
+import { failed, type Finding, looking, ok } from './finding.ts';
+import { checkSinks } from './sinks.ts';
+import { checkSource } from './source.ts';
+import { checkState } from './state.ts';
+
+/**
+ * Looks at everything that the pipelines will depend on, to the end, whatever is found on the way, and
+ * changes nothing of it.
+ */
+export async function readiness(configFile: string): Promise<readonly Finding[]> {
+  const { config, findings: loaded } = await configuration(configFile);
+  if (!config) return loaded;
+  const { registry, keyring, source } = config;
+  const contracts = new Map<string, TableContract>();
+  const promised = await looking('contracts', config.contracts, () =>
+    checkContracts(config, contracts),
+  );
+  const { findings: state, standing } = await checkState(config);
+  const [captured, brokers, registered, keys, sinks] = await Promise.all([
+    looking('source', `source.url = ${publicUrl(source.url)}`, () =>
+      checkSource(config, contracts, standing),
+    ),
+    looking('brokers', 'kafka.brokers', () => checkBrokers(config, [...contracts.keys()])),
+    looking('registry', `registry.url = ${publicUrl(registry.url)}`, () =>
+      checkRegistry(registry.url),
+    ),
+    looking('keyring', `keyring.directory = ${keyring.directory}`, () => checkKeyring(keyring)),
+    checkSinks(config),
+  ]);
+  return [loaded, promised, captured, state, brokers, registered, keys, sinks].flat();
+}
+
+async function configuration(
+  path: string,
+): Promise<{ readonly config: Config | null; readonly findings: readonly Finding[] }> {
+  try {
+    return { config: await loadConfig(path), findings: [ok('configuration', path)] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const fix = 'correct it; conductor.example.yaml explains every setting';
+    return {
+      config: null,
+      findings: [failed('configuration', { what: error.message, where: path, fix })],
+    };
+  }
+}
+
+async function checkContracts(
+  config: Config,
+  into: Map<string, TableContract>,
+): Promise<readonly Finding[]> {
+  for (const [table, contract] of await readContracts(config)) into.set(table, contract);
+  return [ok('contracts', `${into.size} in ${config.contracts}`)];
+}
+
+async function checkRegistry(url: string): Promise<readonly Finding[]> {
+  const { username, password } = new URL(url);
+  const address = url.replace(/\/\/[^@/]*@/, '//').replace(/\/$/, '');
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  const answer = await fetch(`${address}/subjects`, {
+    headers: username ? { authorization: `Basic ${login.toString('base64')}` } : {},
+    signal: AbortSignal.timeout(10_000),
+  }).catch((cause: unknown) => {
+    const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    throw new Error(`the registry cannot be reached: ${reasonOf(why)}`, { cause });
+  });
+  if (!answer.ok) throw new Error(`the registry answers with ${answer.status}`);
+  return [ok('registry', publicUrl(url))];
+}
+
+/** A keyring that is not there yet is made by the first worker, and not by a look. */
+async function checkKeyring({
+  directory,
+  rootKey,
+}: Config['keyring']): Promise<readonly Finding[]> {
+  const isThere = await access(join(directory, 'subjects.keys')).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) {
+    await access(await nearest(directory), constants.W_OK);
+    return [ok('keyring', `${directory} will be made`)];
+  }
+  await using _ = fileKeyring(directory, rootKey);
+  return [ok('keyring', `the root key opens ${directory}`)];
+}
+
+/** The folder itself, or the one above it that is there. */
+async function nearest(folder: string): Promise<string> {
+  const parent = dirname(folder);
+  return access(folder).then(
+    () => folder,
+    () => (parent === folder ? folder : nearest(parent)),
+  );
+}

@@ -1,0 +1,120 @@
+import {
+  changesTopic,
+  deadLettersTopic,
+  rowLimitBytes,
+  schemaTopic,
+  topicSettings,
+  transactionsTopic,
+} from '../../contracts/topics.ts';
+import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
+import type { Forms } from '../../pipelines/wal/forms.ts';
+import { openings } from '../../pipelines/wal/opening.ts';
+import { Outbox } from '../../pipelines/wal/outbox.ts';
+import { canBeBinary } from '../../pipelines/wal/tuple-form.ts';
+import type { Prepared } from '../../pipelines/wal/prepare.ts';
+import { type Opening, Relations } from '../../pipelines/wal/relations.ts';
+import { SpillRoom } from '../../pipelines/wal/spill.ts';
+import { tokeniser } from '../../processors/tokens.ts';
+import type { Output } from '../../processors/transcode/output.ts';
+import { TransactionLog, transactionSchema } from '../../processors/transcode/transaction-log.ts';
+import { log } from '../log.ts';
+import type { Setting } from './setting.ts';
+
+export const topicsOf = ({ config: { database }, contracts }: Setting): readonly string[] => [
+  ...[...contracts.keys()].map((table) => changesTopic(database, table)),
+  transactionsTopic(database),
+  schemaTopic(database),
+  deadLettersTopic('capture'),
+];
+
+const slackBytes = 16 * 1024; // What Kafka adds to a record of ours.
+
+/** The largest record that each topic takes: its owner may have made it for smaller ones than we would. */
+export async function limitsOf(setting: Setting): Promise<ReadonlyMap<string, number>> {
+  const { topics } = await lookAtTopics(setting.kafka, topicsOf(setting));
+  return new Map(
+    [...topics].map(([topic, { configs }]) => {
+      const taken = Number(configs.get('max.message.bytes') ?? rowLimitBytes + slackBytes);
+      return [topic, Math.min(rowLimitBytes, taken) - slackBytes];
+    }),
+  );
+}
+
+export function openingOf(
+  setting: Setting,
+  { forms, limits }: { readonly forms: Forms; readonly limits: ReadonlyMap<string, number> },
+  output: Output,
+): Promise<Opening> {
+  const { config, contracts, registry, keyring, kafka, counters } = setting;
+  const lanes = config.kafka.partitions;
+  return openings({
+    database: config.database,
+    contracts,
+    registry,
+    forms,
+    encoding: {
+      keyring,
+      tokens: tokeniser(keyring),
+      lanes,
+      erased: () => counters.erased(),
+    },
+    output,
+    limitOf: (topic) => limits.get(topic) ?? rowLimitBytes,
+    onIncompatible: config.source.onIncompatible,
+    ensureTopic: (topic) =>
+      ensureTopics(kafka, [topicSettings(topic, lanes)], config.kafka.replication),
+    alarm: (table, message) => {
+      counters.refusedTable(table);
+      log.error({ table }, message);
+    },
+  });
+}
+
+export async function partsOf(setting: Setting, opening: Opening, output: Output) {
+  const { config, contracts, registry } = setting;
+  const topic = transactionsTopic(config.database);
+  const { id } = await registry.register(topic, transactionSchema);
+  return {
+    relations: new Relations(contracts, opening),
+    output,
+    transactionLog: new TransactionLog(output.lanes(topic, config.kafka.partitions), id, output),
+    outbox: new Outbox([...contracts.values()], opening, output),
+    spillRoom: new SpillRoom(config.worker.spillDirectory),
+  };
+}
+
+export const backfillSettings = ({ config, contracts }: Setting, { from }: Prepared) => ({
+  troubled: (message: string) => log.error({ message }, 'a copy beside the stream cannot go on'),
+  slot: config.source.slot,
+  system: from.system,
+  readers: 2,
+  url: config.source.url,
+  publication: config.source.publication,
+  contracts,
+});
+
+export const walSettings = (
+  { config, untilCurrent }: Setting,
+  prepared: Prepared,
+  { stream, binary }: { readonly stream: string; readonly binary: boolean },
+) => ({
+  url: config.source.url,
+  slot: config.source.slot,
+  publication: config.source.publication,
+  protocol: prepared.protocol,
+  binary,
+  origin: config.source.origin,
+  serverVersion: prepared.serverVersion,
+  senderTimeoutMs: prepared.senderTimeoutMs,
+  stream,
+  lanes: config.kafka.partitions,
+  until: untilCurrent ? prepared.head : null,
+});
+
+/** The form of values that the server is asked for. */
+export async function asksForBinary({ config, contracts }: Setting): Promise<boolean> {
+  const { url, publication, binary } = config.source;
+  if (binary !== 'auto') return binary;
+  const tables = [...contracts.values()].filter(({ outbox }) => !outbox).map(({ table }) => table);
+  return canBeBinary(url, publication, tables);
+}

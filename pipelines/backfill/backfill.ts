@@ -1,0 +1,254 @@
+import type { Captured, Output } from '../../processors/transcode/output.ts';
+import type { Delivery, LogPosition } from '../flow/source.ts';
+import type { Opening } from '../wal/relations.ts';
+import { ActiveRun } from './active-run.ts';
+import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
+import type { Base, Runs } from './runs.ts';
+import type { Watch } from './touched.ts';
+import { isOwnFault, refusalOf } from './trouble.ts';
+
+export interface BackfillSettings extends Snapshots {
+  readonly slot: string;
+  readonly system: string;
+  readonly readers: number; // Ranges that are read at once.
+  /** Told of what keeps a copy from going on, though the stream goes on. */
+  readonly troubled: (message: string) => void;
+}
+
+export interface BackfillParts {
+  readonly runs: Runs;
+  readonly opening: Opening; // Of the copy's own output.
+  readonly output: Output;
+  readonly watch: Watch;
+}
+
+const pollMs = 1_000;
+const againMs = 2_000;
+
+/**
+ * Copies tables beside the stream: ranges of blocks, several at once, each from a snapshot of its own.
+ * What is copied stands before everything that the stream has not confirmed when it is read, so it never
+ * overwrites a newer change; what was copied is remembered range by range.
+ */
+export class Backfill {
+  readonly #settings: BackfillSettings;
+  readonly #parts: BackfillParts;
+  readonly #wake: () => void;
+  readonly #baseNow: () => Base;
+  readonly #active = new Map<number, ActiveRun>();
+  readonly #gulps: Gulp[] = [];
+  readonly #unconfirmed = new Map<string, Reading[]>();
+  #noting: Promise<void> = Promise.resolve(); // One note after the other: an older one is never the last.
+  #failure: Error | null = null;
+
+  constructor(
+    settings: BackfillSettings,
+    parts: BackfillParts,
+    { wake, baseNow }: { readonly wake: () => void; readonly baseNow: () => Base },
+  ) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#wake = wake;
+    this.#baseNow = baseNow;
+  }
+
+  /** Takes up what was asked for, before the stream begins: what it changes of a table is looked at from then on. */
+  async open(): Promise<void> {
+    await this.#lookAtRuns();
+  }
+
+  /** Whether there is nothing to copy, and all that was copied is confirmed. */
+  get isIdle(): boolean {
+    const runs = [...this.#active.values()];
+    return (
+      runs.every((active) => active.isPaused && !active.isBusy) &&
+      this.#gulps.length === 0 &&
+      this.#unconfirmed.size === 0
+    );
+  }
+
+  get hasGulp(): boolean {
+    return this.#gulps.length > 0 || this.#failure !== null;
+  }
+
+  /** Where rows of a table stand that may not have been copied yet; null if none is being copied. */
+  baseOf(table: string): Base | null {
+    for (const { run } of this.#active.values()) if (run.table === table) return this.#baseNow();
+    return null;
+  }
+
+  /** Reads until `signal` aborts. What was read waits for `take`. */
+  async run(signal: AbortSignal): Promise<void> {
+    const readers = Array.from({ length: this.#settings.readers }, (_, index) =>
+      this.#reader(index, signal),
+    );
+    await Promise.all([this.#watchRuns(signal), ...readers]).catch((error: unknown) => {
+      if (!signal.aborted) this.#fail(error);
+    });
+    await this.#noting;
+  }
+
+  /** Makes records of what was read: synchronous, so that nothing of the stream comes between. */
+  take(): Delivery<Captured> | null {
+    if (this.#failure) throw this.#failure;
+    const gulp = this.#gulps.shift();
+    if (!gulp) return null;
+    const { reading } = gulp;
+    const position = { log: reading.log, at: BigInt(gulp.isLast ? reading.read : reading.before) };
+    reading.encode(gulp);
+    gulp.taken();
+    if (gulp.isLast) {
+      const waiting = this.#unconfirmed.get(reading.log) ?? [];
+      waiting.push(reading);
+      this.#unconfirmed.set(reading.log, waiting);
+    }
+    return { position, ...this.#parts.output.take() };
+  }
+
+  confirm({ log, at }: LogPosition): void {
+    const waiting = this.#unconfirmed.get(log);
+    while (waiting?.[0] && BigInt(waiting[0].read) <= at) {
+      const done = waiting.shift();
+      if (done) this.#completed(done);
+    }
+    if (waiting?.length === 0) this.#unconfirmed.delete(log);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#wake();
+  }
+
+  async #watchRuns(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await pause(pollMs, signal);
+      await this.#lookAtRuns();
+    }
+  }
+
+  /** Looks for runs that were asked for, paused, resumed or cancelled. */
+  async #lookAtRuns(): Promise<void> {
+    for (const run of await this.#parts.runs.unfinished()) {
+      const active = this.#active.get(run.id);
+      if (active && run.status !== 'cancelled' && run.status !== 'failed') {
+        active.isPaused = run.status === 'paused';
+        if (run.status === 'waiting')
+          await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow());
+      } else if (active) this.#active.delete(run.id);
+      else if (run.status === 'paused') this.#activate(run).isPaused = true;
+      else if (run.status === 'waiting' || run.status === 'running') {
+        // Only now is it certain that it has not ended while it was being looked up.
+        if (await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow())) this.#activate(run);
+      }
+    }
+    this.#wake();
+  }
+
+  #activate(run: ActiveRun['run']): ActiveRun {
+    const active = new ActiveRun(run);
+    this.#active.set(run.id, active);
+    return active;
+  }
+
+  /** Reads range after range. An outage of what is copied from is waited out: the stream goes on. */
+  async #reader(index: number, signal: AbortSignal): Promise<void> {
+    const { slot, system, troubled } = this.#settings;
+    const origin = { log: `${slot}/backfill${index}`, system };
+    await using reader = new RangeReader(this.#settings, this.#parts, origin, signal);
+    while (!signal.aborted) {
+      try {
+        const read = await this.#readNext(reader);
+        if (!read) await pause(this.#active.size > 0 ? 50 : pollMs / 2, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isOwnFault(error)) throw error;
+        reader.reset();
+        troubled(error instanceof Error ? error.message : String(error));
+        await pause(againMs, signal);
+      }
+    }
+  }
+
+  /** Reads the next range of any run; false if there is none for now. */
+  async #readNext(reader: RangeReader): Promise<boolean> {
+    for (const active of this.#active.values()) {
+      if (active.isPaused) continue;
+      const { run } = active;
+      const plan = await reader.plan(run.table);
+      if (plan.kind === 'refused') {
+        await this.#give(active, plan.message);
+        continue;
+      }
+      active.agree(plan.parts);
+      const next = active.claim();
+      if (!next) {
+        await this.#finish(active);
+        continue;
+      }
+      const part = plan.parts.find((each) => each.part === next.part);
+      if (!part) throw new TypeError(`a range of ${next.part} was claimed, which is not planned`);
+      const { blocks } = next;
+      const read = await this.#parts.runs.nextRead();
+      const base = this.#baseNow();
+      const job = { run: run.id, table: plan, condition: run.condition, base, read, part, blocks };
+      await this.#read(reader, active, job);
+      return true;
+    }
+    return false;
+  }
+
+  async #read(reader: RangeReader, active: ActiveRun, job: Job): Promise<void> {
+    const push = (gulp: Gulp) => {
+      this.#gulps.push(gulp);
+      this.#wake();
+    };
+    let whole = false;
+    try {
+      whole = await reader.read(job, push);
+    } catch (error) {
+      const refusal = refusalOf(error, job);
+      if (refusal === null) throw error;
+      reader.reset();
+      await this.#give(active, refusal);
+    } finally {
+      if (!whole) active.release(job.part.part, job.blocks);
+    }
+  }
+
+  /** What a person asked for and the server will not do ends the run, and the stream goes on. */
+  async #give({ run: { id, table } }: ActiveRun, message: string): Promise<void> {
+    if (!this.#active.delete(id)) return;
+    this.#settings.troubled(`the copy of table ${table} has failed: ${message}`);
+    await this.#parts.runs.become(id, 'failed', message);
+  }
+
+  #completed({ run, part, blocks, rows }: Reading): void {
+    const active = this.#active.get(run);
+    if (!active) return;
+    active.complete(part, blocks, rows);
+    this.#noting = this.#noting
+      .then(() => this.#parts.runs.progress(run, active.parts, active.rows))
+      .catch((error: unknown) => this.#fail(error));
+    this.#wake();
+  }
+
+  /** A run is done once nothing of it is being read or waits to be confirmed. */
+  async #finish(active: ActiveRun): Promise<void> {
+    const { id } = active.run;
+    if (active.isBusy || this.#active.get(id) !== active) return;
+    await this.#noting;
+    if (active.isBusy || this.#active.get(id) !== active) return;
+    await this.#parts.runs.become(id, 'done');
+    this.#active.delete(id);
+    this.#wake();
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+  clearTimeout(timer);
+}

@@ -1,0 +1,171 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { complaint } from '../wal/frames.ts';
+
+interface Wired {
+  readonly connection: { readonly stream: Socket };
+}
+
+const mostBytes = 1024 * 1024; // Of what was read and not taken yet.
+
+/** One text for one value, whatever the server's defaults are; and an error where a policy would leave rows out. */
+const copyOptions =
+  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c row_security=off';
+
+/** A connection for copying, its values in the same text as the WAL's. */
+export async function copyClient(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...postgresLogin(url),
+    application_name: 'conductor backfill',
+    options: copyOptions,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+  });
+  client.on('error', () => {}); // What is under way rejects.
+  await client.connect();
+  return client;
+}
+
+/** Ends a connection at once, whatever it waits for. */
+export const cutOff = (client: pg.Client): void => {
+  (client as unknown as Wired).connection.stream.destroy();
+};
+
+/**
+ * Runs `COPY … TO STDOUT` and gives the bytes of its messages as they come, whole messages only. While
+ * it runs the socket is read directly, for a client's event per row costs more than the row.
+ */
+export async function* copyOut(client: pg.Client, command: string): AsyncIterable<CopyGulp> {
+  const socket = (client as unknown as Wired).connection.stream;
+  const listeners = socket.listeners('data');
+  socket.removeAllListeners('data');
+  const arrived = new Arrivals(socket);
+  try {
+    const text = Buffer.from(`${command}\0`);
+    const head = Buffer.alloc(5);
+    head.write('Q');
+    head.writeInt32BE(text.length + 4, 1);
+    socket.write(Buffer.concat([head, text]));
+    yield* gulps(arrived);
+  } finally {
+    arrived.stop();
+    for (const listener of listeners) socket.on('data', listener as (chunk: Buffer) => void);
+    socket.resume();
+  }
+}
+
+/** Rows as the server sent them; with the last come none, but how many there were. */
+export interface CopyGulp {
+  readonly chunks: readonly Buffer[];
+  readonly bytes: number;
+}
+
+const errorResponse = 0x45;
+const readyForQuery = 0x5a;
+
+async function* gulps(arrived: Arrivals): AsyncIterable<CopyGulp> {
+  const walk = new Walk();
+  for (;;) {
+    const chunks = await arrived.take();
+    for (const chunk of chunks) walk.over(chunk);
+    if (walk.failure && walk.hasEnded) throw walk.failure;
+    if (!walk.failure) yield { chunks, bytes: chunks.reduce((sum, { length }) => sum + length, 0) };
+    if (walk.hasEnded) return;
+  }
+}
+
+const headBytes = 5;
+
+/** Goes over messages from head to head, however they are cut, and keeps none but a complaint. */
+class Walk {
+  failure: Error | null = null;
+  hasEnded = false;
+  readonly #head = Buffer.alloc(headBytes);
+  #headFilled = 0;
+  #left = 0; // Of the message's body.
+  #complaint: Buffer[] | null = null;
+
+  over(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length;) {
+      if (this.#headFilled < headBytes) {
+        const missing = headBytes - this.#headFilled;
+        const length = chunk.length - at;
+        if (this.#headFilled === 0 && length >= headBytes) {
+          this.#begin(chunk[at] ?? 0, chunk.readInt32BE(at + 1));
+          at += headBytes;
+        } else {
+          chunk.copy(this.#head, this.#headFilled, at, at + missing);
+          this.#headFilled += Math.min(missing, length);
+          at += Math.min(missing, length);
+          if (this.#headFilled === headBytes)
+            this.#begin(this.#head[0] ?? 0, this.#head.readInt32BE(1));
+        }
+      }
+      if (this.#headFilled < headBytes) continue;
+      const end = Math.min(chunk.length, at + this.#left);
+      this.#complaint?.push(Buffer.from(chunk.subarray(at, end)));
+      this.#left -= end - at;
+      at = end;
+      if (this.#left === 0) this.#finish();
+    }
+  }
+
+  #begin(kind: number, length: number): void {
+    this.#headFilled = headBytes;
+    this.#left = length - 4;
+    if (kind === errorResponse) this.#complaint = [];
+    if (kind === readyForQuery) this.hasEnded = true;
+  }
+
+  #finish(): void {
+    this.#headFilled = 0;
+    if (!this.#complaint) return;
+    const whole = Buffer.concat(this.#complaint);
+    this.#complaint = null;
+    this.failure = complaint(whole, 0, whole.length);
+  }
+}
+
+/** What a socket brings, until it is taken; it rests while too much is waiting. */
+class Arrivals {
+  readonly #socket: Socket;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #failure: Error | null = null;
+  #arrival = Promise.withResolvers<void>();
+  readonly #onData = (chunk: Buffer) => {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes >= mostBytes) this.#socket.pause();
+    this.#arrival.resolve();
+  };
+  readonly #onClose = () => {
+    this.#failure = new Error('the server closed the connection in the middle of a copy');
+    this.#arrival.resolve();
+  };
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', this.#onData);
+    socket.on('close', this.#onClose);
+    socket.on('error', this.#onClose);
+  }
+
+  async take(): Promise<readonly Buffer[]> {
+    if (this.#chunks.length === 0 && !this.#failure) await this.#arrival.promise;
+    this.#arrival = Promise.withResolvers();
+    if (this.#chunks.length === 0 && this.#failure) throw this.#failure;
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#bytes = 0;
+    this.#socket.resume();
+    return chunks;
+  }
+
+  stop(): void {
+    this.#socket.off('data', this.#onData);
+    this.#socket.off('close', this.#onClose);
+    this.#socket.off('error', this.#onClose);
+  }
+}

@@ -1,0 +1,25 @@
+/** Places where capture may be struck: between every two steps whose order decides whether something is lost. */
+export type Failpoint =
+  | 'received' // The server's bytes are here; nothing was made of them.
+  | 'delivering' // Records were made, and not handed on.
+  | 'producing' // The keys that they are sealed with are durable; Kafka was told nothing.
+  | 'produced' // Kafka has them; nobody else knows.
+  | 'checkpointing' // All is settled; the checkpoint does not say so.
+  | 'checkpointed' // The checkpoint says so; the server was not told.
+  | 'acknowledged' // The server was told.
+  | 'copying' // A part of a table was read, and not handed on.
+  | 'copied' // Kafka has a range of a table; nobody else knows.
+  | 'progressed'; // It is remembered that the range was copied.
+
+const [, wanted = '', count = '1', stops] =
+  /^([a-z]+)(?::(\d+))?(=stop)?$/.exec(process.env['CONDUCTOR_FAILPOINT'] ?? '') ?? [];
+let left = Number(count);
+
+/**
+ * Strikes this process where a test asked for it, and does nothing else: `CONDUCTOR_FAILPOINT=produced:3`
+ * kills it when it comes there the third time, `produced=stop` only stops it, as a debugger would.
+ */
+export function failpoint(name: Failpoint): void {
+  if (name !== wanted || --left !== 0) return;
+  process.kill(process.pid, stops ? 'SIGSTOP' : 'SIGKILL');
+}

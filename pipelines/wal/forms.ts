@@ -1,0 +1,141 @@
+import { postgresLogin } from '../../contracts/postgres-login.ts';
+import databases, { type ConnectionPool, sql } from '@databases/pg';
+import type { Relation } from '../../schemas/relation.ts';
+
+/** A table as it was when it was last captured. */
+export interface KnownForm {
+  readonly oid: number | null; // Null if it was refused before anything of it was captured.
+  readonly columns: Relation['columns'];
+  readonly isRefused: boolean; // Its changes are kept as dead letters.
+  readonly accepted: boolean; // A person has said that what was refused may pass from now on.
+}
+
+/** Remembers the forms of a slot's tables past a restart, so that a table that was replaced is not taken for the old one. */
+export interface Forms extends AsyncDisposable {
+  known(table: string): Promise<KnownForm | null>;
+
+  /** Takes note of a table's form, to be kept once all up to `lsn` is confirmed. */
+  opened(relation: Relation, lsn: bigint): void;
+
+  /** Keeps a refusal where a person finds it. */
+  refused(relation: Relation, message: string): Promise<void>;
+
+  confirmed(lsn: bigint): Promise<void>;
+
+  /** The tables that a person has accepted, and that were not captured since. */
+  accepted(): Promise<readonly string[]>;
+}
+
+/** Keeps forms in `cdc_relations` of Conductor's own database. */
+export async function formsAt(url: string, stream: string): Promise<Forms> {
+  const db: ConnectionPool = databases.default({
+    ...postgresLogin(url),
+    poolSize: 1,
+    bigIntMode: 'string',
+    onError: () => {},
+  });
+  await db.tx(async (tx) => {
+    await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.cdc_relations'))`);
+    await tx.query(sql`
+      CREATE TABLE IF NOT EXISTS cdc_relations (
+        stream TEXT NOT NULL,
+        table_name TEXT NOT NULL,
+        oid BIGINT,
+        columns JSONB,
+        refused TEXT,
+        accepted BOOLEAN NOT NULL DEFAULT false,
+        updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        PRIMARY KEY (stream, table_name)
+      )`);
+  });
+  let pending: { readonly relation: Relation; readonly lsn: bigint }[] = [];
+  const refusedSince = new Set<string>(); // Tables whose latest form was refused, whatever is confirmed of those before.
+
+  const keep = async ({ table, oid, columns }: Relation) => {
+    await db.query(sql`
+      INSERT INTO cdc_relations (stream, table_name, oid, columns)
+      VALUES (${stream}, ${table}, ${oid}, ${JSON.stringify(columns)}::jsonb)
+      ON CONFLICT (stream, table_name) DO UPDATE SET oid = excluded.oid, columns = excluded.columns,
+        refused = CASE WHEN ${refusedSince.has(table)} THEN cdc_relations.refused END,
+        accepted = ${refusedSince.has(table)} AND cdc_relations.accepted, updated_at = now()`);
+  };
+
+  return {
+    async known(table) {
+      const latest = pending.findLast(({ relation }) => relation.table === table)?.relation;
+      if (latest)
+        return { oid: latest.oid, columns: latest.columns, isRefused: false, accepted: false };
+      const [row] = (await db.query(sql`
+        SELECT oid, columns, refused IS NOT NULL AS refused, accepted FROM cdc_relations
+        WHERE stream = ${stream} AND table_name = ${table}`)) as readonly {
+        oid: string | null;
+        columns: Relation['columns'] | null;
+        refused: boolean;
+        accepted: boolean;
+      }[];
+      if (!row) return null;
+      const { oid, columns, refused: isRefused, accepted } = row;
+      return {
+        oid: oid === null ? null : Number(oid),
+        columns: columns ?? [],
+        isRefused,
+        accepted,
+      };
+    },
+    opened(relation, lsn) {
+      refusedSince.delete(relation.table);
+      pending.push({ relation, lsn });
+    },
+    async refused({ table }, message) {
+      refusedSince.add(table);
+      await db.query(sql`
+        INSERT INTO cdc_relations (stream, table_name, refused) VALUES (${stream}, ${table}, ${message})
+        ON CONFLICT (stream, table_name) DO UPDATE SET refused = excluded.refused, updated_at = now()`);
+    },
+    async confirmed(lsn) {
+      const due = pending.filter((each) => each.lsn <= lsn);
+      if (due.length === 0) return;
+      for (const { relation } of due) await keep(relation);
+      pending = pending.filter((each) => !due.includes(each));
+    },
+    async accepted() {
+      const rows = (await db.query(sql`
+        SELECT table_name FROM cdc_relations WHERE stream = ${stream} AND accepted`)) as readonly {
+        table_name: string;
+      }[];
+      return rows.map(({ table_name: table }) => table);
+    },
+    [Symbol.asyncDispose]: () => db.dispose(),
+  };
+}
+
+/** Says of a table whose changes are refused that its new form may pass; false if nothing of it is refused. */
+export async function acceptForm(url: string, stream: string, table: string): Promise<boolean> {
+  const db = databases.default({ ...postgresLogin(url), poolSize: 1, onError: () => {} });
+  try {
+    const rows = await db.query(sql`
+      UPDATE cdc_relations SET accepted = true, updated_at = now()
+      WHERE stream = ${stream} AND table_name = ${table} AND refused IS NOT NULL RETURNING 1`);
+    return rows.length > 0;
+  } finally {
+    await db.dispose();
+  }
+}
+
+/** The tables of a stream whose changes are refused, and why. */
+export async function refusedForms(
+  url: string,
+  stream: string,
+): Promise<readonly { readonly table: string; readonly refused: string }[]> {
+  const db = databases.default({ ...postgresLogin(url), poolSize: 1, onError: () => {} });
+  try {
+    return (await db.query(sql`
+      SELECT table_name AS table, refused FROM cdc_relations
+      WHERE stream = ${stream} AND refused IS NOT NULL ORDER BY 1`)) as readonly {
+      table: string;
+      refused: string;
+    }[];
+  } finally {
+    await db.dispose();
+  }
+}

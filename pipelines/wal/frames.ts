@@ -1,0 +1,60 @@
+/**
+ * Cuts what a socket brings into the messages of PostgreSQL's protocol, without an object per message:
+ * after `next` the message lies in `data` between `start` and `end`.
+ */
+export class Frames {
+  data: Buffer = Buffer.alloc(0);
+  start = 0;
+  end = 0;
+  kind = 0;
+  #next = 0;
+  #waiting: Buffer[] = []; // Parts of a message that is not whole yet.
+  #waitingBytes = 0;
+  #wanted = 0;
+
+  /** Takes what arrived, to be read before it is written over. All that came before is to be read first. */
+  feed(chunk: Buffer): void {
+    if (this.#waitingBytes + chunk.length < this.#wanted) {
+      this.#waiting.push(Buffer.from(chunk));
+      this.#waitingBytes += chunk.length;
+      return;
+    }
+    this.data = this.#waitingBytes > 0 ? Buffer.concat([...this.#waiting, chunk]) : chunk;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#wanted = 0;
+    this.#next = 0;
+  }
+
+  /** Moves on to the next whole message; false if it has not arrived yet. */
+  next(): boolean {
+    const { data } = this;
+    const at = this.#next;
+    if (this.#waitingBytes > 0) return false;
+    const left = data.length - at;
+    const length = left >= 5 ? data.readInt32BE(at + 1) + 1 : 5;
+    if (left < length) {
+      if (left > 0) {
+        this.#waiting = [Buffer.from(data.subarray(at))];
+        this.#waitingBytes = left;
+        this.#wanted = length;
+        this.#next = data.length;
+      }
+      return false;
+    }
+    this.kind = data[at] ?? 0;
+    this.start = at + 5;
+    this.end = at + length;
+    this.#next = this.end;
+    return true;
+  }
+}
+
+/** What the server complains of, from the fields of its message. */
+export function complaint(data: Buffer, start: number, end: number): Error {
+  const fields = new Map<string, string>();
+  for (const field of data.toString('utf8', start, end).split('\0'))
+    if (field.length > 1) fields.set(field.charAt(0), field.slice(1));
+  const error = new Error(fields.get('M') ?? 'the server ended the stream with an error');
+  return Object.assign(error, { code: fields.get('C') ?? '' });
+}

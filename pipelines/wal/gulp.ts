@@ -1,0 +1,97 @@
+import { Socket } from 'node:net';
+
+const gulpBytes = 512 * 1024; // The most that one read brings.
+const paceFrom = 16 * 1024; // A read that brings so much shows that the server has more to say.
+const paceMs = 1;
+
+/**
+ * A socket that is read one gulp at a time into one buffer: it rests until the gulp was used. With a
+ * backlog it rests a moment longer, for a server that finds the socket empty flushes every message by
+ * itself, and both sides work for nothing else.
+ */
+export class Gulp {
+  readonly socket: Socket; // As `pg` is to use it; over it, what speaks TLS.
+  readonly #buffer = Buffer.allocUnsafeSlow(gulpBytes);
+  #stream: Socket | null = null; // Ours, once it was taken over.
+  #filled: Buffer | null = null;
+  #used = true; // Whether the gulp that was taken last may be written over.
+  #backlog = false;
+  #failure: Error | null = null;
+  #arrival = Promise.withResolvers<void>();
+
+  constructor() {
+    this.socket = new Socket({
+      onread: { buffer: this.#buffer, callback: (bytes) => this.#read(bytes) },
+    });
+  }
+
+  get hasBacklog(): boolean {
+    return this.#backlog;
+  }
+
+  /** From here on whatever arrives is for `take`. `stream` is the socket itself, or TLS over it. */
+  takeOver(stream: Socket): void {
+    this.#stream = stream;
+    stream.removeAllListeners('data');
+    stream.removeAllListeners('end');
+    if (stream !== this.socket)
+      stream.on('data', (chunk: Buffer) => {
+        stream.pause();
+        this.#arrived(chunk);
+      });
+    stream.on('error', (error) => this.#fail(error));
+    stream.on('close', () => this.#fail(new Error('the server closed the replication connection')));
+  }
+
+  async take(signal: AbortSignal, patienceMs: number): Promise<Buffer | null> {
+    if (!this.#used) {
+      this.#used = true;
+      if (this.#backlog) await new Promise((resolve) => setTimeout(resolve, paceMs));
+      this.#stream?.resume();
+    }
+    if (!this.#filled && !this.#failure && patienceMs > 0) {
+      const stop = () => this.#arrival.resolve();
+      const timer = setTimeout(stop, patienceMs);
+      signal.addEventListener('abort', stop, { once: true });
+      await this.#arrival.promise;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+    }
+    this.#arrival = Promise.withResolvers();
+    const gulp = this.#filled;
+    if (!gulp && this.#failure) throw this.#failure;
+    this.#filled = null;
+    if (gulp) this.#used = false;
+    return gulp;
+  }
+
+  nudge(): void {
+    this.#arrival.resolve();
+  }
+
+  stop(): void {
+    (this.#stream ?? this.socket).destroy();
+    this.socket.destroy();
+  }
+
+  /** What the socket itself read: `pg`'s as long as it logs in, then ours. */
+  #read(bytes: number): boolean {
+    if (this.#stream !== this.socket) {
+      this.socket.emit('data', Buffer.from(this.#buffer.subarray(0, bytes)));
+      return true;
+    }
+    this.#arrived(this.#buffer.subarray(0, bytes));
+    return false;
+  }
+
+  #arrived(gulp: Buffer): void {
+    this.#filled = gulp;
+    this.#backlog = gulp.length >= paceFrom;
+    this.#arrival.resolve();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#arrival.resolve();
+  }
+}

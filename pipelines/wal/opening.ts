@@ -1,0 +1,107 @@
+import type { SourceSettings } from '../../contracts/source-settings.ts';
+import type { TableContract } from '../../contracts/contract.ts';
+import { IncompatibleSchema, type Registry } from '../../contracts/registry.ts';
+import { changesTopic, schemaTopic } from '../../contracts/topics.ts';
+import type { Output } from '../../processors/transcode/output.ts';
+import { SchemaLog } from '../../processors/transcode/schema-log.ts';
+import {
+  type Encoding,
+  encoderShape,
+  TableEncoder,
+} from '../../processors/transcode/table-encoder.ts';
+import { changeSchema } from '../../schemas/avro.ts';
+import { Refusal } from '../../schemas/refusal.ts';
+import type { Relation } from '../../schemas/relation.ts';
+import type { Forms, KnownForm } from './forms.ts';
+import type { Opening, Way } from './relations.ts';
+
+export interface OpeningParts {
+  readonly database: string;
+  readonly contracts: ReadonlyMap<string, TableContract>;
+  readonly registry: Registry;
+  readonly forms: Forms;
+  readonly encoding: Encoding;
+  readonly output: Output;
+  readonly onIncompatible: SourceSettings['onIncompatible'];
+  readonly limitOf: (topic: string) => number; // The largest record that a topic takes.
+  readonly ensureTopic: (topic: string) => Promise<void>;
+  /** Told of a table whose changes are refused, and of one that goes on in another topic. */
+  readonly alarm: (table: string, message: string) => void;
+}
+
+/**
+ * Opens the way of a table in a form that is new: its schema is registered under the topic's rule, and
+ * the history told of it. What the rule forbids, and a table that took over another's name, never passes
+ * silently: its changes are refused until a person accepts them, and the others go on.
+ */
+export async function openings(parts: OpeningParts): Promise<Opening> {
+  const { database, contracts, registry, forms, encoding, output } = parts;
+  const log = await SchemaLog.open(
+    registry,
+    output.lanes(schemaTopic(database), encoding.lanes),
+    output,
+  );
+
+  const refuse = async (relation: Relation, lsn: bigint, what: string): Promise<Way> => {
+    const message = `table ${relation.table}: ${what}; its changes are kept as dead letters until \`conductor schema accept --table ${relation.table}\``;
+    parts.alarm(relation.table, message);
+    await forms.refused(relation, message);
+    log.write(relation, lsn, { schema: null, refused: message });
+    return { kind: 'refused', refusal: new Refusal('schema-refused', message) };
+  };
+
+  return async (relation, lsn) => {
+    const contract = contracts.get(relation.table);
+    if (!contract) throw new Error(`table ${relation.table} has no contract`);
+    const known = await forms.known(relation.table);
+    if (known && isReplaced(known, relation) && !known.accepted)
+      return refuse(relation, lsn, 'another table has taken its name');
+
+    /** Null if the topic's rule forbids it. */
+    const register = (topic: string, accepted?: 'accepted') =>
+      registry
+        .register(topic, changeSchema(encoderShape(relation, contract)), accepted)
+        .catch((error: unknown) => {
+          if (error instanceof IncompatibleSchema) return null;
+          throw error;
+        });
+    let topic = changesTopic(database, relation.table);
+    let registered = await register(topic, known?.accepted ? 'accepted' : undefined);
+    if (!registered && parts.onIncompatible === 'v2') {
+      topic = `${topic}.v2`;
+      await parts.ensureTopic(topic);
+      registered = await register(topic);
+      if (registered)
+        parts.alarm(
+          relation.table,
+          `table ${relation.table}: its columns changed in a way that readers could not follow; it goes on in ${topic}`,
+        );
+    }
+    if (!registered)
+      return refuse(
+        relation,
+        lsn,
+        'its columns changed in a way that readers of its topic could not follow',
+      );
+    const isKnown = known && known.oid === relation.oid && sameColumns(known, relation);
+    if (!isKnown || known.isRefused) {
+      log.write(relation, lsn, { schema: registered.id, refused: null });
+      forms.opened(relation, lsn);
+    }
+    const destination = { topic, schema: registered.id, limitBytes: parts.limitOf(topic) };
+    return {
+      kind: 'open',
+      encoder: new TableEncoder(relation, contract, destination, encoding, output),
+    };
+  };
+}
+
+const isReplaced = (known: KnownForm, { oid }: Relation): boolean =>
+  oid !== 0 && known.oid !== null && known.oid !== oid;
+
+const sameColumns = (known: KnownForm, { columns }: Relation): boolean =>
+  known.columns.length === columns.length &&
+  columns.every(({ name, type, identity }, index) => {
+    const was = known.columns[index];
+    return was?.name === name && was.type === type && was.identity === identity;
+  });

@@ -1,0 +1,112 @@
+import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
+import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
+import type { TableContract } from '../../contracts/contract.ts';
+
+/** What is to be published, and what is. */
+export interface Publishing {
+  readonly publication: string;
+  readonly contracts: ReadonlyMap<string, TableContract>;
+}
+
+interface Published {
+  readonly there: boolean;
+  readonly missing: readonly string[]; // Contracted and not published.
+  readonly orphans: readonly string[]; // Published and not contracted.
+  readonly split: readonly string[]; // Contracted, and published partition by partition.
+}
+
+/** Holds the publication against the contracts. */
+export async function lookAtPublication(
+  db: Queryable,
+  { publication, contracts }: Publishing,
+): Promise<Published> {
+  const published = (await db.query(sql`
+    SELECT t.schemaname || '.' || t.tablename AS name, rn.nspname || '.' || r.relname AS root
+    FROM pg_publication_tables t
+    JOIN pg_namespace n ON n.nspname = t.schemaname
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+    LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
+    LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
+    WHERE t.pubname = ${publication}`)) as readonly { name: string; root: string | null }[];
+  const [there] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
+  const split = new Set(
+    published.flatMap(({ root }) => (root !== null && contracts.has(root) ? [root] : [])),
+  );
+  const names = published.map(({ name }) => name);
+  return {
+    there: there !== undefined,
+    missing: [...contracts.keys()].filter((table) => !names.includes(table) && !split.has(table)),
+    orphans: published.flatMap(({ name, root }) =>
+      contracts.has(name) || split.has(root ?? '') ? [] : [name],
+    ),
+    split: [...split],
+  };
+}
+
+/** Why what is published is not what was promised: too much, or under other names. */
+export function publicationFaults(
+  { orphans, split }: Published,
+  publication: string,
+): readonly Trouble[] {
+  const where = `publication ${publication}`;
+  const faults: Trouble[] = [];
+  if (split.length > 0)
+    faults.push({
+      what: `changes of ${split.join(', ')} come under the names of their partitions`,
+      where,
+      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`,
+    });
+  if (orphans.length > 0)
+    faults.push({
+      what: `published without a contract: ${orphans.join(', ')}`,
+      where,
+      fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]}`,
+    });
+  return faults;
+}
+
+/** Creates the publication, or adds the tables that gained a contract. */
+export async function ensurePublication(
+  db: Queryable,
+  publishing: Publishing,
+  { standby }: { readonly standby: boolean },
+): Promise<void> {
+  const { publication } = publishing;
+  const found = await lookAtPublication(db, publishing);
+  const [fault] = publicationFaults(found, publication);
+  if (fault) throw new CannotRun(fault);
+  const { there, missing } = found;
+  if (missing.length === 0) return;
+  const refuse = (what: string, who: string): never => {
+    throw new CannotRun({
+      what,
+      where: `publication ${publication}`,
+      fix: `${who}: ${publishText(publication, found)}`,
+    });
+  };
+  if (standby)
+    refuse(`a standby cannot be told to publish ${missing.join(', ')}`, 'on the primary');
+  const tables = sql.join(missing.map(identifier), ', ');
+  const name = sql.ident(publication);
+  const statement = there
+    ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
+    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`;
+  await db.query(statement).catch((error: unknown) => {
+    if (!isSQLError(error) || error.code !== SQLErrorCode.INSUFFICIENT_PRIVILEGE) throw error;
+    refuse(`the role may not publish ${missing.join(', ')}`, 'as their owner');
+  });
+}
+
+/** The statement that publishes what is missing, for someone who may. */
+export const publishText = (
+  publication: string,
+  { there, missing }: Pick<Published, 'there' | 'missing'>,
+): string =>
+  there
+    ? `ALTER PUBLICATION ${publication} ADD TABLE ${missing.join(', ')}`
+    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (publish_via_partition_root = true)`;
+
+function identifier(table: string) {
+  const dot = table.indexOf('.');
+  return sql.ident(table.slice(0, dot), table.slice(dot + 1));
+}

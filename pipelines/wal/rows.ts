@@ -1,0 +1,119 @@
+import type { Image } from '../../processors/transcode/columns.ts';
+import { decodedOf } from '../../processors/transcode/decoded.ts';
+import type { Head } from '../../processors/transcode/head.ts';
+import type { Output } from '../../processors/transcode/output.ts';
+import { isUnchanged, Tuple } from '../../processors/transcode/tuple.ts';
+import type { Op } from '../../schemas/change.ts';
+import { Refusal } from '../../schemas/refusal.ts';
+import type { Bases } from '../backfill/bases.ts';
+import type { Watch } from '../backfill/touched.ts';
+import { kinds } from './pgoutput.ts';
+import type { Table } from './relations.ts';
+
+const wholeTag = 0x4f; // The old row is sent whole,
+const newTag = 0x4e; // or not at all.
+
+/** What became of a row: a table's transactions are counted by it. */
+export type Written = 'written' | 'refused' | 'withheld';
+
+/** Reads the rows of insert, update and delete messages where they lie, and hands them to their table's encoder. */
+export class Rows {
+  readonly #output: Output;
+  readonly #watch: Watch;
+  readonly #bases: Bases | null;
+  readonly #old = new Tuple();
+  readonly #new = new Tuple();
+  readonly #before: { readonly tuple: Tuple; whole: boolean } = { tuple: this.#old, whole: false };
+  readonly #after: Image = { tuple: this.#new, whole: true };
+
+  constructor(output: Output, watch: Watch, bases: Bases | null) {
+    this.#output = output;
+    this.#watch = watch;
+    this.#bases = bases;
+  }
+
+  /** The base of the row that `write` has just put off, sent ahead of it. */
+  async sendBase(table: Table): Promise<void> {
+    await this.#bases?.send(table, this.#new);
+  }
+
+  /** Writes the row of the message that lies between `at` and `end`; puts it off if it needs a base that is not `sent`. */
+  write(
+    table: Table,
+    kind: number,
+    data: Buffer,
+    at: number,
+    end: number,
+    head: Head,
+    seq: number,
+    base: 'unsent' | 'sent',
+  ): Written | 'needs-base' {
+    if (kind === kinds.insert) {
+      this.#new.fill(data, at + 1, end);
+      return this.#one(table, 'insert', null, this.#after, head, seq, 0);
+    }
+    let next = at;
+    const hasOld = kind === kinds.delete || data[at] !== newTag;
+    if (hasOld) {
+      this.#before.whole = data[at] === wholeTag;
+      next = this.#old.fill(data, at + 1, end);
+    }
+    if (kind === kinds.delete) return this.#one(table, 'delete', this.#before, null, head, seq, 0);
+    this.#new.fill(data, next + 1, end);
+    if (hasOld) this.#fillUnchanged(table);
+    if (base === 'unsent' && this.#bases?.needs(table, this.#new)) return 'needs-base';
+    if (!hasOld) return this.#one(table, 'update', null, this.#after, head, seq, 0);
+
+    const before = this.#before;
+    if (!this.#hasMoved(table))
+      return this.#one(table, 'update', before, this.#after, head, seq, 0);
+    // A changed key is a delete and an insert: they belong to different keys, and so to different lanes.
+    const left = this.#one(table, 'delete', before, null, head, seq, 0);
+    const came = this.#one(table, 'insert', null, this.#after, head, seq, 1);
+    if (left === 'refused' || came === 'refused') return 'refused';
+    return left === 'written' ? left : came;
+  }
+
+  /** Writes one change, or keeps it as a letter if it can never pass. */
+  #one(
+    table: Table,
+    op: Op,
+    before: Image | null,
+    after: Image | null,
+    head: Head,
+    seq: number,
+    part: number,
+  ): Written {
+    const { way } = table;
+    try {
+      if (way.kind === 'refused') throw way.refusal;
+      const isWritten = way.encoder.write(op, before, after, head, seq, part);
+      if (this.#watch.isOpen && table.key.length > 0)
+        this.#watch.changed(table.table, way.encoder.lastKey);
+      return isWritten ? 'written' : 'withheld';
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      const value = decodedOf(table, op, before, after, head, seq, part);
+      const bytes = (before?.tuple.size ?? 0) + (after?.tuple.size ?? 0);
+      this.#output.refuse({ value, refusal }, bytes);
+      return 'refused';
+    }
+  }
+
+  /** The old row tells what an unchanged TOAST column still is, as far as it was sent. */
+  #fillUnchanged({ columns }: Table): void {
+    const { lengths } = this.#new;
+    for (let index = 0; index < this.#new.count; index++) {
+      if (lengths[index] !== isUnchanged) continue;
+      if (this.#before.whole || columns[index]?.inIdentity) this.#new.take(index, this.#old);
+    }
+  }
+
+  /** Whether the key is another than it was, as far as the old row tells it. */
+  #hasMoved({ way }: Table): boolean {
+    if (way.kind === 'refused') return false;
+    for (const column of way.encoder.key)
+      if (column.isTold(this.#before) && !this.#old.same(column.index, this.#new)) return true;
+    return false;
+  }
+}

@@ -1,0 +1,94 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { Gulp } from './gulp.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** The part of `pg`'s client that is not in its types. */
+interface Wired {
+  readonly connection: { readonly stream: Socket };
+}
+
+/** One text for one value, whatever the server's defaults are. */
+const sessionOptions =
+  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C';
+
+/**
+ * A connection to the server's WAL sender. Commands go through `pg`; once the stream has begun, its bytes
+ * are read from the socket as they come, into one buffer that is used again and again: an event and an
+ * object per message would cost more than all the rest.
+ */
+export class Sender implements AsyncDisposable {
+  readonly #client: pg.Client;
+  readonly #gulp: Gulp;
+
+  private constructor(client: pg.Client, gulp: Gulp) {
+    this.#client = client;
+    this.#gulp = gulp;
+  }
+
+  static async connect(url: string): Promise<Sender> {
+    const gulp = new Gulp();
+    const client = new pg.Client({
+      ...postgresLogin(url),
+      replication: 'database',
+      application_name: 'conductor',
+      options: sessionOptions,
+      keepAlive: true,
+      stream: () => gulp.socket,
+    } as pg.ClientConfig);
+    client.on('error', () => {}); // Before the stream begins a command rejects; afterwards the socket tells.
+    await client.connect();
+    return new Sender(client, gulp);
+  }
+
+  async ask(command: string): Promise<readonly Row[]> {
+    const { rows } = await this.#client.query<Row>(command);
+    return rows;
+  }
+
+  /** Begins the stream: from here on the socket is ours. */
+  start(command: string): void {
+    const { stream } = (this.#client as unknown as Wired).connection;
+    this.#gulp.takeOver(stream);
+    const text = Buffer.from(`${command}\0`);
+    const query = Buffer.alloc(5);
+    query.write('Q');
+    query.writeInt32BE(text.length + 4, 1);
+    stream.write(Buffer.concat([query, text]));
+  }
+
+  /** Sends one message of the copy protocol. */
+  send(message: Buffer): void {
+    const { stream } = (this.#client as unknown as Wired).connection;
+    if (!stream.writable) return;
+    const head = Buffer.alloc(5);
+    head.write('d');
+    head.writeInt32BE(message.length + 4, 1);
+    stream.write(Buffer.concat([head, message]));
+  }
+
+  /** Whether the last read showed that the server has more to say. */
+  get hasBacklog(): boolean {
+    return this.#gulp.hasBacklog;
+  }
+
+  /**
+   * What has arrived, valid until the next call; null if nothing came for `patienceMs`, on abort and when
+   * it is nudged. Rejects once the connection is lost.
+   */
+  take(signal: AbortSignal, patienceMs: number): Promise<Buffer | null> {
+    return this.#gulp.take(signal, patienceMs);
+  }
+
+  /** Has whoever waits for bytes look around. */
+  nudge(): void {
+    this.#gulp.nudge();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#gulp.stop(); // A connection that stays open holds the slot.
+    await this.#client.end().catch(() => {});
+  }
+}

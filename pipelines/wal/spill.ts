@@ -1,0 +1,163 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  randomBytes,
+  randomUUID,
+} from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NotNow } from '../../contracts/cannot-run.ts';
+import { Bytes } from '../../schemas/bytes.ts';
+
+const blockBytes = 256 * 1024;
+const inMemoryBytes = 8 * 1024 * 1024; // Of all transactions together; what is more goes to files.
+const tagLength = 16;
+
+/**
+ * Where transactions wait until it is known what becomes of them. The files are encrypted under a key
+ * that lives as long as this process: nobody reads them afterwards, for the server sends it all again.
+ */
+export class SpillRoom {
+  readonly #directory: string;
+  readonly #key = createSecretKey(randomBytes(32));
+  #blocks = 0;
+  #inMemory = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(directory))
+      if (name.endsWith('.spill')) rmSync(join(directory, name), { force: true }); // Of a process that was killed.
+  }
+
+  spill(): Spill {
+    return new Spill(this);
+  }
+
+  /** Whether so many bytes more may be kept in memory. */
+  reserve(bytes: number): boolean {
+    if (this.#inMemory + bytes > inMemoryBytes) return false;
+    this.#inMemory += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#inMemory -= bytes;
+  }
+
+  /** A file without a name: whatever happens to the process, nothing is left lying about. */
+  async file(): Promise<FileHandle> {
+    const path = join(this.#directory, `${randomUUID()}.spill`);
+    const file = await open(path, 'wx+', 0o600);
+    rmSync(path, { force: true });
+    return file;
+  }
+
+  /** Why a transaction cannot be kept here. The server sends it again, so nothing is lost by it. */
+  trouble(cause: unknown): NotNow {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    return new NotNow(
+      {
+        what: `a large transaction cannot be kept until its commit: ${said}`,
+        where: `worker.spillDirectory = ${this.#directory}`,
+        fix: 'make room there, or name another folder; it is tried again, and nothing is acknowledged until then',
+      },
+      { cause },
+    );
+  }
+
+  seal(plain: Buffer): Buffer {
+    const nonce = Buffer.alloc(12);
+    nonce.writeBigUInt64BE(BigInt(this.#blocks++));
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce);
+    const sealed = [cipher.update(plain), cipher.final()];
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(plain.length);
+    return Buffer.concat([head, nonce, cipher.getAuthTag(), ...sealed]);
+  }
+
+  open(nonce: Buffer, tag: Buffer, sealed: Buffer): Buffer {
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, nonce).setAuthTag(tag);
+    return Buffer.concat([decipher.update(sealed), decipher.final()]);
+  }
+}
+
+/** The messages of one transaction in the order of their arrival, a few in memory and any number on disk. */
+export class Spill {
+  readonly #room: SpillRoom;
+  readonly #kept: Buffer[] = []; // Blocks in memory, all before those in the file.
+  readonly #aborted = new Set<number>();
+  #keptBytes = 0;
+  #block = new Bytes(1_024);
+  #file: FileHandle | null = null;
+
+  constructor(room: SpillRoom) {
+    this.#room = room;
+  }
+
+  /** Adds a message of a transaction or of a subtransaction; what it returns is to be waited for. */
+  append(xid: number, data: Buffer, start: number, end: number): Promise<void> | undefined {
+    const block = this.#block;
+    block.room(8 + end - start);
+    block.data.writeUInt32BE(end - start, block.at);
+    block.data.writeUInt32BE(xid, block.at + 4);
+    block.at += 8;
+    block.copy(data, start, end - start);
+    return block.at >= blockBytes ? this.#put() : undefined;
+  }
+
+  /** Forgets what a subtransaction did. */
+  abort(subxid: number): void {
+    this.#aborted.add(subxid);
+  }
+
+  isAborted(xid: number): boolean {
+    return this.#aborted.has(xid);
+  }
+
+  /** The blocks in order: of each message its length, its transaction, and itself. */
+  async *blocks(): AsyncIterable<Buffer> {
+    yield* this.#kept;
+    if (this.#file) yield* this.#fromFile(this.#file);
+    if (this.#block.at > 0) yield this.#block.view();
+  }
+
+  async discard(): Promise<void> {
+    this.#room.release(this.#keptBytes);
+    this.#kept.length = 0;
+    this.#keptBytes = 0;
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  async #put(): Promise<void> {
+    const block = this.#block.view();
+    if (!this.#file && this.#room.reserve(block.length)) {
+      this.#keptBytes += block.length;
+      this.#kept.push(block);
+      this.#block = new Bytes(blockBytes + 4_096);
+      return;
+    }
+    try {
+      this.#file ??= await this.#room.file();
+      await this.#file.appendFile(this.#room.seal(block));
+    } catch (cause) {
+      throw this.#room.trouble(cause);
+    }
+    this.#block.clear();
+  }
+
+  async *#fromFile(file: FileHandle): AsyncIterable<Buffer> {
+    const head = Buffer.alloc(4 + 12 + tagLength);
+    for (let at = 0; ;) {
+      const { bytesRead } = await file.read(head, 0, head.length, at);
+      if (bytesRead === 0) return;
+      const sealed = Buffer.allocUnsafe(head.readUInt32BE(0));
+      await file.read(sealed, 0, sealed.length, at + head.length);
+      at += head.length + sealed.length;
+      yield this.#room.open(head.subarray(4, 16), head.subarray(16), sealed);
+    }
+  }
+}

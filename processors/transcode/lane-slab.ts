@@ -1,0 +1,71 @@
+import { Bytes } from '../../schemas/bytes.ts';
+import type { Records } from '../../schemas/records.ts';
+import type { SlabPool } from './slab-pool.ts';
+
+/** Where the records of one lane gather, in the form that Kafka keeps them in, until they are sent. */
+export class LaneSlab {
+  readonly topic: string;
+  readonly partition: number;
+  readonly #pool: SlabPool;
+  #out: Bytes | null = null;
+  #size = 0; // What was needed the last time.
+  #count = 0;
+
+  constructor(topic: string, partition: number, pool: SlabPool) {
+    this.topic = topic;
+    this.partition = partition;
+    this.#pool = pool;
+  }
+
+  get bytes(): number {
+    return this.#out?.at ?? 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Adds a record and returns how many bytes it takes. */
+  append(key: Bytes | null, value: Bytes): number {
+    const out = (this.#out ??= new Bytes(this.#pool.take(this.#size)));
+    const keyLength = key ? key.at : -1;
+    const begun = out.at;
+    const length =
+      3 +
+      sizeOf(this.#count) +
+      sizeOf(keyLength) +
+      Math.max(keyLength, 0) +
+      sizeOf(value.at) +
+      value.at;
+    out.room(length + 5);
+    out.zigzag(length);
+    out.byte(0); // No attributes.
+    out.byte(0); // The batch's time is the record's.
+    out.zigzag(this.#count++);
+    out.zigzag(keyLength);
+    if (key) out.copy(key.data, 0, keyLength);
+    out.sized(value.data, 0, value.at);
+    out.byte(0); // No headers.
+    return out.at - begun;
+  }
+
+  /** Hands over what has gathered. */
+  take(): Records {
+    const { topic, partition } = this;
+    const bytes = this.#out?.view() ?? Buffer.alloc(0);
+    const records = { topic, partition, count: this.#count, bytes };
+    this.#size = bytes.length;
+    this.#out = null;
+    this.#count = 0;
+    return records;
+  }
+}
+
+/** How many bytes a zigzag integer takes. */
+function sizeOf(value: number): number {
+  const zigzag = value < 0 ? -2 * value - 1 : 2 * value;
+  if (zigzag < 0x80) return 1;
+  if (zigzag < 0x4000) return 2;
+  if (zigzag < 0x20_0000) return 3;
+  return zigzag < 0x1000_0000 ? 4 : 5;
+}

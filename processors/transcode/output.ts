@@ -1,0 +1,70 @@
+import type { Refused } from '../../pipelines/flow/stage.ts';
+import type { Bytes } from '../../schemas/bytes.ts';
+import type { Decoded } from '../../schemas/change.ts';
+import type { Records } from '../../schemas/records.ts';
+import { LaneSlab } from './lane-slab.ts';
+import type { SlabPool } from './slab-pool.ts';
+
+/** What capture makes of the WAL: records that are ready to be sent, and changes that can never pass. */
+export type Captured = Records | Refused<Decoded>;
+
+const batchBytes = 512 * 1024;
+
+/** Gathers records lane by lane until they are taken, all at once. */
+export class Output {
+  readonly #pool: SlabPool;
+  readonly #topics = new Map<string, LaneSlab[]>();
+  #filled: LaneSlab[] = [];
+  #full: Records[] = []; // Cut off from lanes that are being filled again.
+  #refused: Refused<Decoded>[] = [];
+  #bytes = 0;
+  #rows = 0;
+
+  constructor(pool: SlabPool) {
+    this.#pool = pool;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#rows === 0;
+  }
+
+  /** The lanes of a topic. */
+  lanes(topic: string, count: number): readonly LaneSlab[] {
+    let lanes = this.#topics.get(topic);
+    if (!lanes) {
+      lanes = Array.from({ length: count }, (_, lane) => new LaneSlab(topic, lane, this.#pool));
+      this.#topics.set(topic, lanes);
+    }
+    return lanes;
+  }
+
+  /** Adds a record to its lane. What the broker takes as one must not grow past what it takes. */
+  append(slab: LaneSlab, key: Bytes | null, value: Bytes): void {
+    if (slab.bytes > 0 && slab.bytes + value.at > batchBytes) this.#full.push(slab.take());
+    else if (slab.isEmpty) this.#filled.push(slab);
+    this.#bytes += slab.append(key, value);
+    this.#rows++;
+  }
+
+  refuse(refused: Refused<Decoded>, bytes: number): void {
+    this.#refused.push(refused);
+    this.#bytes += bytes;
+    this.#rows++;
+  }
+
+  take(): { readonly values: readonly Captured[]; readonly bytes: number } {
+    const values: Captured[] = [...this.#full, ...this.#filled.map((slab) => slab.take())];
+    this.#full = [];
+    values.push(...this.#refused);
+    const bytes = this.#bytes;
+    this.#filled = [];
+    this.#refused = [];
+    this.#bytes = 0;
+    this.#rows = 0;
+    return { values, bytes };
+  }
+}

@@ -1,0 +1,163 @@
+import { isConfidential, type TableContract } from '../../../contracts/contract.ts';
+import type { Keyring, Owner } from '../../../contracts/keys/keyring.ts';
+import type { Processor } from '../../../pipelines/flow/stage.ts';
+import type { Change, Decoded } from '../../../schemas/change.ts';
+import { changeId } from '../../../schemas/position.ts';
+import { Refusal } from '../../../schemas/refusal.ts';
+import { encodeSecret } from '../../../schemas/secret.ts';
+import { seal } from '../../../schemas/sealed-box.ts';
+import {
+  unchanged,
+  type Key,
+  type Row,
+  type Unchanged,
+  type Value,
+} from '../../../schemas/value.ts';
+import { laneOf } from '../../../processors/lane.ts';
+import { tokenDomain, type Tokeniser } from '../../../processors/tokens.ts';
+
+/**
+ * What capture's encoder is held against: the same, slow and obvious, an object per row.
+ *
+ * Moves what is confidential into a box under its subject's key, and tokenises confidential keys:
+ * from here on no topic, log or letter carries such a value in the clear. A column that the contract
+ * does not know is confidential. What belongs to an erased subject is withheld, and `erased` told of
+ * it; its delete passes, for it tells nothing of the subject but that it is gone.
+ */
+export function sealing(
+  contracts: ReadonlyMap<string, TableContract>,
+  keyring: Keyring,
+  tokens: Tokeniser,
+  lanes: number,
+  erased: () => void,
+): Processor<Decoded, Change> {
+  const tables = new Map([...contracts].map(([table, contract]) => [table, compile(contract)]));
+
+  return (change) => {
+    const rules = tables.get(change.table);
+    if (!rules) throw new Refusal('no-contract', `table ${change.table} has no contract`);
+    const { contract, open } = rules;
+    if (!change.key && contract.key.length > 0 && change.op !== 'truncate')
+      throw new Refusal(
+        'no-key',
+        `table ${change.table}: a change does not tell its key; keep the primary key in the replica identity`,
+      );
+    const image = change.after ?? change.before;
+    const tenant = image && textOf(contract.tenant, image);
+    const key = change.key && tokenised(rules, tenant, change.key, tokens);
+    const bare = {
+      ...change,
+      lane: change.op === 'truncate' ? change.lane : laneOf(change, key, lanes),
+      key,
+      before: change.before && pick(change.before, (column) => open.has(column)),
+      after: change.after && pick(change.after, (column) => open.has(column)),
+    };
+    const secret = {
+      before: sameOwner(contract, change) ? secretsOf(change.before, open) : null,
+      after: secretsOf(change.after, open, change.op === 'insert'),
+    };
+    if (!image || (!secret.before && !secret.after)) return [{ ...bare, sealed: null }];
+
+    const owner = ownerOf(contract, tenant, image);
+    if (!owner && secret.after) throw noOwner(contract);
+    if (!owner) return [{ ...bare, sealed: null }]; // A delete that tells only its key.
+    const owned = keyring.keyOf(owner);
+    if (owned === 'destroyed') {
+      if (change.op === 'delete') return [{ ...bare, sealed: null }];
+      erased();
+      return [];
+    }
+    const id = changeId(change.system, change.log, change.position);
+    const occasion = { change: id, revision: contract.revision };
+    return [{ ...bare, sealed: seal(owned, occasion, encodeSecret(secret)) }];
+  };
+}
+
+interface Rules {
+  readonly contract: TableContract;
+  readonly open: ReadonlySet<string>; // Columns that may travel in the clear.
+  readonly keyDomains: ReadonlyMap<string, string>; // Of confidential key columns.
+}
+
+function compile(contract: TableContract): Rules {
+  const confidential = contract.columns.filter(isConfidential);
+  const open = contract.columns.filter((column) => !isConfidential(column)).map((c) => c.name);
+  return {
+    contract,
+    open: new Set(open),
+    keyDomains: new Map(
+      confidential
+        .filter(({ name }) => contract.key.includes(name))
+        .map((column) => [column.name, tokenDomain(contract, column)]),
+    ),
+  };
+}
+
+/** Whose key a row is sealed under; null if the row tells neither its subject nor its tenant. */
+function ownerOf(
+  { subject, ...contract }: TableContract,
+  tenant: string | null,
+  row: Row,
+): Owner | null {
+  if (subject && row[subject.column] === unchanged)
+    throw new Refusal(
+      'no-subject',
+      `table ${contract.table}: a change does not tell its subject (column ${subject.column}); ALTER TABLE ${contract.table} REPLICA IDENTITY FULL`,
+    );
+  const person = subject && textOf(subject.column, row);
+  if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
+  return tenant === null ? null : { tenant, domain: contract.tenant ?? '', subject: null };
+}
+
+const noOwner = ({ table }: TableContract) =>
+  new Refusal(
+    'no-subject',
+    `table ${table}: a row with confidential columns tells neither its subject nor its tenant, so there is no key to seal it with`,
+  );
+
+/** A box holds both images only if one subject of one tenant owns both. */
+function sameOwner({ subject, tenant }: TableContract, { before, after }: Decoded): boolean {
+  if (!before || !after) return true;
+  return [subject?.column ?? null, tenant].every(
+    (column) => textOf(column, before) === textOf(column, after),
+  );
+}
+
+/** A new row says of a column that it did not change: of what the table lost it says nothing. */
+function secretsOf(row: Row | null, open: ReadonlySet<string>, isNew = false): Row | null {
+  if (!row) return null;
+  const isTold = (column: string) => isNew || row[column] !== unchanged;
+  const secrets = pick(row, (column) => !open.has(column) && isTold(column));
+  return Object.keys(secrets).length > 0 ? secrets : null;
+}
+
+function tokenised(
+  { contract, keyDomains }: Rules,
+  tenant: string | null,
+  key: Key,
+  tokens: Tokeniser,
+): Key {
+  if (keyDomains.size === 0) return key;
+  if (contract.tenant !== null && tenant === null)
+    throw new Refusal(
+      'no-tenant',
+      `table ${contract.table}: the key is confidential and the change does not tell its tenant; ALTER TABLE ${contract.table} REPLICA IDENTITY FULL`,
+    );
+  const out: Record<string, Value> = {};
+  for (const [column, value] of Object.entries(key)) {
+    const domain = keyDomains.get(column);
+    out[column] = domain && value !== null ? tokens(tenant ?? '', domain, value) : value;
+  }
+  return out;
+}
+
+function textOf(column: string | null, row: Row): string | null {
+  const value = column === null ? null : row[column];
+  return value === null || value === undefined || value === unchanged ? null : `${value}`;
+}
+
+function pick(row: Row, wanted: (column: string) => boolean): Row {
+  const picked: Record<string, Value | Unchanged> = {};
+  for (const column of Object.keys(row)) if (wanted(column)) picked[column] = row[column] ?? null;
+  return picked;
+}

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type Proxy, proxyTo } from '../way/proxy.ts';
+import type { Way } from '../way/way.ts';
+import { type Judge, judgeOf } from './judge.ts';
+import { brokerBehind, type OwnWay, ownWay, senderOf } from './own-way.ts';
+import { printSeed, seed } from './seed.ts';
+import { type Writer, writerTo } from './workload.ts';
+
+const timeoutMs = 2_000; // Of the server: whoever is silent for so long is taken for dead.
+
+let own: OwnWay;
+let way: Way;
+let judge: Judge;
+let writer: Writer;
+let source: Proxy;
+let kafka: Proxy;
+let file: string;
+
+const patiently = { timeout: 60_000, interval: 50 };
+
+beforeAll(async () => {
+  printSeed();
+  own = await ownWay({ wal_sender_timeout: `${timeoutMs}ms` });
+  way = own.way;
+  await way.drain('capture');
+  judge = await judgeOf(way);
+  writer = await writerTo(way.urls.source, { seed, schema: way.name });
+  const broker = brokerBehind(way.stack.kafka.brokers);
+  source = await proxyTo('127.0.0.1', own.postgres.port);
+  kafka = await proxyTo(broker.host, broker.port, broker.rewritten);
+  file = await way.variant((raw) => {
+    raw.source['url'] = way.urls.source.replace(/:\d+(?=\/)/, `:${source.port}`);
+    raw.kafka['brokers'] = [`127.0.0.1:${kafka.port}`];
+  });
+});
+
+afterAll(async () => {
+  await writer?.[Symbol.asyncDispose]();
+  await source?.[Symbol.asyncDispose]();
+  await kafka?.[Symbol.asyncDispose]();
+  await own?.[Symbol.asyncDispose]();
+});
+
+const gone = () => vi.waitFor(async () => expect((await senderOf(way)).pid).toBe(null), patiently);
+const there = () =>
+  vi.waitFor(async () => expect((await senderOf(way)).pid).not.toBe(null), patiently);
+
+/** Lets a worker come to an end that is in Kafka, whatever its log was when it was told to stop. */
+async function settled(): Promise<void> {
+  await writer.run(5);
+  await way.drain('capture');
+  await judge.judge();
+}
+
+test('a worker that is stopped for longer than wal_sender_timeout goes on where it was', async () => {
+  await using worker = way.start(['run', 'capture'], file);
+  await worker.running();
+  await writer.run(10);
+  worker.kill('SIGSTOP');
+  await writer.run(20);
+  await gone();
+  worker.kill('SIGCONT');
+  await there();
+  await writer.run(10);
+  await worker.running();
+  worker.kill('SIGTERM');
+  expect((await worker.ended).code).toBe(0);
+  await settled();
+});
+
+test('a worker that is stopped when Kafka has all, and the checkpoint does not know, sends it again', async () => {
+  const before = await judge.judge();
+  await using worker = way.start(['run', 'capture'], file, { CONDUCTOR_FAILPOINT: 'produced=stop' });
+  await there();
+  await writer.run(10);
+  await gone();
+  worker.kill('SIGCONT');
+  await there();
+  worker.kill('SIGTERM');
+  await worker.ended;
+  await settled();
+  const after = await judge.judge();
+  expect(after.once.length).toBeGreaterThan(before.once.length);
+});
+
+test('while Kafka takes nothing for longer than wal_sender_timeout the connection to the source lives', async () => {
+  await using worker = way.start(['run', 'capture'], file);
+  await worker.running();
+  await writer.run(5);
+  const before = await senderOf(way);
+  kafka.stall();
+  await writer.run(150);
+  const { heard } = await senderOf(way);
+  await vi.waitFor(async () => {
+    const now = await senderOf(way);
+    expect(now.pid).toBe(before.pid);
+    expect(now.heard - heard).toBeGreaterThan((2 * timeoutMs) / 1_000);
+  }, patiently);
+  kafka.flow();
+  await writer.run(5);
+  await worker.running();
+  expect((await senderOf(way)).pid).toBe(before.pid);
+  worker.kill('SIGTERM');
+  expect((await worker.ended).code).toBe(0);
+  await settled();
+});
+
+test.for(['client', 'server'] as const)(
+  'a connection of which only the %s is left is given up, and another made',
+  async (left) => {
+    await using worker = way.start(['run', 'capture'], file);
+    await worker.running();
+    await writer.run(5);
+    const { pid } = await senderOf(way);
+    source.halfOpen(left);
+    await writer.run(20);
+    await vi.waitFor(async () => {
+      const now = await senderOf(way);
+      expect([null, pid]).not.toContain(now.pid);
+    }, patiently);
+    await writer.run(5);
+    worker.kill('SIGTERM');
+    const { code, stderr } = await worker.ended;
+    expect(code, stderr).toBe(0);
+    if (left === 'client') expect(stderr).toMatch(/the server has not said anything for \d+ s/);
+    await settled();
+  },
+);
+
+test('bytes that come one by one, late, cut and again are the same changes', async () => {
+  await using worker = way.start(['run', 'capture'], file);
+  await worker.running();
+  source.pace({ bytes: 1, ms: 0 });
+  await writer.run(2);
+  await there();
+  source.pace({ bytes: 700, ms: 1 });
+  kafka.pace({ bytes: 900, ms: 1 });
+  await writer.run(10);
+  for (const proxy of [source, kafka, source]) {
+    await proxy.cut();
+    await writer.run(3);
+    await proxy.resume();
+    await there();
+  }
+  source.pace(null);
+  kafka.pace(null);
+  worker.kill('SIGTERM');
+  await worker.ended;
+  await settled();
+});

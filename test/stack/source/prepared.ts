@@ -1,0 +1,71 @@
+import type { TableContract } from '../../../contracts/contract.ts';
+import { sourceSettings, type SourceSettings } from '../../../contracts/source-settings.ts';
+import type { Checkpoint, Checkpoints } from '../../../pipelines/wal/checkpoint.ts';
+import { prepareSource } from '../../../pipelines/wal/prepare.ts';
+import type { Recovering } from '../../../pipelines/wal/recover.ts';
+
+/** Checkpoints in memory, for tests of what is decided by them. */
+class MemoryCheckpoints implements Checkpoints {
+  readonly known = new Map<string, Checkpoint>();
+
+  async read(stream: string) {
+    return this.known.get(stream) ?? null;
+  }
+
+  async write(stream: string, checkpoint: Checkpoint) {
+    this.known.set(stream, checkpoint);
+  }
+
+  async secondsSince() {
+    return 0;
+  }
+
+  async [Symbol.asyncDispose]() {}
+}
+
+/** The contract of a table with nothing but a key. */
+export const keyOnly = (table: string): TableContract => ({
+  table,
+  revision: '1',
+  key: ['id'],
+  tenant: null,
+  subject: null,
+  columns: [
+    { name: 'id', type: 'integer', classification: 'internal', rule: 'keep', references: null },
+  ],
+  graph: null,
+});
+
+export const streamName = 'test/stream';
+
+/** A stream over one table, `public.things`, prepared as often as a test likes. */
+export class Stream {
+  readonly checkpoints = new MemoryCheckpoints();
+  readonly told: Recovering[] = [];
+  settings: SourceSettings;
+
+  constructor(settings: Partial<SourceSettings> & { readonly url: string }) {
+    this.settings = sourceSettings.parse({ slot: 'guest', publication: 'guests', ...settings });
+  }
+
+  prepare(change: Partial<SourceSettings> = {}) {
+    return prepareSource({
+      settings: { ...this.settings, ...change },
+      stream: streamName,
+      contracts: new Map([['public.things', keyOnly('public.things')]]),
+      checkpoints: this.checkpoints,
+      recovering: (loss) => void this.told.push(loss),
+    });
+  }
+
+  async known(): Promise<Checkpoint> {
+    const known = await this.checkpoints.read(streamName);
+    if (!known) throw new Error('nothing was prepared yet');
+    return known;
+  }
+
+  /** Says that all up to there was captured. */
+  async captured(lsn: bigint): Promise<void> {
+    await this.checkpoints.write(streamName, { ...(await this.known()), lsn });
+  }
+}

@@ -1,0 +1,116 @@
+import { sql } from '@databases/pg';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { type Finding, looking } from '../../../ops/readiness/finding.ts';
+import { checkPublication } from '../../../ops/readiness/publication.ts';
+import { lookAtServer } from '../../../pipelines/wal/server.ts';
+import { type OwnPostgres, ownPostgres, run } from './own-postgres.ts';
+import { keyOnly, Stream } from './prepared.ts';
+
+let server: OwnPostgres | undefined;
+let stream: Stream;
+
+const publication = 'guests';
+const contracts = new Map([['public.things', keyOnly('public.things')]]);
+
+async function given(...statements: readonly string[]): Promise<void> {
+  server ??= await ownPostgres();
+  const db = server.db();
+  await run(db, `DROP PUBLICATION IF EXISTS ${publication}`, 'DROP TABLE IF EXISTS things, other');
+  await run(db, ...statements);
+  stream = new Stream({ url: server.url() });
+}
+
+const plain = 'CREATE TABLE things (id int PRIMARY KEY)';
+const partitioned = [
+  'CREATE TABLE things (id int PRIMARY KEY) PARTITION BY RANGE (id)',
+  'CREATE TABLE things_low PARTITION OF things FOR VALUES FROM (0) TO (100)',
+];
+
+const published = () =>
+  server!.db().query(sql`
+    SELECT tablename AS table FROM pg_publication_tables WHERE pubname = ${publication} ORDER BY 1`);
+
+async function findings(): Promise<readonly Finding[]> {
+  const db = server!.db();
+  return looking('publication', 'here', async () =>
+    checkPublication(db, { publication, contracts }, await lookAtServer(db)),
+  );
+}
+
+const whats = async () => (await findings()).map(({ outcome, what }) => `${outcome}: ${what}`);
+
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  if (server)
+    await run(server.db(), 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+});
+
+test('the publication is made, and partitions come under the name of their table', async () => {
+  await given(...partitioned);
+  expect(await whats()).toEqual(['ok: public.things will be published in guests']);
+  await stream.prepare();
+  expect(await published()).toEqual([{ table: 'things' }]);
+  expect(await whats()).toEqual(['ok: guests has all 1 tables']);
+});
+
+test('a table that is published partition by partition is refused, with the one statement that mends it', async () => {
+  await given(...partitioned, `CREATE PUBLICATION ${publication} FOR TABLE things`);
+  const mend = `ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`;
+  await expect(stream.prepare()).rejects.toThrow(
+    `changes of public.things come under the names of their partitions\n  where: publication guests\n  fix:   as its owner: ${mend}`,
+  );
+  expect(await whats()).toEqual([
+    'failed: changes of public.things come under the names of their partitions',
+  ]);
+  await run(server!.db(), mend);
+  expect((await stream.prepare()).created).toBe(true);
+});
+
+test('a table that gained a contract is added to the publication', async () => {
+  await given(plain, `CREATE PUBLICATION ${publication}`);
+  expect(await whats()).toEqual(['ok: public.things will be added to guests']);
+  await stream.prepare();
+  expect(await published()).toEqual([{ table: 'things' }]);
+});
+
+test('a table without a contract is refused', async () => {
+  await given(
+    plain,
+    'CREATE TABLE other (id int)',
+    `CREATE PUBLICATION ${publication} FOR TABLE things, other`,
+  );
+  await expect(stream.prepare()).rejects.toThrow(/published without a contract: public\.other/);
+  expect(await whats()).toEqual(['failed: published without a contract: public.other']);
+});
+
+test('what is left out on purpose is told, and goes on', async () => {
+  await given(
+    'CREATE TABLE things (id int PRIMARY KEY, more text)',
+    `CREATE PUBLICATION ${publication} FOR TABLE things (id) WHERE (id > 5) WITH (publish = 'insert, update, delete')`,
+  );
+  expect(await whats()).toEqual([
+    'ok: guests has all 1 tables',
+    'warning: it leaves out truncates: the sinks will not follow them',
+    'ok: public.things: only rows WHERE (id > 5)',
+  ]);
+  expect((await stream.prepare()).created).toBe(true);
+});
+
+test('a column list that leaves out what a contract promises is warned of', async () => {
+  await given(
+    'CREATE TABLE things (id int, more int, PRIMARY KEY (more))',
+    `CREATE PUBLICATION ${publication} FOR TABLE things (more)`,
+  );
+  expect(await whats()).toContain(
+    'warning: its column list leaves out what the contract of public.things promises: id',
+  );
+});
+
+test('a publication of all tables is warned of: a new table would stop capture', async () => {
+  await given(plain, `CREATE PUBLICATION ${publication} FOR ALL TABLES`);
+  expect(await whats()).toEqual([
+    'ok: guests has all 1 tables',
+    'warning: it is FOR ALL TABLES: a new table stops capture until it has a contract',
+  ]);
+});

@@ -1,0 +1,131 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from '@databases/pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Sender } from '../../../pipelines/wal/sender.ts';
+import { type OwnPostgres, ownPostgres, run } from './own-postgres.ts';
+import { Stream } from './prepared.ts';
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+
+/** Makes an authority, and a certificate of it for `localhost`; gives where they are. */
+function certificates(folder: string) {
+  const openssl = (...args: readonly string[]) => {
+    const { status, stderr } = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`openssl ${args[0]}: ${stderr}`);
+  };
+  const key = (name: string) => ['-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`];
+  openssl(
+    'req',
+    '-x509',
+    ...key('ca'),
+    '-out',
+    'ca.pem',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=test authority',
+  );
+  openssl('req', ...key('server'), '-out', 'server.csr', '-subj', '/CN=localhost');
+  writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost');
+  const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
+  openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', 'server.pem', '-days', '2');
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+  return {
+    authority: join(folder, 'ca.pem'),
+    'server.crt': read('server.pem'),
+    'server.key': read('server.key'),
+  };
+}
+
+// Logical replication is of a database: the word `replication` in pg_hba.conf is not about it.
+const hba = `
+hostssl all guest    127.0.0.1/32 scram-sha-256
+hostssl all guest    ::1/128      scram-sha-256
+host    all postgres 127.0.0.1/32 scram-sha-256
+`;
+
+describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM only', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tls-'));
+  let server: OwnPostgres;
+  let authority: string;
+
+  beforeAll(async () => {
+    const made = certificates(folder);
+    authority = made.authority;
+    server = await ownPostgres({
+      settings: { ssl: 'on' },
+      files: {
+        'server.crt': made['server.crt'],
+        'server.key': made['server.key'],
+        'pg_hba.conf': hba,
+      },
+    });
+    await run(
+      server.db(),
+      'CREATE TABLE things (id int PRIMARY KEY)',
+      "CREATE ROLE guest LOGIN REPLICATION PASSWORD 'secret'",
+      'GRANT SELECT ON things TO guest',
+      'CREATE PUBLICATION guests FOR TABLE things',
+    );
+  });
+
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  const url = (query: string, { host = 'localhost', password = 'secret' } = {}) =>
+    server.url('postgres', `guest:${password}`, query).replace('127.0.0.1', host);
+  const withAuthority = (query: string) => query.replace('AUTHORITY', authority);
+  const verified = '?sslmode=verify-full&sslrootcert=AUTHORITY';
+
+  test('the password is kept as SCRAM, so no other form of it can be asked for', async () => {
+    const [role] = await server
+      .db()
+      .query(sql`SELECT rolpassword FROM pg_authid WHERE rolname = 'guest'`);
+    expect(role.rolpassword).toMatch(/^SCRAM-SHA-256\$/);
+  });
+
+  test.for([
+    ['a verified server', verified],
+    ['a server of an authority, whatever its name', verified.replace('full', 'ca')],
+    ['any server', '?sslmode=require'],
+  ] as const)('%s is prepared, and both connections are encrypted', async ([, query]) => {
+    const prepared = await new Stream({ url: url(withAuthority(query)) }).prepare();
+    expect(prepared.created).toBe(true);
+    await using sender = await Sender.connect(url(withAuthority(query)));
+    expect(await sender.ask('IDENTIFY_SYSTEM')).toHaveLength(1);
+    const [session] = await server.db().query(sql`
+      SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE backend_type = 'walsender'`);
+    expect(session).toEqual({ ssl: true });
+    await run(server.db(), "SELECT pg_drop_replication_slot('guest')");
+  });
+
+  const refusals = [
+    ['no TLS at all', '', {}, /no encryption/, /sslmode=verify-full/],
+    ['an authority that is not known', '?sslmode=verify-full', {}, /over TLS/, /sslrootcert=/],
+    [
+      'a host that the certificate does not name',
+      verified,
+      { host: '127.0.0.1' },
+      /over TLS/,
+      /host by the name/,
+    ],
+    ['a wrong password', verified, { password: 'wrong' }, /refused the login/, /user and password/],
+  ] as const;
+
+  test.for(refusals)(
+    '%s is refused by both connections, with the fix',
+    async ([, query, how, says, fix]) => {
+      const address = url(withAuthority(query), how);
+      const refused = new Stream({ url: address }).prepare();
+      await expect(refused).rejects.toThrow(says);
+      await expect(refused).rejects.toThrow(fix);
+      await expect(refused).rejects.not.toThrow(/secret|wrong/);
+      await expect(Sender.connect(address)).rejects.toThrow();
+    },
+  );
+});
