@@ -39,6 +39,9 @@ export const sourceSettings = z.strictObject({
     .enum(['initial', 'never'])
     .default('initial')
     .describe('Whether a new slot begins with a copy of the rows that are there.'),
+  copyFrom: postgresUrl
+    .optional()
+    .describe('A standby of the source to copy tables from; left out, the source itself.'),
   heartbeat: z
     .number()
     .min(0)

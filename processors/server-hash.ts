@@ -84,5 +84,4 @@ function mixed(a: number, b: number, c: number): [number, number, number] {
 }
 
 /** Both halves as the number that the server prints. */
-export const bigOf = ({ high, low }: Halves): bigint =>
-  (BigInt(high) << 32n) | BigInt(low >>> 0);
+export const bigOf = ({ high, low }: Halves): bigint => (BigInt(high) << 32n) | BigInt(low >>> 0);

@@ -79,12 +79,14 @@ async function explain(client: pg.Client, from: string, condition: string): Prom
     `EXPLAIN SELECT 1 FROM ${from} WHERE ${condition}`,
   ];
   for (const text of forms)
-    await client.query({ text, queryMode: 'extended' } as pg.QueryConfig).catch((error: unknown) => {
-      if (!(error instanceof Error)) throw error;
-      throw new CannotRun({
-        what: `the condition is not SQL that this table understands: ${error.message}`,
-        where: '--where',
-        fix: "write what would stand after WHERE, for example --where \"created_at >= '2026-01-01'\"",
+    await client
+      .query({ text, queryMode: 'extended' } as pg.QueryConfig)
+      .catch((error: unknown) => {
+        if (!(error instanceof Error)) throw error;
+        throw new CannotRun({
+          what: `the condition is not SQL that this table understands: ${error.message}`,
+          where: '--where',
+          fix: 'write what would stand after WHERE, for example --where "created_at >= \'2026-01-01\'"',
+        });
       });
-    });
 }

@@ -46,8 +46,14 @@ export function backfillCommands(program: Command): void {
     .addOption(configOption())
     .option('--table <table>', 'schema and name of a table that has a contract')
     .option('--where <sql>', 'only the rows that this condition holds for')
-    .option('--wait', 'until it is done; then hold the table against its topic (up to 5,000,000 rows)')
-    .option('--compare', 'hold --table against its topic, now or once it is copied; exits 3 if they differ')
+    .option(
+      '--wait',
+      'until it is done; then hold the table against its topic (up to 5,000,000 rows)',
+    )
+    .option(
+      '--compare',
+      'hold --table against its topic, now or once it is copied; exits 3 if they differ',
+    )
     .option('--status', 'how far all copies are')
     .option('--pause', 'rest the copies of --table')
     .option('--resume', 'go on with them, or begin anew where they had failed')
@@ -64,7 +70,13 @@ async function backfill(flags: Flags): Promise<void> {
   if (table !== null) contractedTable(contracts, table, config.contracts);
   if (flags.status || table === null) return printStatus(config, table, flags);
 
-  const status = flags.pause ? 'paused' : flags.resume ? 'waiting' : flags.cancel ? 'cancelled' : null;
+  const status = flags.pause
+    ? 'paused'
+    : flags.resume
+      ? 'waiting'
+      : flags.cancel
+        ? 'cancelled'
+        : null;
   if (status !== null) {
     await using runs = await runsOf(config);
     const changed = await runs.set(table, status);
@@ -84,8 +96,10 @@ async function backfill(flags: Flags): Promise<void> {
   await using runs = await runsOf(config);
   await refuseTwice(runs, table, condition);
   const id = await runs.request(table, condition);
-  if (keyless) warn(`table ${table} has no key: rows that change while it is copied may come twice`);
-  if (!capturing) warn('no capture is running: the copy begins when it does (conductor run capture)');
+  if (keyless)
+    warn(`table ${table} has no key: rows that change while it is copied may come twice`);
+  if (!capturing)
+    warn('no capture is running: the copy begins when it does (conductor run capture)');
   const run = flags.wait ? await ended(runs, id) : await found(runs, id);
   const isDue = run.status === 'done' && !keyless && (flags.compare || run.rows <= mostCompared);
   const compared = isDue ? await compareOnce(config, contracts, { table, condition }) : null;
@@ -123,7 +137,9 @@ function checked(flags: Flags): { readonly table: string | null } {
   if (verbs > 0 && (where !== undefined || waits || compare))
     throw new UsageError('--where, --wait and --compare belong to a new copy: leave them out');
   if (compare && where !== undefined && !waits)
-    throw new UsageError('--compare looks at all rows: leave --where out, or --wait for a new copy');
+    throw new UsageError(
+      '--compare looks at all rows: leave --where out, or --wait for a new copy',
+    );
   if (table === undefined && where !== undefined)
     throw new UsageError('say which table is to be copied: --table <table>');
   if (where?.trim() === '')

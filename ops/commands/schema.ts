@@ -18,7 +18,9 @@ export function schemaCommands(program: Command): void {
   schema
     .command('list')
     .summary('tables whose changes are refused, and why')
-    .description('Lists the tables whose changes are kept as dead letters until their form is accepted.')
+    .description(
+      'Lists the tables whose changes are kept as dead letters until their form is accepted.',
+    )
     .addOption(configOption())
     .option('--json', 'one JSON object')
     .addHelpText('after', '\nExample:\n  conductor schema list')

@@ -67,6 +67,7 @@ export function openingOf(
       counters.refusedTable(table);
       log.error({ table }, message);
     },
+    drifted: (table, message) => log.warn({ table }, message),
   });
 }
 
@@ -88,7 +89,7 @@ export const backfillSettings = ({ config, contracts }: Setting, { from }: Prepa
   slot: config.source.slot,
   system: from.system,
   readers: 2,
-  url: config.source.url,
+  url: config.source.copyFrom ?? config.source.url,
   publication: config.source.publication,
   contracts,
 });

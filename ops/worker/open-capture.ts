@@ -30,6 +30,7 @@ import {
   walSettings,
 } from './capture-parts.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
+import { repairTables } from './repair-tables.ts';
 import type { Setting } from './setting.ts';
 
 /** Connects capture: the slot at one end, `cdc.*` at the other. */
@@ -55,10 +56,16 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const watch = new Watch();
     const runs = stack.use(await inState(runsAt(config.state.url, stream)));
     const opening = await openingOf(setting, { forms, limits }, output);
-    const bases = stack.use(new Bases(backfillSettings(setting, prepared), { runs, output }));
+    const bases = stack.use(
+      new Bases(
+        { ...backfillSettings(setting, prepared), url: config.source.url },
+        { runs, output },
+      ),
+    );
     const own = await partsOf(setting, opening, output);
     const parts = { ...own, forms, watch, bases };
-    if (prepared.created && config.source.snapshot === 'initial')
+    if (prepared.repair) await repairTables(setting, prepared, { runs, records });
+    else if (prepared.created && config.source.snapshot === 'initial')
       await requestFirstCopy(runs, setting.contracts, prepared.from);
     const copied = new Output(pool);
     const copies = await openingOf(setting, { forms, limits }, copied);

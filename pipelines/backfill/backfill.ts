@@ -1,4 +1,5 @@
 import type { Captured, Output } from '../../processors/transcode/output.ts';
+import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition } from '../flow/source.ts';
 import type { Opening } from '../wal/relations.ts';
 import { ActiveRun } from './active-run.ts';
@@ -93,6 +94,7 @@ export class Backfill {
     if (this.#failure) throw this.#failure;
     const gulp = this.#gulps.shift();
     if (!gulp) return null;
+    failpoint('copying');
     const { reading } = gulp;
     const position = { log: reading.log, at: BigInt(gulp.isLast ? reading.read : reading.before) };
     reading.encode(gulp);
@@ -227,7 +229,9 @@ export class Backfill {
     if (!active) return;
     active.complete(part, blocks, rows);
     this.#noting = this.#noting
+      .then(() => failpoint('copied'))
       .then(() => this.#parts.runs.progress(run, active.parts, active.rows))
+      .then(() => failpoint('progressed'))
       .catch((error: unknown) => this.#fail(error));
     this.#wake();
   }

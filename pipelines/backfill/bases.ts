@@ -46,11 +46,12 @@ export class Bases implements AsyncDisposable {
 
   /** Whether an update of this row needs its base sent ahead. */
   needs(table: Table, row: Tuple): boolean {
+    if (table.way.kind === 'refused' || table.key.length === 0) return false;
+    if (this.baseOf(table.table) === null) return false;
     const { lengths, count } = row;
     let index = 0;
     while (index < count && lengths[index] !== isUnchanged) index++;
-    if (index === count || table.way.kind === 'refused' || table.key.length === 0) return false;
-    return this.baseOf(table.table) !== null;
+    return index < count;
   }
 
   /** Sends the row as it is now. If it is gone meanwhile there is nothing to send, and its delete follows. */

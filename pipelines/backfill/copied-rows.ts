@@ -43,6 +43,7 @@ export class CopiedRows {
   readonly #frames = new Frames();
   readonly #tuple = new Tuple();
   readonly #image: Image = { tuple: this.#tuple, whole: true };
+  #touched: Touched | null = null;
   #begun = false;
   #count = 0;
 
@@ -54,11 +55,15 @@ export class CopiedRows {
     return this.#count;
   }
 
-  encode({ chunks }: CopyGulp): void {
+  /** Makes records of a gulp and releases it. Nothing of the stream comes between. */
+  encode({ chunks, release }: CopyGulp): void {
+    const { touched } = this.#copying;
+    this.#touched = touched?.isEmpty ? null : touched;
     for (const chunk of chunks) {
       this.#frames.feed(chunk);
       while (this.#frames.next()) if (this.#frames.kind === copyData) this.#row();
     }
+    release();
   }
 
   #row(): void {
@@ -75,11 +80,11 @@ export class CopiedRows {
   }
 
   #write(bytes: number): void {
-    const { table, head, read, touched, output } = this.#copying;
+    const { table, head, read, output } = this.#copying;
     const part = this.#count++;
     if (table.way.kind === 'refused') return;
     try {
-      table.way.encoder.writeUnless(touched, this.#image, head, read, part);
+      table.way.encoder.writeUnless(this.#touched, this.#image, head, read, part);
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       const value = decodedOf(table, 'insert', null, this.#image, head, read, part);

@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { CopySocket } from './copy-socket.ts';
 import { complaint } from '../wal/frames.ts';
 
 interface Wired {
   readonly connection: { readonly stream: Socket };
 }
 
-const mostBytes = 1024 * 1024; // Of what was read and not taken yet.
+const sockets = new WeakMap<pg.Client, CopySocket>();
 
 /** One text for one value, whatever the server's defaults are; and an error where a policy would leave rows out. */
 const copyOptions =
@@ -15,13 +16,16 @@ const copyOptions =
 
 /** A connection for copying, its values in the same text as the WAL's. */
 export async function copyClient(url: string): Promise<pg.Client> {
+  const own = new CopySocket();
   const client = new pg.Client({
     ...postgresLogin(url),
+    stream: () => own.socket,
     application_name: 'conductor backfill',
     options: copyOptions,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
-  });
+  } as pg.ClientConfig);
+  sockets.set(client, own);
   client.on('error', () => {}); // What is under way rejects.
   await client.connect();
   return client;
@@ -37,40 +41,43 @@ export const cutOff = (client: pg.Client): void => {
  * it runs the socket is read directly, for a client's event per row costs more than the row.
  */
 export async function* copyOut(client: pg.Client, command: string): AsyncIterable<CopyGulp> {
+  const own = sockets.get(client);
+  if (!own) throw new TypeError('a copy wants a client that was made for copying');
   const socket = (client as unknown as Wired).connection.stream;
-  const listeners = socket.listeners('data');
-  socket.removeAllListeners('data');
-  const arrived = new Arrivals(socket);
+  const giveBack = own.takeOver(socket);
   try {
     const text = Buffer.from(`${command}\0`);
     const head = Buffer.alloc(5);
     head.write('Q');
     head.writeInt32BE(text.length + 4, 1);
     socket.write(Buffer.concat([head, text]));
-    yield* gulps(arrived);
+    yield* gulps(own);
   } finally {
-    arrived.stop();
-    for (const listener of listeners) socket.on('data', listener as (chunk: Buffer) => void);
-    socket.resume();
+    giveBack();
   }
 }
 
-/** Rows as the server sent them; with the last come none, but how many there were. */
+/** Whole messages and parts of them, as the server sent them. */
 export interface CopyGulp {
   readonly chunks: readonly Buffer[];
-  readonly bytes: number;
+  /** Says that all of it was used: it may be written over. */
+  readonly release: () => void;
 }
 
 const errorResponse = 0x45;
 const readyForQuery = 0x5a;
 
-async function* gulps(arrived: Arrivals): AsyncIterable<CopyGulp> {
+async function* gulps(own: CopySocket): AsyncIterable<CopyGulp> {
   const walk = new Walk();
   for (;;) {
-    const chunks = await arrived.take();
+    const chunks = await own.take();
     for (const chunk of chunks) walk.over(chunk);
+    const release = () => {
+      for (const chunk of chunks) own.release(chunk);
+    };
+    if (walk.failure) release();
+    else yield { chunks, release };
     if (walk.failure && walk.hasEnded) throw walk.failure;
-    if (!walk.failure) yield { chunks, bytes: chunks.reduce((sum, { length }) => sum + length, 0) };
     if (walk.hasEnded) return;
   }
 }
@@ -124,48 +131,5 @@ class Walk {
     const whole = Buffer.concat(this.#complaint);
     this.#complaint = null;
     this.failure = complaint(whole, 0, whole.length);
-  }
-}
-
-/** What a socket brings, until it is taken; it rests while too much is waiting. */
-class Arrivals {
-  readonly #socket: Socket;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  #failure: Error | null = null;
-  #arrival = Promise.withResolvers<void>();
-  readonly #onData = (chunk: Buffer) => {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes >= mostBytes) this.#socket.pause();
-    this.#arrival.resolve();
-  };
-  readonly #onClose = () => {
-    this.#failure = new Error('the server closed the connection in the middle of a copy');
-    this.#arrival.resolve();
-  };
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('data', this.#onData);
-    socket.on('close', this.#onClose);
-    socket.on('error', this.#onClose);
-  }
-
-  async take(): Promise<readonly Buffer[]> {
-    if (this.#chunks.length === 0 && !this.#failure) await this.#arrival.promise;
-    this.#arrival = Promise.withResolvers();
-    if (this.#chunks.length === 0 && this.#failure) throw this.#failure;
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    this.#bytes = 0;
-    this.#socket.resume();
-    return chunks;
-  }
-
-  stop(): void {
-    this.#socket.off('data', this.#onData);
-    this.#socket.off('close', this.#onClose);
-    this.#socket.off('error', this.#onClose);
   }
 }

@@ -17,6 +17,7 @@ export interface Described {
 /** A table that has rows of its own. */
 export interface Part {
   readonly part: string; // Schema and name, quoted.
+  readonly oid: number;
   readonly filenode: number;
   readonly blocks: number;
 }
@@ -135,7 +136,7 @@ async function columnsOf(
 /** The parts of a table that hold rows, each as long as it is now. */
 export async function partsOf(client: ClientBase, oid: number): Promise<readonly Part[]> {
   const { rows } = await client.query<Part>(
-    `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS part,
+    `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS part, c.oid::int8::float8 AS oid,
             pg_relation_filenode(c.oid)::int8::float8 AS filenode,
             (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS blocks
      FROM (SELECT relid FROM pg_partition_tree($1::oid::regclass) WHERE isleaf UNION SELECT $1::oid::regclass) AS leaf

@@ -110,7 +110,7 @@ export class RangeReader implements AsyncDisposable {
         await pushed.fewerThan(mostWaiting);
       }
       await client.query('COMMIT'); // Neither lock nor snapshot waits for what is slow behind us.
-      push({ chunks: [], bytes: 0, reading, isLast: true, taken: pushed.add() });
+      push({ chunks: [], release: () => {}, reading, isLast: true, taken: pushed.add() });
       await pushed.fewerThan(1);
       this.#before = job.read;
       return true;

@@ -38,6 +38,8 @@ export interface Base {
 /** The copies that were asked for, in `cdc_backfills` of Conductor's own database. */
 export interface Runs extends AsyncDisposable {
   request(table: string, condition: string | null): Promise<number>;
+  /** Asks for what is not done of these parts. */
+  requestPart(table: string, condition: string, parts: readonly CopiedPart[]): Promise<number>;
   all(): Promise<readonly Run[]>;
   one(id: number): Promise<Run | null>;
   /** Those that are not done, and those that have ended lately. */
@@ -65,73 +67,104 @@ export async function runsAt(url: string, stream: string): Promise<Runs> {
   });
   await db.tx(prepare);
   return {
-    async request(table, condition) {
-      const [row] = (await db.query(sql`
-        INSERT INTO cdc_backfills (stream, table_name, condition) VALUES (${stream}, ${table}, ${condition})
-        RETURNING id`)) as [{ id: string }];
-      return Number(row.id);
-    },
-    async all() {
-      const rows = (await db.query(sql`
-        SELECT * FROM cdc_backfills WHERE stream = ${stream} ORDER BY id`)) as readonly Stored[];
-      return rows.map(runOf);
-    },
-    async one(id) {
-      const [row] = (await db.query(sql`
-        SELECT * FROM cdc_backfills WHERE stream = ${stream} AND id = ${id}`)) as readonly Stored[];
-      return row ? runOf(row) : null;
-    },
-    async unfinished() {
-      const rows = (await db.query(sql`
-        SELECT * FROM cdc_backfills WHERE stream = ${stream} AND
-          (status <> 'done' AND status <> 'cancelled' AND status <> 'failed' OR updated_at > now() - interval '1 hour')
-        ORDER BY id`)) as readonly Stored[];
-      return rows.map(runOf);
-    },
-    async begin(id, { timeline, lsn, watermark }) {
-      const begun = await db.query(sql`
-        UPDATE cdc_backfills SET status = 'running', timeline = ${timeline}, lsn = ${lsnText(lsn)},
-          watermark = ${watermark}, updated_at = now()
-        WHERE id = ${id} AND status IN ('waiting', 'running') RETURNING 1`);
-      return begun.length > 0;
-    },
-    async progress(id, parts, rows) {
-      await db.query(sql`
-        UPDATE cdc_backfills SET parts = ${JSON.stringify(parts)}::jsonb, row_count = ${rows},
-          updated_at = now() WHERE id = ${id}`);
-    },
-    async become(id, status, message) {
-      await db.query(sql`
-        UPDATE cdc_backfills SET status = ${status}, message = ${message ?? null}, updated_at = now()
-        WHERE id = ${id} AND status <> 'cancelled'`);
-    },
-    async set(table, status) {
-      const rows = (await db.query(sql`
-        UPDATE cdc_backfills SET status = ${status}, message = NULL, updated_at = now(),
-          parts = CASE WHEN status = 'failed' THEN '[]' ELSE parts END,
-          row_count = CASE WHEN status = 'failed' THEN 0 ELSE row_count END
-        WHERE stream = ${stream} AND table_name = ${table} AND status = ANY (${[...settable[status]]})
-        RETURNING id`)) as readonly { readonly id: string }[];
-      return rows.map(({ id }) => Number(id));
-    },
-    async compared(id, result) {
-      await db.query(sql`
-        UPDATE cdc_backfills SET compared = ${JSON.stringify(result)}::jsonb, updated_at = now() WHERE id = ${id}`);
-    },
-    async beginAnew(id) {
-      await db.query(sql`
-        UPDATE cdc_backfills SET status = 'waiting', timeline = NULL, lsn = NULL, watermark = NULL,
-          parts = '[]', row_count = 0, message = NULL, updated_at = now() WHERE id = ${id}`);
-    },
-    async nextRead() {
-      const [row] = (await db.query(sql`SELECT nextval('cdc_backfill_reads') AS read`)) as [
-        { read: string },
-      ];
-      return Number(row.read);
-    },
+    ...lookingUp(db, stream),
+    ...asking(db, stream),
+    ...noting(db),
     [Symbol.asyncDispose]: () => db.dispose(),
   };
 }
+
+/** What there is. */
+const lookingUp = (
+  db: ConnectionPool,
+  stream: string,
+): Pick<Runs, 'all' | 'one' | 'unfinished'> => ({
+  async all() {
+    const rows = (await db.query(sql`
+      SELECT * FROM cdc_backfills WHERE stream = ${stream} ORDER BY id`)) as readonly Stored[];
+    return rows.map(runOf);
+  },
+  async one(id) {
+    const [row] = (await db.query(sql`
+      SELECT * FROM cdc_backfills WHERE stream = ${stream} AND id = ${id}`)) as readonly Stored[];
+    return row ? runOf(row) : null;
+  },
+  async unfinished() {
+    const rows = (await db.query(sql`
+      SELECT * FROM cdc_backfills WHERE stream = ${stream} AND
+        (status <> 'done' AND status <> 'cancelled' AND status <> 'failed' OR updated_at > now() - interval '1 hour')
+      ORDER BY id`)) as readonly Stored[];
+    return rows.map(runOf);
+  },
+});
+
+/** What people, and a new slot, want. */
+const asking = (
+  db: ConnectionPool,
+  stream: string,
+): Pick<Runs, 'request' | 'requestPart' | 'begin' | 'beginAnew' | 'set'> => ({
+  async request(table, condition) {
+    const [row] = (await db.query(sql`
+      INSERT INTO cdc_backfills (stream, table_name, condition) VALUES (${stream}, ${table}, ${condition})
+      RETURNING id`)) as [{ id: string }];
+    return Number(row.id);
+  },
+  async requestPart(table, condition, parts) {
+    const [row] = (await db.query(sql`
+      INSERT INTO cdc_backfills (stream, table_name, condition, parts)
+      VALUES (${stream}, ${table}, ${condition}, ${JSON.stringify(parts)}::jsonb) RETURNING id`)) as [
+      { id: string },
+    ];
+    return Number(row.id);
+  },
+  async begin(id, { timeline, lsn, watermark }) {
+    const begun = await db.query(sql`
+      UPDATE cdc_backfills SET status = 'running', timeline = ${timeline}, lsn = ${lsnText(lsn)},
+        watermark = ${watermark}, updated_at = now()
+      WHERE id = ${id} AND status IN ('waiting', 'running') RETURNING 1`);
+    return begun.length > 0;
+  },
+  async beginAnew(id) {
+    await db.query(sql`
+      UPDATE cdc_backfills SET status = 'waiting', timeline = NULL, lsn = NULL, watermark = NULL,
+        parts = '[]', row_count = 0, message = NULL, updated_at = now() WHERE id = ${id}`);
+  },
+  async set(table, status) {
+    const rows = (await db.query(sql`
+      UPDATE cdc_backfills SET status = ${status}, message = NULL, updated_at = now(),
+        parts = CASE WHEN status = 'failed' THEN '[]' ELSE parts END,
+        row_count = CASE WHEN status = 'failed' THEN 0 ELSE row_count END
+      WHERE stream = ${stream} AND table_name = ${table} AND status = ANY (${[...settable[status]]})
+      RETURNING id`)) as readonly { readonly id: string }[];
+    return rows.map(({ id }) => Number(id));
+  },
+});
+
+/** What becomes of a run. */
+const noting = (
+  db: ConnectionPool,
+): Pick<Runs, 'progress' | 'become' | 'compared' | 'nextRead'> => ({
+  async progress(id, parts, rows) {
+    await db.query(sql`
+      UPDATE cdc_backfills SET parts = ${JSON.stringify(parts)}::jsonb, row_count = ${rows},
+        updated_at = now() WHERE id = ${id}`);
+  },
+  async become(id, status, message) {
+    await db.query(sql`
+      UPDATE cdc_backfills SET status = ${status}, message = ${message ?? null}, updated_at = now()
+      WHERE id = ${id} AND status <> 'cancelled'`);
+  },
+  async compared(id, result) {
+    await db.query(sql`
+      UPDATE cdc_backfills SET compared = ${JSON.stringify(result)}::jsonb, updated_at = now() WHERE id = ${id}`);
+  },
+  async nextRead() {
+    const [row] = (await db.query(sql`SELECT nextval('cdc_backfill_reads') AS read`)) as [
+      { read: string },
+    ];
+    return Number(row.read);
+  },
+});
 
 /** From which states a run may be set to another. */
 const settable = {

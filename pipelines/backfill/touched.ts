@@ -14,6 +14,10 @@ export class Touched {
     this.since = since;
   }
 
+  get isEmpty(): boolean {
+    return !this.#all && this.#keys.size === 0;
+  }
+
   add(key: string): void {
     this.#keys.add(key);
   }

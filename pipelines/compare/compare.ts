@@ -1,24 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { BaseOptions } from '@platformatic/kafka';
-import type pg from 'pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
 import type { Registry } from '../../contracts/registry.ts';
 import { changesTopic } from '../../contracts/topics.ts';
-import { bigOf, serverHash } from '../../processors/server-hash.ts';
 import { tokeniser } from '../../processors/tokens.ts';
-import { unsealing } from '../../processors/unseal.ts';
 import { parseLsn } from '../../schemas/lsn.ts';
 import { copyClient } from '../backfill/copy-out.ts';
 import { describeTable } from '../backfill/described.ts';
 import { Seen } from '../backfill/seen.ts';
+import type { KafkaOptions } from '../topic/kafka.ts';
 import { LaneRecords } from '../topic/lane-records.ts';
 import type { Checkpoints } from '../wal/checkpoint.ts';
-import { type ComparedColumn, comparedColumns } from './compared-column.ts';
-import { foldLane } from './fold-lane.ts';
-import { SourceRows, type Sums } from './source-rows.ts';
-import { TopicRows } from './topic-rows.ts';
+import { comparedColumns } from './compared-column.ts';
+import { foldTopic } from './fold-topic.ts';
+import { checkHash } from './same-hash.ts';
+import { type SourceRow, SourceRows, type Sums } from './source-rows.ts';
+import type { TopicRows } from './topic-rows.ts';
 
 export interface Comparing {
   readonly url: string; // Of the source itself: a standby does not tell what its snapshots see.
@@ -27,7 +25,7 @@ export interface Comparing {
   readonly stream: string;
   readonly contract: TableContract;
   readonly checkpoints: Checkpoints;
-  readonly kafka: BaseOptions;
+  readonly kafka: KafkaOptions;
   readonly registry: Registry;
   readonly keyring: Keyring;
   /** The rows that are to be in the topic at least; null for all. */
@@ -50,7 +48,6 @@ export interface Compared {
   readonly examples: readonly string[];
 }
 
-const keysAtOnce = 1_000_000; // Of one lane, in memory.
 const patienceMs = 60_000;
 
 /** Holds a table against what its topic comes to, as of one snapshot of the source. */
@@ -74,64 +71,45 @@ export async function compareTable(comparing: Comparing): Promise<Compared> {
     const columns = comparedColumns(contract, described);
     const source = new SourceRows(client, described, columns);
     const sums = await source.sums();
-    const topic = await foldAll(comparing, { records, seen, copiedBefore, columns, rows: sums.rows });
-    const found = await topic.against(source, sums, comparing.condition);
-    const name = namesOf(comparing.keyring, table);
-    const { examples, ...counts } = found;
-    return {
-      table,
-      source: sums,
-      topic: topic.sums,
-      withheld: topic.withheld,
-      ...counts,
-      examples: examples.map(name),
-    };
+    const topic = await foldTopic(comparing, {
+      records,
+      seen,
+      copiedBefore,
+      columns,
+      rows: sums.rows,
+    });
+    return await heldAgainst(comparing, source, { sums, topic });
   } finally {
     await records[Symbol.asyncDispose]();
     await client.end();
   }
 }
 
-interface FoldAll {
-  readonly records: LaneRecords;
-  readonly seen: Seen;
-  readonly copiedBefore: readonly bigint[];
-  readonly columns: readonly ComparedColumn[];
-  readonly rows: number;
-}
+const mostExamples = 10;
 
-async function foldAll(comparing: Comparing, fold: FoldAll): Promise<TopicRows> {
-  const { contract, registry, keyring } = comparing;
-  const { records, seen, copiedBefore, columns, rows } = fold;
-  const folding = {
-    table: contract.table,
-    columns,
-    records,
-    registry,
-    open: unsealing(keyring, () => {}),
-    seen,
+/** Row by row only if the sums differ. */
+async function heldAgainst(
+  { contract: { table }, keyring, condition }: Comparing,
+  source: SourceRows,
+  { sums, topic }: { readonly sums: Sums; readonly topic: TopicRows },
+): Promise<Compared> {
+  const same = sums.rows === topic.sums.rows && sums.checksum === topic.sums.checksum;
+  const partial = !topic.isWhole || condition !== null;
+  const isWanted = ({ wanted }: SourceRow) => !partial || (condition !== null && wanted);
+  const token = tokeniser(keyring);
+  const examples: string[] = [];
+  const note = (key: bigint) => {
+    if (examples.length < mostExamples) examples.push(token('', `compare ${table}`, key));
   };
-  const starts = await records.bounds('start');
-  const ends = await records.bounds('end');
-  const shares = Math.max(1, Math.ceil(rows / ends.length / keysAtOnce));
-  const inKey = columns.map((column) => column.inKey);
-  const topic = new TopicRows(rows, starts.every((start) => start === 0n));
-  for (const [partition, to] of ends.entries()) {
-    const from = starts[partition] ?? 0n;
-    for (let share = 0; share < shares && from < to; share++) {
-      const expected = Math.min(Number(to - from), Math.ceil((rows / ends.length / shares) * 1.1));
-      const { keys, withheld } = await foldLane(folding, {
-        partition,
-        from,
-        copiedBefore: copiedBefore[partition] ?? 0n,
-        to,
-        share: [share, shares],
-        expected,
+  const found = same
+    ? { missing: 0, extra: 0, different: 0 }
+    : await topic.against(source, condition, isWanted, {
+        differs: ({ key }) => note(key),
+        extra: note,
       });
-      topic.add(keys, columns.map(() => true), inKey, withheld);
-    }
-  }
-  return topic;
+  const equal = found.missing + found.extra + found.different === 0;
+  const { withheld } = topic;
+  return { table, equal, source: sums, topic: topic.sums, partial, ...found, withheld, examples };
 }
 
 /** Waits until the topic has all that the snapshot, which was just taken, can see. */
@@ -152,27 +130,6 @@ async function streamed({ url, stream, checkpoints }: Comparing): Promise<void> 
     if (performance.now() > deadline) throw behind(stream);
     await wait(100);
   }
-}
-
-const namesOf = (keyring: Keyring, table: string) => {
-  const token = tokeniser(keyring);
-  return (key: bigint) => token('', `compare ${table}`, key);
-};
-
-/** Whether the server hashes as we do. */
-async function checkHash(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ hash: string }>(
-    `SELECT hashtextextended('conductor' COLLATE "C", 7)::text AS hash`,
-  );
-  const bytes = Buffer.from('conductor');
-  const ours = { high: 0, low: 0 };
-  serverHash(bytes, 0, bytes.length, 7, ours);
-  if (rows[0]?.hash !== `${bigOf(ours)}`)
-    throw new CannotRun({
-      what: 'the server hashes otherwise than we do: its bytes lie the other way round',
-      where: 'source.url',
-      fix: 'compare the sinks with the source instead',
-    });
 }
 
 const keyless = (table: string) =>

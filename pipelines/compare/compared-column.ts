@@ -23,7 +23,10 @@ export function comparedColumns(
     const type = types.get(name);
     const printed = described.printed.get(name);
     if (type === undefined || printed === undefined) return [];
-    return comparedColumn(name, type, printed, { seed: index + 1, inKey: contract.key.includes(name) });
+    return comparedColumn(name, type, printed, {
+      seed: index + 1,
+      inKey: contract.key.includes(name),
+    });
   });
 }
 

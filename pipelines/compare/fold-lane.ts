@@ -28,7 +28,7 @@ export interface Folding {
   readonly records: LaneRecords;
   readonly registry: Registry;
   readonly open: Opener;
-  readonly seen: Seen; // The snapshot that the source is looked at in.
+  readonly seen: Pick<Seen, 'sees'>; // The snapshot that the source is looked at in.
 }
 
 /** The rows that came of a lane, each as the hashes of its columns. */

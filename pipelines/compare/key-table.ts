@@ -54,8 +54,7 @@ export class KeyTable {
     if (timeline !== known) return timeline > known;
     const high = Number(lsn >> 32n);
     const low = Number(lsn & 0xffff_ffffn);
-    const order =
-      high - ((words[start + 3] ?? 0) >>> 0) || low - ((words[start + 4] ?? 0) >>> 0);
+    const order = high - ((words[start + 3] ?? 0) >>> 0) || low - ((words[start + 4] ?? 0) >>> 0);
     return (order || seq - (words[start + 5] ?? 0) || part - (words[start + 6] ?? 0)) > 0;
   }
 

@@ -10,6 +10,15 @@ export interface Sums {
   readonly checksum: string;
 }
 
+/** A row as the server hashes it, and where it lies. */
+export interface SourceRow {
+  readonly key: bigint;
+  readonly row: bigint;
+  readonly wanted: boolean; // Whether the condition holds for it.
+  readonly block: number;
+  readonly part: number; // The OID of the table that it lies in.
+}
+
 /** The rows of a table as the server hashes them, within the snapshot that `client` has open. */
 export class SourceRows {
   readonly #client: pg.Client;
@@ -17,7 +26,11 @@ export class SourceRows {
   readonly #key: string;
   readonly #from: string;
 
-  constructor(client: pg.Client, { relation, filter }: Described, columns: readonly ComparedColumn[]) {
+  constructor(
+    client: pg.Client,
+    { relation, filter }: Described,
+    columns: readonly ComparedColumn[],
+  ) {
     this.#client = client;
     this.#row = folded(columns.map(({ hashSql }) => hashSql));
     this.#key = folded(columns.flatMap(({ inKey, hashSql }) => (inKey ? hashSql : [])));
@@ -33,29 +46,44 @@ export class SourceRows {
     return { rows: Number(row?.rows ?? 0), checksum: row?.checksum ?? '0' };
   }
 
-  /** Of each row the hash of its key and that of the row, and whether the condition holds for it. */
-  async each(
-    condition: string | null,
-    take: (key: bigint, row: bigint, wanted: boolean) => void,
-  ): Promise<void> {
+  /** SQL that is true of the rows whose keys have these hashes. */
+  ofKeys(keys: readonly bigint[]): string {
+    return `${this.#key} = ANY ('{${keys.join(',')}}'::bigint[])`;
+  }
+
+  async each(condition: string | null, take: (row: SourceRow) => void): Promise<void> {
     const wanted = condition === null ? 'true' : `coalesce((${condition}\n), false)`;
-    const command = `COPY (SELECT ${this.#key}, ${this.#row}, ${wanted} ${this.#from}) TO STDOUT (FORMAT binary)`;
+    const place = '(ctid::text::point)[0]::bigint, tableoid::bigint';
+    const command = `COPY (SELECT ${this.#key}, ${this.#row}, ${wanted}, ${place} ${this.#from}) TO STDOUT (FORMAT binary)`;
     const frames = new Frames();
     let begun = false;
-    for await (const { chunks } of copyOut(this.#client, command))
+    for await (const { chunks, release } of copyOut(this.#client, command)) {
       for (const chunk of chunks) {
         frames.feed(chunk);
         while (frames.next()) {
-          if (frames.kind !== 0x64) continue;
-          const at = begun ? frames.start : frames.start + 19; // The signature and two words.
+          if (frames.kind !== copyData) continue;
+          const at = begun ? frames.start : frames.start + signatureBytes;
           begun = true;
-          if (frames.end - at < 31) continue; // The end.
-          const { data } = frames;
-          take(data.readBigInt64BE(at + 6), data.readBigInt64BE(at + 18), data[at + 30] === 1);
+          if (frames.end - at >= rowBytes) take(rowAt(frames.data, at));
         }
       }
+      release();
+    }
   }
 }
+
+const copyData = 0x64;
+const signatureBytes = 19; // And the two words behind it.
+const rowBytes = 55;
+
+/** Of each column four bytes are its length. */
+const rowAt = (data: Buffer, at: number): SourceRow => ({
+  key: data.readBigInt64BE(at + 6),
+  row: data.readBigInt64BE(at + 18),
+  wanted: data[at + 30] === 1,
+  block: Number(data.readBigInt64BE(at + 35)),
+  part: Number(data.readBigInt64BE(at + 47)),
+});
 
 /** Of a row's columns: laid over each other, and hashed again, so that no two columns can trade places. */
 const folded = (hashes: readonly string[]): string =>

@@ -1,18 +1,19 @@
 import { type Halves, serverHash } from '../../processors/server-hash.ts';
-import type { KeyTable } from './key-table.ts';
-import type { SourceRows, Sums } from './source-rows.ts';
+import type { Folded } from './fold-lane.ts';
+import type { SourceRow, SourceRows, Sums } from './source-rows.ts';
 
-/** What differs between the two. */
+/** How many rows differ between the two, and in which way. */
 export interface Differences {
-  readonly equal: boolean;
-  readonly partial: boolean;
   readonly missing: number;
   readonly extra: number;
   readonly different: number;
-  readonly examples: readonly bigint[]; // Hashes of keys.
 }
 
-const mostExamples = 10;
+/** Told of each row of the source that the topic does not have so, and of each of the topic that is gone. */
+export interface Told {
+  readonly differs: (row: SourceRow) => void;
+  readonly extra: (key: bigint) => void;
+}
 
 /** The rows of a topic, each as two hashes: sixteen bytes and a place in an index. */
 export class TopicRows {
@@ -36,13 +37,9 @@ export class TopicRows {
   }
 
   /** Takes up what came of a lane. */
-  add(
-    keys: KeyTable,
-    inRow: readonly boolean[],
-    inKey: readonly boolean[],
-    withheld: number,
-  ): void {
+  add({ keys, withheld }: Folded, inKey: readonly boolean[]): void {
     this.#withheld += withheld;
+    const inRow = inKey.map(() => true);
     for (let slot = 0; slot < keys.count; slot++) {
       if (!keys.isPresent(slot)) continue;
       if (2 * this.#count === this.#pairs.length) this.#grow();
@@ -54,38 +51,37 @@ export class TopicRows {
     }
   }
 
-  /** Holds the source's rows against these, one by one only if their sums differ. */
-  async against(source: SourceRows, sums: Sums, condition: string | null): Promise<Differences> {
-    const partial = !this.#isWhole || condition !== null;
-    const none = { missing: 0, extra: 0, different: 0, examples: [] };
-    if (sums.rows === this.#count && sums.checksum === `${this.#checksum}`)
-      return { equal: true, partial, ...none };
+  /** Whether the topic reaches back to its beginning. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /** Holds the source's rows against these, one by one. What is not `wanted` may be missing. */
+  async against(
+    source: SourceRows,
+    condition: string | null,
+    isWanted: (row: SourceRow) => boolean,
+    told: Told,
+  ): Promise<Differences> {
     const index = this.#indexed();
     const met = new Uint8Array(this.#count);
-    const examples: bigint[] = [];
-    const note = (key: bigint) => void (examples.length < mostExamples && examples.push(key));
     let missing = 0;
     let different = 0;
-    await source.each(condition, (key, row, wanted) => {
-      const at = this.#find(index, key);
-      if (at === null) {
-        if (partial && (condition === null || !wanted)) return;
-        missing++;
-        note(key);
-        return;
-      }
-      met[at] = 1;
-      if (this.#pairs[2 * at + 1] === row) return;
-      different++;
-      note(key);
+    await source.each(condition, (row) => {
+      const at = this.#find(index, row.key);
+      if (at !== null) met[at] = 1;
+      if (at === null ? !isWanted(row) : this.#pairs[2 * at + 1] === row.row) return;
+      if (at === null) missing++;
+      else different++;
+      told.differs(row);
     });
     let extra = 0;
     for (let at = 0; at < this.#count; at++) {
       if (met[at] === 1) continue;
       extra++;
-      note(this.#pairs[2 * at] ?? 0n);
+      told.extra(this.#pairs[2 * at] ?? 0n);
     }
-    return { equal: missing + extra + different === 0, partial, missing, extra, different, examples };
+    return { missing, extra, different };
   }
 
   #indexed(): Int32Array {
@@ -119,7 +115,7 @@ const text = Buffer.alloc(32);
 const hash: Halves = { high: 0, low: 0 };
 
 /** Hashed again as the number that it is, as the server does it. */
-function again({ high, low }: Halves): bigint {
+export function again({ high, low }: Halves): bigint {
   const folded = (BigInt(high) << 32n) | BigInt(low >>> 0);
   serverHash(text, 0, text.write(`${folded}`), 0, hash);
   return (BigInt(hash.high) << 32n) | BigInt(hash.low >>> 0);

@@ -65,22 +65,7 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
       const latest = pending.findLast(({ relation }) => relation.table === table)?.relation;
       if (latest)
         return { oid: latest.oid, columns: latest.columns, isRefused: false, accepted: false };
-      const [row] = (await db.query(sql`
-        SELECT oid, columns, refused IS NOT NULL AS refused, accepted FROM cdc_relations
-        WHERE stream = ${stream} AND table_name = ${table}`)) as readonly {
-        oid: string | null;
-        columns: Relation['columns'] | null;
-        refused: boolean;
-        accepted: boolean;
-      }[];
-      if (!row) return null;
-      const { oid, columns, refused: isRefused, accepted } = row;
-      return {
-        oid: oid === null ? null : Number(oid),
-        columns: columns ?? [],
-        isRefused,
-        accepted,
-      };
+      return knownOf(db, stream, table);
     },
     opened(relation, lsn) {
       refusedSince.delete(relation.table);
@@ -98,14 +83,39 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
       for (const { relation } of due) await keep(relation);
       pending = pending.filter((each) => !due.includes(each));
     },
-    async accepted() {
-      const rows = (await db.query(sql`
-        SELECT table_name FROM cdc_relations WHERE stream = ${stream} AND accepted`)) as readonly {
-        table_name: string;
-      }[];
-      return rows.map(({ table_name: table }) => table);
-    },
+    accepted: () => acceptedOf(db, stream),
     [Symbol.asyncDispose]: () => db.dispose(),
+  };
+}
+
+async function acceptedOf(db: ConnectionPool, stream: string): Promise<readonly string[]> {
+  const rows = (await db.query(sql`
+    SELECT table_name FROM cdc_relations WHERE stream = ${stream} AND accepted`)) as readonly {
+    table_name: string;
+  }[];
+  return rows.map(({ table_name: table }) => table);
+}
+
+async function knownOf(
+  db: ConnectionPool,
+  stream: string,
+  table: string,
+): Promise<KnownForm | null> {
+  const [row] = (await db.query(sql`
+    SELECT oid, columns, refused IS NOT NULL AS refused, accepted FROM cdc_relations
+    WHERE stream = ${stream} AND table_name = ${table}`)) as readonly {
+    oid: string | null;
+    columns: Relation['columns'] | null;
+    refused: boolean;
+    accepted: boolean;
+  }[];
+  if (!row) return null;
+  const { oid, columns, refused: isRefused, accepted } = row;
+  return {
+    oid: oid === null ? null : Number(oid),
+    columns: columns ?? [],
+    isRefused,
+    accepted,
   };
 }
 

@@ -3,11 +3,14 @@ import { Socket } from 'node:net';
 const gulpBytes = 512 * 1024; // The most that one read brings.
 const paceFrom = 16 * 1024; // A read that brings so much shows that the server has more to say.
 const paceMs = 1;
+const steadyMs = 8; // Gulps that follow each other so fast are a steady flow,
+const calmMs = 4; // of which a few commits at a time are enough: every read wakes three processes.
 
 /**
  * A socket that is read one gulp at a time into one buffer: it rests until the gulp was used. With a
  * backlog it rests a moment longer, for a server that finds the socket empty flushes every message by
- * itself, and both sides work for nothing else.
+ * itself, and both sides work for nothing else; in a steady flow of small commits, too, so that the
+ * source and the broker are not asked to do something for each.
  */
 export class Gulp {
   readonly socket: Socket; // As `pg` is to use it; over it, what speaks TLS.
@@ -16,6 +19,8 @@ export class Gulp {
   #filled: Buffer | null = null;
   #used = true; // Whether the gulp that was taken last may be written over.
   #backlog = false;
+  #isSteady = false;
+  #arrivedMs = 0;
   #failure: Error | null = null;
   #arrival = Promise.withResolvers<void>();
 
@@ -46,7 +51,8 @@ export class Gulp {
   async take(signal: AbortSignal, patienceMs: number): Promise<Buffer | null> {
     if (!this.#used) {
       this.#used = true;
-      if (this.#backlog) await new Promise((resolve) => setTimeout(resolve, paceMs));
+      const restMs = this.#backlog ? paceMs : this.#isSteady ? calmMs : 0;
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       this.#stream?.resume();
     }
     if (!this.#filled && !this.#failure && patienceMs > 0) {
@@ -87,6 +93,9 @@ export class Gulp {
   #arrived(gulp: Buffer): void {
     this.#filled = gulp;
     this.#backlog = gulp.length >= paceFrom;
+    const nowMs = performance.now();
+    this.#isSteady = nowMs - this.#arrivedMs < steadyMs;
+    this.#arrivedMs = nowMs;
     this.#arrival.resolve();
   }
 

@@ -1,3 +1,4 @@
+import type { Relation } from '../../schemas/relation.ts';
 import type { Spill, SpillRoom } from './spill.ts';
 
 /** A transaction that is sent before it ends, or is prepared and not yet decided. */
@@ -6,6 +7,7 @@ export interface Held {
   readonly streamed: boolean; // Whether each of its messages names its transaction.
   preparedAt: bigint | null;
   origin: string | null;
+  readonly formsBefore: Map<number, Relation>; // Of the tables that it describes anew.
 }
 
 /** The transactions of which it is not known yet what becomes of them. */
@@ -22,7 +24,8 @@ export class HeldTransactions {
   hold(xid: number, streamed: boolean): Held {
     let held = this.#held.get(xid);
     if (!held) {
-      held = { spill: this.#room.spill(), streamed, preparedAt: null, origin: null };
+      const spill = this.#room.spill();
+      held = { spill, streamed, preparedAt: null, origin: null, formsBefore: new Map() };
       this.#held.set(xid, held);
     }
     return held;

@@ -27,6 +27,8 @@ export interface OpeningParts {
   readonly ensureTopic: (topic: string) => Promise<void>;
   /** Told of a table whose changes are refused, and of one that goes on in another topic. */
   readonly alarm: (table: string, message: string) => void;
+  /** Told where a table and its contract are no longer of one mind about its columns. */
+  readonly drifted: (table: string, message: string) => void;
 }
 
 /**
@@ -87,6 +89,8 @@ export async function openings(parts: OpeningParts): Promise<Opening> {
     if (!isKnown || known.isRefused) {
       log.write(relation, lsn, { schema: registered.id, refused: null });
       forms.opened(relation, lsn);
+      const drift = driftOf(relation, contract);
+      if (drift) parts.drifted(relation.table, drift);
     }
     const destination = { topic, schema: registered.id, limitBytes: parts.limitOf(topic) };
     return {
@@ -94,6 +98,23 @@ export async function openings(parts: OpeningParts): Promise<Opening> {
       encoder: new TableEncoder(relation, contract, destination, encoding, output),
     };
   };
+}
+
+/** What the contract and the table do not agree on; null if they do. */
+function driftOf({ table, columns }: Relation, contract: TableContract): string | null {
+  const there = new Set(columns.map(({ name }) => name));
+  const promised = new Set(contract.columns.map(({ name }) => name));
+  const lost = [...promised].filter((name) => !there.has(name));
+  const unknown = [...there].filter((name) => !promised.has(name));
+  const told = [
+    ...(lost.length > 0
+      ? [`it has lost ${lost.join(', ')}: sinks keep what they have of them`]
+      : []),
+    ...(unknown.length > 0
+      ? [`no contract names ${unknown.join(', ')}: sealed, and dropped by govern`]
+      : []),
+  ];
+  return told.length === 0 ? null : `table ${table}: ${told.join('; ')}`;
 }
 
 const isReplaced = (known: KnownForm, { oid }: Relation): boolean =>

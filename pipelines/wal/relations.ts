@@ -54,6 +54,21 @@ export class Relations {
         identity: column.identity,
       })),
     };
+    this.#take(relation);
+  }
+
+  /** A table's form as the server has described it last; undefined if it has not. */
+  formOf(oid: number): Relation | undefined {
+    return this.#sent.get(oid);
+  }
+
+  /** Goes back to forms as they were: what comes now was written before others came. */
+  restore(forms: Iterable<Relation>): void {
+    for (const form of forms) this.#take(form);
+  }
+
+  #take(relation: Relation): void {
+    const { oid } = relation;
     this.#sent.set(oid, relation);
     const known = this.#tables.get(oid);
     if (known && !sameForm(known.relation, relation)) this.#tables.delete(oid);

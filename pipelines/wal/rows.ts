@@ -14,7 +14,7 @@ const wholeTag = 0x4f; // The old row is sent whole,
 const newTag = 0x4e; // or not at all.
 
 /** What became of a row: a table's transactions are counted by it. */
-export type Written = 'written' | 'refused' | 'withheld';
+export type Written = 'written' | 'refused' | 'withheld' | 'half refused';
 
 /** Reads the rows of insert, update and delete messages where they lie, and hands them to their table's encoder. */
 export class Rows {
@@ -70,8 +70,8 @@ export class Rows {
     // A changed key is a delete and an insert: they belong to different keys, and so to different lanes.
     const left = this.#one(table, 'delete', before, null, head, seq, 0);
     const came = this.#one(table, 'insert', null, this.#after, head, seq, 1);
-    if (left === 'refused' || came === 'refused') return 'refused';
-    return left === 'written' ? left : came;
+    if (left === came || came === 'withheld') return left;
+    return left === 'withheld' ? came : 'half refused';
   }
 
   /** Writes one change, or keeps it as a letter if it can never pass. */

@@ -99,6 +99,7 @@ export class Transactions {
     const kind = data[start];
     if (this.#holding && kind !== undefined && isHeld(kind)) {
       const { xid, held } = this.#holding;
+      if (!held.streamed) this.#foresee(held, kind, data, start);
       const own = held.streamed ? data.readUInt32BE(start + 1) : xid;
       return held.spill.append(own, data, start, end);
     }
@@ -110,6 +111,7 @@ export class Transactions {
     const decided = this.#decided;
     if (!decided) return;
     const { held, end } = decided;
+    this.#parts.relations.restore(held.formsBefore.values());
     for await (const block of held.spill.blocks()) {
       for (let at = 0; at < block.length;) {
         const length = block.readUInt32BE(at);
@@ -130,6 +132,19 @@ export class Transactions {
   async discard(): Promise<void> {
     await this.#held.discard();
     await this.#decided?.held.spill.discard();
+  }
+
+  /** What a prepared transaction says of tables counts at once, for others too: the server says it only once. */
+  #foresee({ formsBefore }: Held, kind: number, data: Buffer, start: number): void {
+    if (kind !== kinds.relation && kind !== kinds.type) return;
+    const message = readMessage(data, start, false);
+    const { relations } = this.#parts;
+    if (message.kind === 'relation') {
+      const { oid } = message.relation;
+      const before = relations.formOf(oid);
+      if (before && !formsBefore.has(oid)) formsBefore.set(oid, before);
+    }
+    void this.#other(message);
   }
 
   /** What an undone subtransaction says of tables still counts: the server says it only once per transaction. */
@@ -210,6 +225,7 @@ export class Transactions {
         return undefined;
       case 'rollback-prepared':
         if (message.end > this.#at) this.#at = message.end;
+        this.#parts.relations.restore(this.#held.find(message.xid)?.formsBefore.values() ?? []);
         return this.#held.forget(message.xid);
     }
   }

@@ -38,8 +38,11 @@ export class Secrets {
     this.#subject = named(contract.subject?.column);
     this.#keyring = keyring;
     const open = new Set(contract.columns.filter(isOpen).map(({ name }) => name));
+    const promised = new Set(contract.columns.map(({ name }) => name));
+    const owned = contract.tenant !== null || contract.subject !== null;
     this.#columns = columns
       .filter(({ avro }) => !open.has(avro.name))
+      .filter(({ avro }) => owned || promised.has(avro.name)) // Nobody's key could seal it: it is dropped.
       .map((column) => ({ column, name: Buffer.from(`${JSON.stringify(column.avro.name)}:`) }));
   }
 
@@ -129,6 +132,11 @@ export class Secrets {
       throw new Refusal(
         'no-subject',
         `table ${table}: a change does not tell its subject (column ${subject.column}); ALTER TABLE ${table} REPLICA IDENTITY FULL`,
+      );
+    if (this.#tenant?.isUnchanged(image.tuple))
+      throw new Refusal(
+        'no-tenant',
+        `table ${table}: a change does not tell its tenant (column ${this.#contract.tenant}); ALTER TABLE ${table} REPLICA IDENTITY FULL`,
       );
     const tenant = this.tenantOf(image);
     const person = this.#subject?.text(image.tuple, this.#scratch) ?? null;

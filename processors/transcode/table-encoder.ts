@@ -50,6 +50,7 @@ const present = 2; // The second branch of a union, in Avro's zigzag.
 export class TableEncoder {
   readonly relation: Relation;
   readonly columns: readonly Column[];
+  readonly key: readonly Column[]; // The columns that make the key.
   readonly #contract: TableContract;
   readonly #encoding: Encoding;
   readonly #limitBytes: number;
@@ -82,14 +83,11 @@ export class TableEncoder {
     this.columns = relation.columns.map((column, index) => new Column(index, column));
     this.#row = rowColumns(contract, this.columns);
     this.#key = keyColumns(contract, this.columns);
+    this.key = this.#key.map(({ column }) => column);
     this.#keyIsWhole = this.#key.length === contract.key.length;
     this.#secrets = new Secrets(contract, this.columns, encoding.keyring);
   }
 
-  /** The columns that make the key. */
-  get key(): readonly Column[] {
-    return this.#key.map(({ column }) => column);
-  }
 
   /**
    * Writes a change; false if it is withheld, for its subject was erased. Throws a `Refusal` if it can

@@ -59,11 +59,12 @@ export class TransactionLog {
   }
 
   /** What is withheld is not counted: nobody is to wait for it. */
-  count(table: string, became: 'written' | 'refused' | 'withheld'): void {
+  count(table: string, became: 'written' | 'refused' | 'withheld' | 'half refused'): void {
     if (became === 'withheld') return;
     let counts = this.#counts.get(table);
     if (!counts) this.#counts.set(table, (counts = { written: 0, refused: 0 }));
-    counts[became]++;
+    if (became !== 'refused') counts.written++;
+    if (became !== 'written') counts.refused++;
   }
 
   /** A transaction that changed nothing of ours leaves no record. */

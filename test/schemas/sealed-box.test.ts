@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { keyRefOf, open, seal } from '../../schemas/sealed-box.ts';
+import { Bytes } from '../../schemas/bytes.ts';
+import { firstNonce, keyRefOf, open, seal, sealInto } from '../../schemas/sealed-box.ts';
 
 const owned = { ref: Buffer.alloc(16, 1), key: Buffer.alloc(32, 2) };
 const occasion = { change: 'c1', revision: 'r1' };
@@ -56,6 +57,62 @@ test('golden box: what was sealed last year must open for ever', () => {
       'f31fadcd8cc70c23a35b8e5e' +
       'bfb436' +
       'e820c16265a1d2c54a9cfd63638e655e',
+  );
+});
+
+const uint32 = fc.nat(0xffff_ffff);
+const placed = fc.record({ seq: uint32, part: uint32 });
+
+/** The box of one change of a transaction, behind what was written before. */
+function boxOf(
+  first: Buffer,
+  at: { seq: number; part: number },
+  plain: Buffer,
+  before = 0,
+): Buffer {
+  const out = new Bytes(8);
+  for (let n = 0; n < before; n++) out.byte(0xee);
+  sealInto(out, owned, first, at, plain);
+  return Buffer.from(out.view().subarray(before));
+}
+
+test('a change of a transaction is sealed, opened and sealed again to the same bytes, wherever it is written', () => {
+  fc.assert(
+    fc.property(anyBytes, placed, fc.string(), fc.nat(9), (plain, at, name, before) => {
+      const first = firstNonce(name, 'r1');
+      const box = boxOf(first, at, plain);
+      expect(open(owned.key, box)).toEqual(plain);
+      expect(keyRefOf(box)).toEqual(owned.ref);
+      expect(boxOf(firstNonce(name, 'r1'), at, plain, before)).toEqual(box);
+    }),
+  );
+});
+
+test('two changes of a transaction have two nonces, whichever they are', () => {
+  const first = Buffer.alloc(12, 0xff);
+  fc.assert(
+    fc.property(placed, placed, (a, b) => {
+      const same = a.seq === b.seq && a.part === b.part;
+      const nonces = [a, b].map((at) => nonceOf(boxOf(first, at, Buffer.from('x'))));
+      expect(nonces[0] === nonces[1]).toBe(same);
+    }),
+  );
+});
+
+test('changes of other transactions and of other revisions have other nonces, though their numbers are the same', () => {
+  const firsts = [firstNonce('t1', 'r1'), firstNonce('t2', 'r1'), firstNonce('t1', 'r2')];
+  const boxes = firsts.map((first) => boxOf(first, { seq: 1, part: 0 }, Buffer.from('x')));
+  expect(new Set(boxes.map(nonceOf)).size).toBe(3);
+});
+
+test('golden box of a transaction: what was sealed last year must open for ever', () => {
+  const first = firstNonce('7000/ig_slot/1/10', 'r1');
+  expect(boxOf(first, { seq: 2, part: 1 }, Buffer.from('Ada')).toString('hex')).toBe(
+    '01' +
+      '01'.repeat(16) +
+      '887ea31f5cf1961fd9934247' +
+      'fd65eb' +
+      'e45e86679d111728b3fdca0487826b2d',
   );
 });
 

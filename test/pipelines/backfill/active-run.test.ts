@@ -17,6 +17,7 @@ const run = (parts: readonly CopiedPart[] = []): Run => ({
 });
 const part = (name: string, blocks: number, filenode = 1): Part => ({
   part: name,
+  oid: 1,
   filenode,
   blocks,
 });
@@ -96,9 +97,10 @@ test('a part that lies elsewhere now is read anew, and what comes late of the ol
   active.agree([old]);
   const { blocks } = active.claim()!;
   active.agree([now]);
+  expect(active.claim()).toEqual({ part: 'public.a', blocks: [0, 80] });
   active.complete(old, blocks, 5);
   expect(active.parts).toMatchObject([{ filenode: 2, done: [] }]);
-  expect(active.claim()).toEqual({ part: 'public.a', blocks: [0, 80] });
+  expect(active.isBusy).toBe(true);
 });
 
 test('what a part grows after it was first looked at is not read: the stream brings it', () => {

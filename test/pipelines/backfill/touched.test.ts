@@ -91,7 +91,7 @@ test('a snapshot is new enough if it sees all that was brought before it was ask
   );
 });
 
-test('transactions are remembered as long as any snapshot could still wait for them', () => {
+test('transactions are remembered as long as a snapshot could still wait for them', () => {
   const watch = new Watch();
   const unseen = 7_000;
   watch.committed(unseen);

@@ -12,7 +12,7 @@ import { Relations } from '../../../pipelines/wal/relations.ts';
 import { SpillRoom } from '../../../pipelines/wal/spill.ts';
 import { Transactions } from '../../../pipelines/wal/transactions.ts';
 import { tokeniser } from '../../../processors/tokens.ts';
-import { Output } from '../../../processors/transcode/output.ts';
+import { type Captured, Output } from '../../../processors/transcode/output.ts';
 import { SlabPool } from '../../../processors/transcode/slab-pool.ts';
 import {
   TransactionLog,
@@ -65,7 +65,12 @@ export async function capturing(setting: Setting = {}) {
     keyring = new MemoryKeyring(),
     onIncompatible = 'letters',
   } = setting;
-  const told = { erased: 0, alarms: [] as string[], topics: [] as string[] };
+  const told = {
+    erased: 0,
+    alarms: [] as string[],
+    drifts: [] as string[],
+    topics: [] as string[],
+  };
   const output = new Output(new SlabPool());
   const watch = new Watch();
   const tables = new Map(contracts.map((each) => [each.table, each]));
@@ -86,6 +91,7 @@ export async function capturing(setting: Setting = {}) {
     onIncompatible,
     ensureTopic: async (topic) => void told.topics.push(topic),
     alarm: (_, message) => void told.alarms.push(message),
+    drifted: (_, message) => void told.drifts.push(message),
   });
   const relations = new Relations(tables, opening);
   const transactions = new Transactions(
@@ -112,13 +118,6 @@ export async function capturing(setting: Setting = {}) {
     { at: setting.at ?? 0n, watermark: setting.watermark ?? 0 },
   );
 
-  const read = ({ value }: Carried) =>
-    registry.type(schemaIdOf(value)!)!.fromBuffer(value.subarray(5)) as Json;
-  const changeOf = ({ topic, lane, key, value }: Carried): Told => ({
-    ...decodeChange(registry.type(schemaIdOf(value)!)!, value, { table: tableOf(topic), lane }),
-    recordKey: key,
-  });
-
   return {
     transactions,
     relations,
@@ -130,9 +129,10 @@ export async function capturing(setting: Setting = {}) {
     watch,
     told,
     /** A value as its registered schema has it. */
-    read,
+    read: ({ value }: Carried) =>
+      registry.type(schemaIdOf(value)!)!.fromBuffer(value.subarray(5)) as Json,
     /** Takes messages as the source does: each lies in a buffer that is written over afterwards. */
-    async take(...messages: readonly Buffer[]): Promise<void> {
+    take: async (...messages: readonly Buffer[]): Promise<void> => {
       for (const message of messages) {
         const gulp = Buffer.concat([Buffer.from('before'), message, Buffer.from('after')]);
         await transactions.take(gulp, 6, 6 + message.length);
@@ -141,22 +141,27 @@ export async function capturing(setting: Setting = {}) {
       }
     },
     /** What was made since it was last asked. */
-    made(): Made {
-      const { values } = output.take();
-      const carried = values.filter(isRecords).flatMap(carriedIn);
-      const of = (name: string) => carried.filter(({ topic }) => topic === name);
-      const beside = [...of(transactionsTopic('shop')), ...of(schemaTopic('shop'))];
-      return {
-        carried,
-        transactions: of(transactionsTopic('shop')),
-        forms: of(schemaTopic('shop')),
-        changes: carried
-          .filter((each) => !beside.includes(each))
-          .map(changeOf)
-          .sort((a, b) => compare(a.position, b.position)),
-        letters: values.filter((value) => !isRecords(value)) as readonly Refused<Decoded>[],
-      };
-    },
+    made: (): Made => madeFrom(output.take().values, registry),
+  };
+}
+
+function madeFrom(values: readonly Captured[], registry: MemoryRegistry): Made {
+  const carried = values.filter(isRecords).flatMap(carriedIn);
+  const of = (name: string) => carried.filter(({ topic }) => topic === name);
+  const [transactions, forms] = [of(transactionsTopic('shop')), of(schemaTopic('shop'))];
+  const changeOf = ({ topic, lane, key, value }: Carried): Told => ({
+    ...decodeChange(registry.type(schemaIdOf(value)!)!, value, { table: tableOf(topic), lane }),
+    recordKey: key,
+  });
+  return {
+    carried,
+    transactions,
+    forms,
+    changes: carried
+      .filter((each) => !transactions.includes(each) && !forms.includes(each))
+      .map(changeOf)
+      .sort((a, b) => compare(a.position, b.position)),
+    letters: values.filter((value) => !isRecords(value)) as readonly Refused<Decoded>[],
   };
 }
 

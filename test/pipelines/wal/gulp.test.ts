@@ -100,6 +100,32 @@ test('a gulp that shows a backlog says so, and the next is asked for a moment la
   expect((await next)?.length).toBeGreaterThan(0);
 });
 
+test('in a steady flow of little the next is asked for some moments later, until there was a pause', async () => {
+  const { remote, take } = await taken();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const atOnce = async (text: string) => {
+    remote.write(text);
+    expect(String(await take())).toBe(text);
+  };
+  const afterMoments = async (text: string) => {
+    remote.write(text);
+    const next = take();
+    await turns(20);
+    await vi.advanceTimersByTimeAsync(3);
+    expect(await isSettled(next)).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(String(await next)).toBe(text);
+  };
+  await vi.advanceTimersByTimeAsync(100);
+  await atOnce('a');
+  await atOnce('b'); // Only now is it seen that they follow each other fast.
+  await afterMoments('c');
+  await vi.advanceTimersByTimeAsync(100);
+  await afterMoments('d');
+  await vi.advanceTimersByTimeAsync(100);
+  await atOnce('e');
+});
+
 test('who waits is woken by what arrives, by a nudge, by an abort, and by patience that ran out', async () => {
   const { gulp, remote, take } = await taken();
   const stop = new AbortController();

@@ -70,7 +70,7 @@ test('a refused change is a letter with all that was sent of it, value by value'
   ];
   const { letters } = await madeOf({}, users, ...within(...sent));
   expect(letters.map(({ value }) => value)).toMatchObject([
-    { op: 'insert', before: null, after: { id: 7n, name: 'Ada', bio: null } },
+    { op: 'insert', key: null, before: null, after: { id: 7n, name: 'Ada', bio: null } },
     { op: 'update', before: { id: 7n }, after: { id: 7n, name: 'Ada L.', bio: unchanged } },
     { op: 'delete', before: { id: 7n, name: '', bio: 'x' }, after: null },
   ]);

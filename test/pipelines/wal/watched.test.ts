@@ -3,7 +3,6 @@ import { Seen } from '../../../pipelines/backfill/seen.ts';
 import * as golden from '../../golden/pgoutput.ts';
 import { MemoryKeyring } from '../../processors/memory-keyring.ts';
 import { users as people } from '../../processors/tables.ts';
-import { contractOf } from '../../sinks/changes.ts';
 import { capturing } from './captured.ts';
 
 const { oids } = golden;
@@ -12,9 +11,12 @@ const users = golden.relation(
   ['public', 'users'],
   ['id', 'tenant_id', 'email'].map((name) => ({ name, oid: oids.text, identity: name === 'id' })),
 );
-const notes = golden.relation(2, ['public', 'notes'], [{ name: 'email', oid: oids.text }]);
-const keyless = { ...people, table: 'public.notes', key: [], subject: null, tenant: null };
-const contracts = [people, { ...keyless, columns: contractOf('', { email: 'text' }).columns }];
+const notes = golden.relation(
+  2,
+  ['public', 'notes'],
+  ['tenant_id', 'email'].map((name) => ({ name, oid: oids.text })),
+);
+const contracts = [people, { ...people, table: 'public.notes', key: [], subject: null }];
 
 async function open() {
   const keyring = new MemoryKeyring();
@@ -54,10 +56,11 @@ test('a truncate touches all, and what is undone touches nothing', async () => {
 });
 
 test('a table without a key has no keys that could be touched', async () => {
-  const { within, watch } = await open();
+  const { within, watch, keyring, told } = await open();
   const touched = watch.open('public.notes');
-  await within(1, golden.insert(2, ['x']));
-  expect(touched.has('')).toBe(false);
+  keyring.destroy({ tenant: '9', domain: 'tenant_id', subject: null });
+  await within(1, golden.insert(2, ['1', 'a@b.c']), golden.insert(2, ['9', 'a@b.c']));
+  expect([told.erased, touched.isEmpty]).toEqual([1, true]);
   await within(2, golden.truncate([2]));
   expect(touched.has('')).toBe(true);
 });

@@ -21,7 +21,7 @@ import { tokenDomain, type Tokeniser } from '../../../processors/tokens.ts';
  *
  * Moves what is confidential into a box under its subject's key, and tokenises confidential keys:
  * from here on no topic, log or letter carries such a value in the clear. A column that the contract
- * does not know is confidential. What belongs to an erased subject is withheld, and `erased` told of
+ * does not know is confidential, or dropped where nobody owns the row. What belongs to an erased subject is withheld, and `erased` told of
  * it; its delete passes, for it tells nothing of the subject but that it is gone.
  */
 export function sealing(
@@ -53,8 +53,8 @@ export function sealing(
       after: change.after && pick(change.after, (column) => open.has(column)),
     };
     const secret = {
-      before: sameOwner(contract, change) ? secretsOf(change.before, open) : null,
-      after: secretsOf(change.after, open, change.op === 'insert'),
+      before: sameOwner(contract, change) ? secretsOf(change.before, rules) : null,
+      after: secretsOf(change.after, rules, change.op === 'insert'),
     };
     if (!image || (!secret.before && !secret.after)) return [{ ...bare, sealed: null }];
 
@@ -104,6 +104,8 @@ function ownerOf(
       'no-subject',
       `table ${contract.table}: a change does not tell its subject (column ${subject.column}); ALTER TABLE ${contract.table} REPLICA IDENTITY FULL`,
     );
+  if (contract.tenant !== null && row[contract.tenant] === unchanged)
+    throw new Refusal('no-tenant', `table ${contract.table}: a change does not tell its tenant`);
   const person = subject && textOf(subject.column, row);
   if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
   return tenant === null ? null : { tenant, domain: contract.tenant ?? '', subject: null };
@@ -124,10 +126,15 @@ function sameOwner({ subject, tenant }: TableContract, { before, after }: Decode
 }
 
 /** A new row says of a column that it did not change: of what the table lost it says nothing. */
-function secretsOf(row: Row | null, open: ReadonlySet<string>, isNew = false): Row | null {
+function secretsOf(row: Row | null, { contract, open }: Rules, isNew = false): Row | null {
   if (!row) return null;
+  const isOwned = contract.tenant !== null || contract.subject !== null;
+  const isPromised = (column: string) => contract.columns.some(({ name }) => name === column);
   const isTold = (column: string) => isNew || row[column] !== unchanged;
-  const secrets = pick(row, (column) => !open.has(column) && isTold(column));
+  const secrets = pick(
+    row,
+    (column) => !open.has(column) && isTold(column) && (isOwned || isPromised(column)),
+  );
   return Object.keys(secrets).length > 0 ? secrets : null;
 }
 

@@ -89,6 +89,18 @@ test('records are byte for byte those of a client that is not ours', () => {
   );
 });
 
+test('so are many small ones in one lane', () => {
+  const output = new Output(new SlabPool());
+  const all = Array.from({ length: 9_000 }, (_, n) => ({
+    lane: 0,
+    key: null,
+    value: Buffer.from(`${n}`),
+  }));
+  append(output, all);
+  const [ours] = recordsIn(output.take().values);
+  expect(ours?.bytes.equals(recordsOf('t', 0, all).bytes)).toBe(true);
+});
+
 test('what a broker takes as one stays below its limit, but for a record that is larger by itself', () => {
   const sizes = fc.oneof(fc.nat(300_000), fc.constantFrom(524_288, 700_000));
   fc.assert(

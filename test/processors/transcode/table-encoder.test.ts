@@ -148,7 +148,7 @@ const hasReason = ({ refused }: Outcome, reason: Refusal['reason']) =>
 
 function hasBoth(passed: object): boolean {
   const { secret } = passed as { secret: { before: Row | null; after: Row | null } | null };
-  return secret?.before != null && secret.after != null;
+  return Boolean(secret?.before && secret.after);
 }
 
 test.for(reached)('among the changes tried is one that %s', ([, is]) => {

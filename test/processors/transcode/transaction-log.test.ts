@@ -5,7 +5,7 @@ import * as golden from '../../golden/pgoutput.ts';
 import { capturing, type Setting } from '../../pipelines/wal/captured.ts';
 import { contractOf } from '../../sinks/changes.ts';
 import { MemoryKeyring } from '../memory-keyring.ts';
-import { users as people } from '../tables.ts';
+import { column, users as people } from '../tables.ts';
 
 const { oids } = golden;
 const users = golden.relation(
@@ -105,6 +105,22 @@ test('of a key that moves to an erased subject the delete counts', async () => {
   keyring.destroy({ tenant: '1', domain: 'public.users.id', subject: '2' });
   const moved = golden.update(1, ['K', ['1', null, null]], ['2', '1', 'a@b.c']);
   expect(await logged(1, moved)).toMatchObject([{ tables: [counted('public.users', 1)] }]);
+});
+
+test('of a key that moves, of which one half is refused, the change counts and the letter, too', async () => {
+  const tokenised = {
+    ...people,
+    columns: [column('id', 'confidential', 'tokenise'), ...people.columns.slice(1)],
+  };
+  const { logged } = await open({ contracts: [tokenised] });
+  const [old, now] = [
+    ['1', null, null],
+    ['2', '1', 'a@b.c'],
+  ];
+  const left = golden.update(1, ['K', old], now); // The old row does not tell its tenant.
+  const came = golden.update(1, ['O', ['1', '1', null]], ['2', null, null]);
+  for (const moved of [left, came])
+    expect(await logged(1, moved)).toMatchObject([{ tables: [counted('public.users', 1, 1)] }]);
 });
 
 test('with what a record tells a reader knows when it has all of a transaction', async () => {

@@ -4,7 +4,7 @@ import { isNull, isUnchanged, Tuple } from '../../../processors/transcode/tuple.
 import * as golden from '../../golden/pgoutput.ts';
 
 const cell: fc.Arbitrary<golden.Cell> = fc.oneof(
-  fc.constantFrom(null, golden.u, '', 'text'),
+  fc.constantFrom(null, golden.u, '', 'a', 'b', 'text', 'test'),
   fc.string({ unit: 'binary', maxLength: 6 }),
   fc.uint8Array({ maxLength: 6 }),
 );

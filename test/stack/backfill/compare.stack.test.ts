@@ -71,20 +71,33 @@ afterAll(() => way?.[Symbol.asyncDispose]());
 
 async function compared(table: string, ...args: readonly string[]) {
   const { code, stdout, stderr } = await way.start([
-    'backfill', '--table', `${way.name}.${table}`, ...args, '--json',
+    'backfill',
+    '--table',
+    `${way.name}.${table}`,
+    ...args,
+    '--json',
   ]).ended;
   expect(stdout, stderr).toMatch(/^\{/);
   const json = JSON.parse(stdout) as { readonly compared?: Compared } & Compared;
   return { code, result: json.compared ?? json };
 }
 
-test.for(['types', 'Pe"ople s'])('a copy of %s ends equal, by counts and checksums', async (table) => {
-  const { code, result } = await compared(table, '--wait');
-  expect(result, capture.stderr).toMatchObject({ equal: true, partial: false, missing: 0, extra: 0, different: 0 });
-  expect(result.source).toEqual(result.topic);
-  expect(result.source.rows).toBeGreaterThan(400);
-  expect(code).toBe(0);
-});
+test.for(['types', 'Pe"ople s'])(
+  'a copy of %s ends equal, by counts and checksums',
+  async (table) => {
+    const { code, result } = await compared(table, '--wait');
+    expect(result, capture.stderr).toMatchObject({
+      equal: true,
+      partial: false,
+      missing: 0,
+      extra: 0,
+      different: 0,
+    });
+    expect(result.source).toEqual(result.topic);
+    expect(result.source.rows).toBeGreaterThan(400);
+    expect(code).toBe(0);
+  },
+);
 
 test('a row that the topic has otherwise, and one that it does not have, are counted and named by keyed hashes', async () => {
   const { compression } = { compression: kafkajs.CompressionTypes.None };

@@ -15,9 +15,7 @@ export interface Read {
 
 /** All changes of a table as they are in its topic, lane by lane. */
 export async function changesOf(way: Way, table: string): Promise<readonly Read[]> {
-  const records = await readAll(way.stack, [
-    changesTopic(way.name, `${way.name}.${table}`),
-  ]);
+  const records = await readAll(way.stack, [changesTopic(way.name, `${way.name}.${table}`)]);
   const registry = registryAt(way.stack.registry.url);
   await registry.learn(new Set(records.map(({ value }) => schemaIdOf(value!)!)));
   return records.map(({ value, partition, offset }) => ({

@@ -56,8 +56,18 @@ const until = (id: number, wanted: (run: Run) => boolean) =>
 test.for([
   ['a table without a contract', ['--table', 'public.nothing'], 1, /has no contract/],
   ['a condition that is no SQL', ['--table', 'items', '--where', 'nothing = 1'], 1, /nothing/],
-  ['a condition that ends too early', ['--table', 'items', '--where', 'true) OR (true'], 1, /--where/],
-  ['a condition that runs something', ['--table', 'items', '--where', 'true); DROP TABLE items; SELECT (true'], 1, /--where/],
+  [
+    'a condition that ends too early',
+    ['--table', 'items', '--where', 'true) OR (true'],
+    1,
+    /--where/,
+  ],
+  [
+    'a condition that runs something',
+    ['--table', 'items', '--where', 'true); DROP TABLE items; SELECT (true'],
+    1,
+    /--where/,
+  ],
   ['an empty condition', ['--table', 'items', '--where', ' '], 2, /is empty/],
   ['two verbs at once', ['--table', 'items', '--pause', '--resume'], 2, /not several/],
   ['a pause of nothing', ['--pause'], 2, /--table/],
@@ -73,7 +83,12 @@ test.for([
 
 test('only the rows of a condition are copied, each once', async () => {
   const { code, stdout, stderr } = await backfill(
-    '--table', table, '--where', 'n % 10 = 3 -- of them all', '--wait', '--json',
+    '--table',
+    table,
+    '--where',
+    'n % 10 = 3 -- of them all',
+    '--wait',
+    '--json',
   );
   expect(code, stderr).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ status: 'done', rows: rows / 10 });
@@ -84,7 +99,10 @@ test('only the rows of a condition are copied, each once', async () => {
 
 test.for([
   ['VACUUM FULL', 'VACUUM FULL items'],
-  ['a column that is rewritten', 'ALTER TABLE items ALTER tenant_id TYPE bigint USING tenant_id + 0'],
+  [
+    'a column that is rewritten',
+    'ALTER TABLE items ALTER tenant_id TYPE bigint USING tenant_id + 0',
+  ],
   ['a column that is added', "ALTER TABLE items ADD later text DEFAULT 'x'"],
   ['a column that is dropped', 'ALTER TABLE items DROP later'],
 ] as const)('%s between two ranges loses no row', async ([, statement]) => {

@@ -19,7 +19,9 @@ beforeAll(async () => {
 afterAll(() => way?.[Symbol.asyncDispose]());
 
 const ids = async (table: string) =>
-  [...new Set((await changesOf(way, table)).map(({ change }) => change.key?.['id']))].toSorted();
+  [
+    ...new Set((await changesOf(way, table)).map(({ change }) => Number(change.key?.['id']))),
+  ].toSorted((a, b) => a - b);
 
 async function confirmed(): Promise<boolean> {
   const [head] = await way.source.query(sql`SELECT pg_current_wal_flush_lsn()::text AS lsn`);
@@ -40,12 +42,12 @@ const list = async () => {
 test('an incompatible form is refused with an alarm, the rest goes on, and once accepted it flows again', async () => {
   const table = `${way.name}.items`;
   await way.commit("INSERT INTO items VALUES (1, 1, 1, 'a', 'b')");
-  await vi.waitFor(async () => expect(await ids('items')).toEqual([1n]), patience);
+  await vi.waitFor(async () => expect(await ids('items')).toEqual([1]), patience);
   await way.commit("ALTER TABLE items ALTER n TYPE text USING 'n' || n");
   await way.commit("INSERT INTO items VALUES (2, 1, 'two', 'a', 'b')");
   await way.commit(`INSERT INTO "Pe""ople s" VALUES (7, 1, 1, 'a', 'b')`);
 
-  await vi.waitFor(async () => expect(await ids('Pe"ople s')).toEqual([7n]), patience);
+  await vi.waitFor(async () => expect(await ids('Pe"ople s')).toEqual([7]), patience);
   expect(await confirmed()).toBe(true);
   const letters = await lettersOf(way, 'capture', `${way.name}@`);
   expect(letters.length).toBe(1);
@@ -55,7 +57,7 @@ test('an incompatible form is refused with an alarm, the rest goes on, and once 
   expect(metrics).toMatch(
     new RegExp(`conductor_refused_schema_total\\{pipeline="capture",table="${table}"\\} 1`),
   );
-  expect(await ids('items')).toEqual([1n]);
+  expect(await ids('items')).toEqual([1]);
 
   const accepted = await way.start(['schema', 'accept', '--table', table]).ended;
   expect(accepted.code, accepted.stderr).toBe(0);
@@ -68,7 +70,8 @@ test('an incompatible form is refused with an alarm, the rest goes on, and once 
 });
 
 test('what is not refused cannot be accepted', async () => {
-  const { code, stderr } = await way.start(['schema', 'accept', '--table', `${way.name}.items`]).ended;
+  const { code, stderr } = await way.start(['schema', 'accept', '--table', `${way.name}.items`])
+    .ended;
   expect(code).toBe(1);
   expect(stderr).toContain('conductor schema list');
 });

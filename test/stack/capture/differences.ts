@@ -48,7 +48,12 @@ export function differences(
         unexplained.push(`${at}.${name}: ${shown(text)}, and ${shown(other)} was told`);
     }
   };
-  const oldRow = (at: string, came: Row | null, old: ReadonlyMap<string, Told> | null, table: string) => {
+  const oldRow = (
+    at: string,
+    came: Row | null,
+    old: ReadonlyMap<string, Told> | null,
+    table: string,
+  ) => {
     for (const { name } of contracts.get(table)?.columns ?? []) {
       const text = came?.[name];
       const other = old?.get(name);
@@ -67,7 +72,8 @@ export function differences(
     }
     const moved = op === 'update' && hasMoved(testimony, contracts.get(table)?.key ?? []);
     if (moved) explain('a changed key is a delete and an insert');
-    if (ops !== (moved ? 'delete insert' : op)) unexplained.push(`${at}: ${ops}, and ${op} was told`);
+    if (ops !== (moved ? 'delete insert' : op))
+      unexplained.push(`${at}: ${ops}, and ${op} was told`);
     if (op !== 'delete') row(at, parts.at(-1)?.after ?? null, testimony, table);
     if (op !== 'insert') oldRow(at, parts[0]?.before ?? null, old, table);
   };
@@ -82,7 +88,9 @@ export function differences(
       const parts = mine.bySeq.get(seq) ?? [];
       for (const testimony of testimonies) {
         const { table } = testimony;
-        const own = parts.filter((each) => each.table === table).toSorted((a, b) => a.part - b.part);
+        const own = parts
+          .filter((each) => each.table === table)
+          .toSorted((a, b) => a.part - b.part);
         if (mine.letters.get(seq)?.has(table)) explain('a letter');
         else change(`${xid}/${seq} ${table}`, own, testimony);
       }

@@ -8,7 +8,8 @@ export const placeText = ({ system, log, timeline, lsn, seq, part }: Place): str
   `${system}/${log}/${timeline}/${lsn}/${seq}/${part}`;
 
 export const byPlace = (a: Place, b: Place): number =>
-  a.timeline - b.timeline || (a.lsn < b.lsn ? -1 : a.lsn > b.lsn ? 1 : a.seq - b.seq || a.part - b.part);
+  a.timeline - b.timeline ||
+  (a.lsn < b.lsn ? -1 : a.lsn > b.lsn ? 1 : a.seq - b.seq || a.part - b.part);
 
 /** What is wrong with a topic whatever its rows say, in words; and its changes, each once. */
 export function sifted(changes: readonly Seen[]): {
@@ -73,7 +74,10 @@ function applied(lanes: Map<number, Rows>, change: Seen): void {
 /** What did not change is what it was. */
 const whole = (row: Row, before: Row | undefined): Row =>
   Object.fromEntries(
-    Object.entries(row).map(([name, text]) => [name, text === kept ? (before?.[name] ?? kept) : text]),
+    Object.entries(row).map(([name, text]) => [
+      name,
+      text === kept ? (before?.[name] ?? kept) : text,
+    ]),
   );
 
 const merged = (lanes: ReadonlyMap<number, Rows>): Rows =>

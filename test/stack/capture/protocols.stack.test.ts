@@ -15,9 +15,11 @@ interface Form {
 }
 
 const forms: readonly Form[] = [
-  ...([1, 2, 3, 4] as const).flatMap((protocol) =>
+  ...([1, 4] as const).flatMap((protocol) =>
     [false, true].map((binary) => ({ protocol, binary, twoPhase: false })),
   ),
+  { protocol: 2, binary: true, twoPhase: false },
+  { protocol: 3, binary: false, twoPhase: false },
   { protocol: 3, binary: false, twoPhase: true },
   { protocol: 4, binary: true, twoPhase: true },
 ];
@@ -32,7 +34,9 @@ const slotOf = ({ protocol, binary, twoPhase }: Form) =>
   `${way.name}_${protocol}${binary ? 'b' : 't'}${twoPhase ? '2' : '1'}`;
 
 async function captureAs(form: Form): Promise<void> {
-  const file = await way.variant(({ source }) => Object.assign(source, form, { slot: slotOf(form), snapshot: 'never' }));
+  const file = await way.variant(({ source }) =>
+    Object.assign(source, form, { slot: slotOf(form), snapshot: 'never' }),
+  );
   const { code, stderr } = await way.start(['run', 'capture', '--until-current'], file).ended;
   expect(code, stderr).toBe(0);
 }
@@ -67,7 +71,7 @@ beforeAll(async () => {
         ddl: each === 0,
         twoPhase: true,
       });
-      await writer.run(25);
+      await writer.run(18);
     }),
   );
   await way.drain('capture');
@@ -78,12 +82,17 @@ beforeAll(async () => {
 afterAll(() => way?.[Symbol.asyncDispose]());
 
 /** A change as any slot must tell it: without what is of the slot, and of the topic. */
-const told = ({ log: _, offset: __, bytes: ___, ...change }: Seen) => change;
+const told = (change: Seen) => ({ ...change, log: null, offset: null, bytes: null });
 
 const streamOf = (slot: string) =>
   truth.once
     .filter(({ log }) => log === slot)
-    .toSorted((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : 0) || a.partition - b.partition || a.offset - b.offset);
+    .toSorted(
+      (a, b) =>
+        (a.table < b.table ? -1 : a.table > b.table ? 1 : 0) ||
+        a.partition - b.partition ||
+        a.offset - b.offset,
+    );
 
 test.for(forms.map((form) => [named(form), form] as const))(
   '%s gives the same changes at the same positions, record by record',

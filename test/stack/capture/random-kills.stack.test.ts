@@ -8,7 +8,7 @@ import { printSeed, seed as chosen } from './seed.ts';
 import { faultTables } from './tables.ts';
 import { type Writer, writerTo } from './workload.ts';
 
-const rounds = Number(process.env['CONDUCTOR_ROUNDS'] ?? 3);
+const rounds = Number(process.env['CONDUCTOR_ROUNDS'] ?? 1);
 const kills = Number(process.env['CONDUCTOR_KILLS'] ?? 4);
 
 let way: Way;
@@ -51,7 +51,8 @@ test.for(Array.from({ length: rounds }, (_, round) => chosen + round))(
       }
     });
     try {
-      for (let kill = 0; kill < kills; kill++) await killed(random.chance(0.5));
+      for (let kill = 0; kill < kills; kill++)
+        await Promise.race([killed(random.chance(0.5)), Promise.all(writing)]);
     } finally {
       over = true;
       await Promise.all(writing);

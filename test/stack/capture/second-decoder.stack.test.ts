@@ -12,7 +12,9 @@ import { writerTo } from './workload.ts';
 
 /** Types of the test's own are in `public`, where whoever reads finds them by the same name. */
 const inPublic = ownTypes.map((each) =>
-  each.replace(/^CREATE (TYPE|DOMAIN) /, 'CREATE $1 public.').replace(/^(CREATE EXTENSION \w+)/, '$1 SCHEMA public'),
+  each
+    .replace(/^CREATE (TYPE|DOMAIN) /, 'CREATE $1 public.')
+    .replace(/^(CREATE EXTENSION \w+)/, '$1 SCHEMA public'),
 );
 const columnName = (index: number) => (index % 2 === 0 ? `c${index}` : `C ${index} "ö"`);
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
@@ -66,7 +68,10 @@ test('every type is told as the server’s own test decoder tells it, old rows a
     );
     await way.source.query(sql`UPDATE wide SET ${sql.join(sets, ', ')} WHERE id = ${row}`);
   }
-  await way.commit('UPDATE wide SET id = id + 1000 WHERE id % 3 = 0', 'DELETE FROM wide WHERE id % 5 = 0');
+  await way.commit(
+    'UPDATE wide SET id = id + 1000 WHERE id % 3 = 0',
+    'DELETE FROM wide WHERE id % 5 = 0',
+  );
   await way.drain('capture');
   const { compared, explained } = await judge.judge();
   expect(compared).toBeGreaterThan(typeCases.length * rows * 3);

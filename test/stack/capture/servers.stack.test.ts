@@ -6,6 +6,7 @@ import type { Way } from '../way/way.ts';
 import type { Worker } from '../way/worker.ts';
 import { type Judge, judgeOf } from './judge.ts';
 import { type OwnWay, ownWay, senderOf } from './own-way.ts';
+import { caughtUp } from './progress.ts';
 import { printSeed, seed } from './seed.ts';
 import { truthOf } from './truth.ts';
 import { type Writer, writerTo } from './workload.ts';
@@ -67,7 +68,7 @@ test('a server that is stopped at once in the copy of its tables is waited for, 
 test('a server that is stopped at once in mid-stream loses nothing and doubles nothing', async () => {
   await using worker = way.start(['run', 'capture']);
   await sending();
-  for (let crash = 0; crash < 2; crash++) {
+  for (let crash = 0; crash < 1; crash++) {
     {
       await using writer = await writing(10 + crash);
       await writer.run(30);
@@ -84,7 +85,7 @@ test('a server that is stopped at once in mid-stream loses nothing and doubles n
 test('a sender that is terminated again and again is asked again', async () => {
   await using writer = await writing(20);
   await using worker = way.start(['run', 'capture']);
-  for (let end = 0; end < 4; end++) {
+  for (let end = 0; end < 2; end++) {
     const pid = await sending();
     await writer.run(10);
     await way.source.query(sql`SELECT pg_terminate_backend(${pid})`);
@@ -102,8 +103,14 @@ const forgetful = {
   ...kafkaPart,
   async prepare(setting: Parameters<typeof kafkaPart.prepare>[0]) {
     const launch = await kafkaPart.prepare(setting);
-    const forgetting = ['producer.id.expiration.ms=1', 'producer.id.expiration.check.interval.ms=50'];
-    return { ...launch, args: [...launch.args, ...forgetting.flatMap((each) => ['--override', each])] };
+    const forgetting = [
+      'producer.id.expiration.ms=1',
+      'producer.id.expiration.check.interval.ms=50',
+    ];
+    return {
+      ...launch,
+      args: [...launch.args, ...forgetting.flatMap((each) => ['--override', each])],
+    };
   },
 };
 
@@ -125,12 +132,12 @@ test('a broker that is killed, and one that forgets who wrote, has every change 
   await using writer = await writing(30);
   await using worker = way.start(['run', 'capture'], file);
   await worker.running();
-  for (let kill = 0; kill < 2; kill++) {
+  for (let kill = 0; kill < 1; kill++) {
     await writer.run(20);
     await broker.kill();
     await writer.run(20);
     await broker.start();
-    await worker.running();
+    await caughtUp(way, slot);
     await writer.run(20);
   }
   await stopped(worker);

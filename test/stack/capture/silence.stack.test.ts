@@ -70,7 +70,9 @@ test('a worker that is stopped for longer than wal_sender_timeout goes on where 
 
 test('a worker that is stopped when Kafka has all, and the checkpoint does not know, sends it again', async () => {
   const before = await judge.judge();
-  await using worker = way.start(['run', 'capture'], file, { CONDUCTOR_FAILPOINT: 'produced=stop' });
+  await using worker = way.start(['run', 'capture'], file, {
+    CONDUCTOR_FAILPOINT: 'produced=stop',
+  });
   await there();
   await writer.run(10);
   await gone();

@@ -140,7 +140,8 @@ async function transactionFaults(
     if (values['log'] !== slot) continue;
     const name = `${String(values['timeline'])}/${String(values['lsn'])}`;
     const bytes = record.value ?? Buffer.alloc(0);
-    if (records.get(name)?.equals(bytes) === false) faults.push(`transaction ${name}: two versions`);
+    if (records.get(name)?.equals(bytes) === false)
+      faults.push(`transaction ${name}: two versions`);
     records.set(name, bytes);
     for (const each of values['tables'] as readonly Values[])
       for (const kind of ['changes', 'letters'] as const)

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { type Random, seeded } from '../../../ops/demo/random.ts';
 
@@ -70,7 +71,10 @@ const ofEvents = (random: Random, schema: string): Statement =>
   `SELECT pg_logical_emit_message(${random.pick(['true', 'true', 'false'])}, '${random.pick([`${schema}.events`, 'not ours'])}', '{"id": ${random.below(30)}, "what": "w"}')`;
 
 /** One transaction: its statements up to its end, whatever the end is. */
-export function transaction(random: Random, { schema, bulk = 50, ddl, twoPhase }: Workload): readonly Statement[] {
+export function transaction(
+  random: Random,
+  { schema, bulk = 50, ddl, twoPhase }: Workload,
+): readonly Statement[] {
   const statement = (): Statement => {
     const kind = random.below(100);
     if (kind < 50) return ofThings(random, bulk);
@@ -124,16 +128,26 @@ async function tried(client: pg.Client, statements: readonly Statement[]): Promi
     for (const statement of statements) await client.query(statement);
   } catch (error) {
     // A key that is there, a deadlock, a name that another session took: part of the traffic.
-    if (!(error instanceof pg.DatabaseError) || !/^(23|40|42|25)/.test(error.code ?? '')) throw error;
+    if (!(error instanceof pg.DatabaseError) || !/^(23|40|42|25)/.test(error.code ?? ''))
+      throw error;
     await client.query('ROLLBACK');
   }
 }
 
-/** Writes until something has happened, and once more. */
-export async function writeUntil<T>(writer: Writer, happened: Promise<T>): Promise<T> {
+/** Writes, no faster than a busy shop would, until something has happened, and once more. */
+export async function writeUntil<T>(
+  writer: Writer,
+  happened: Promise<T>,
+  patienceMs = 90_000,
+): Promise<T> {
   let over = false;
   const result = happened.finally(() => (over = true));
-  while (!over) await writer.run(1);
+  const begunMs = performance.now();
+  while (!over) {
+    if (performance.now() - begunMs > patienceMs) throw new Error('nothing has happened');
+    await writer.run(1);
+    await wait(10);
+  }
   await writer.run(1);
   return result;
 }

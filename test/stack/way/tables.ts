@@ -143,5 +143,4 @@ export function contractOf(schema: string, table: TestTable): string {
   });
 }
 
-const labelOf = (schema: string, { name }: TestTable) =>
-  `${name.replaceAll(/\W/g, '_')}_${schema}`;
+const labelOf = (schema: string, { name }: TestTable) => `${name.replaceAll(/\W/g, '_')}_${schema}`;

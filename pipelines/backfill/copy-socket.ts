@@ -1,0 +1,87 @@
+import { Socket } from 'node:net';
+
+const bufferBytes = 256 * 1024;
+const buffers = 8; // So many reads may wait to be used.
+
+/**
+ * A socket that `pg` logs in and asks with, and whose bytes are taken directly while a COPY runs: into a
+ * few buffers that are used again and again. It rests while all of them are waiting to be used.
+ */
+export class CopySocket {
+  readonly socket: Socket; // As `pg` is to use it; over it, what speaks TLS.
+  readonly #free: Buffer[] = [];
+  #next: Buffer = Buffer.allocUnsafeSlow(bufferBytes); // What the socket reads into.
+  #waiting = 0; // Pieces that were not released yet.
+  #stream: Socket | null = null; // While a COPY runs: the socket itself, or TLS over it.
+  #chunks: Buffer[] = [];
+  #failure: Error | null = null;
+  #arrival = Promise.withResolvers<void>();
+  readonly #onData = (chunk: Buffer) => this.#arrived(chunk);
+  readonly #onClose = () => {
+    this.#failure = new Error('the server closed the connection in the middle of a copy');
+    this.#arrival.resolve();
+  };
+
+  constructor() {
+    this.socket = new Socket({
+      onread: { buffer: () => this.#next, callback: (bytes) => this.#read(bytes) },
+    });
+  }
+
+  /** From here on whatever arrives is for `take`, until `giveBack`. */
+  takeOver(stream: Socket): () => void {
+    this.#stream = stream;
+    this.#chunks = [];
+    this.#waiting = 0;
+    const listeners = stream.listeners('data') as ((chunk: Buffer) => void)[];
+    if (stream !== this.socket) {
+      stream.removeAllListeners('data');
+      stream.on('data', this.#onData);
+    }
+    stream.on('close', this.#onClose);
+    if (stream.destroyed) this.#onClose();
+    return () => {
+      this.#stream = null;
+      stream.off('close', this.#onClose);
+      if (stream !== this.socket) {
+        stream.off('data', this.#onData);
+        for (const listener of listeners) stream.on('data', listener);
+      }
+      stream.resume();
+    };
+  }
+
+  /** What has arrived; rejects once the connection is lost. Each piece is to be released. */
+  async take(): Promise<readonly Buffer[]> {
+    if (this.#chunks.length === 0 && !this.#failure) await this.#arrival.promise;
+    this.#arrival = Promise.withResolvers();
+    if (this.#chunks.length === 0 && this.#failure) throw this.#failure;
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    return chunks;
+  }
+
+  /** Says that a piece was used: it may be written over. */
+  release(chunk: Buffer): void {
+    if (chunk.buffer.byteLength === bufferBytes) this.#free.push(Buffer.from(chunk.buffer));
+    if (--this.#waiting < buffers) this.#stream?.resume();
+  }
+
+  /** What the socket itself read: for `pg`, or a part of a COPY. */
+  #read(bytes: number): boolean {
+    const chunk = this.#next.subarray(0, bytes);
+    if (this.#stream !== this.socket) {
+      this.socket.emit('data', Buffer.from(chunk));
+      return true;
+    }
+    this.#next = this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+    this.#arrived(chunk);
+    return this.#waiting < buffers;
+  }
+
+  #arrived(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    if (++this.#waiting >= buffers) this.#stream?.pause();
+    this.#arrival.resolve();
+  }
+}
