@@ -1,3 +1,4 @@
+import { sqlName } from '../contracts/sql-name.ts';
 import { sql } from '@databases/pg';
 import type { ConnectionPool, Queryable, SQLQuery } from '@databases/pg';
 import { governedColumns } from '../contracts/contract.ts';
@@ -80,15 +81,15 @@ async function createTable(
 ): Promise<void> {
   const [schema, name] = splitName(table);
   const schemas = await tx.query(sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`);
-  if (schemas.length === 0) await tx.query(sql`CREATE SCHEMA ${sql.ident(schema)}`);
+  if (schemas.length === 0) await tx.query(sql`CREATE SCHEMA ${sqlName(schema)}`);
 
   const definitions: SQLQuery[] = [];
   for (const column of columns) {
     const notNull = key.includes(column.name) ? sql`NOT NULL` : sql``;
-    definitions.push(sql`${sql.ident(column.name)} ${await typeOf(tx, column.type)} ${notNull}`);
+    definitions.push(sql`${sqlName(column.name)} ${await typeOf(tx, column.type)} ${notNull}`);
   }
   const primary = key.length > 0 ? key : ['_position'];
-  await tx.query(sql`CREATE TABLE ${sql.ident(schema, name)} (
+  await tx.query(sql`CREATE TABLE ${sqlName(schema, name)} (
     ${sql.join(definitions, ', ')},
     _position TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (${idents(primary)}))`);
@@ -122,12 +123,12 @@ async function readTable(
       `table ${table} of the mirror lacks the column ${missing.join(', ')}; add it there, or drop the table so that it is made anew from its contract`,
     );
   }
-  return { name: table, ident: sql.ident(schema, name), key, types };
+  return { name: table, ident: sqlName(schema, name), key, types };
 }
 
 /** Column names, quoted, in a row. */
 export const idents = (columns: readonly string[]): SQLQuery =>
   sql.join(
-    columns.map((column) => sql.ident(column)),
+    columns.map((column) => sqlName(column)),
     ', ',
   );

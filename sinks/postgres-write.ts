@@ -1,3 +1,4 @@
+import { sqlName } from '../contracts/sql-name.ts';
 import { sql } from '@databases/pg';
 import type { SQLQuery, Transaction } from '@databases/pg';
 import { settle, wholeRow } from './compact.ts';
@@ -166,7 +167,7 @@ async function upsert(
   const key = table.key.length > 0 ? table.key : ['_position'];
   const set = [...columns, '_position']
     .filter((column) => !key.includes(column))
-    .map((column) => sql`${sql.ident(column)} = excluded.${sql.ident(column)}`);
+    .map((column) => sql`${sqlName(column)} = excluded.${sqlName(column)}`);
   const onConflict =
     table.key.length > 0
       ? sql`DO UPDATE SET ${sql.join(set, ', ')} WHERE t._position < excluded._position`
@@ -174,7 +175,7 @@ async function upsert(
   await tx.query(sql`
     INSERT INTO ${table.ident} AS t (${idents(columns)}, _position)
     SELECT ${sql.join(
-      columns.map((column) => sql`i.${sql.ident(column)}::${typeOf(table, column)}`),
+      columns.map((column) => sql`i.${sqlName(column)}::${typeOf(table, column)}`),
       ', ',
     )}, i._position
     FROM unnest(${sql.join(
@@ -209,7 +210,7 @@ const sameKey = (table: MirrorTable): SQLQuery =>
     : sql.join(
         table.key.map(
           (column) =>
-            sql`t.${sql.ident(column)} = i.${sql.ident(keyAlias(column))}::${typeOf(table, column)}`,
+            sql`t.${sqlName(column)} = i.${sqlName(keyAlias(column))}::${typeOf(table, column)}`,
         ),
         ' AND ',
       );

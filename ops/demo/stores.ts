@@ -1,3 +1,4 @@
+import { sqlName } from '../../contracts/sql-name.ts';
 import { createClient } from '@clickhouse/client';
 import { sql, type Transaction } from '@databases/pg';
 import neo4j, { type Driver, isDate, isDateTime, isInt, isLocalDateTime } from 'neo4j-driver';
@@ -43,9 +44,9 @@ export function postgresStore(
       const wanted = columns(contract);
       const types = new Map(wanted.map((column) => [column.name, column.type]));
       const query = sql`SELECT ${sql.join(
-        wanted.map((column) => sql`${sql.ident(column.name)}::text`),
+        wanted.map((column) => sql`${sqlName(column.name)}::text`),
         ', ',
-      )} FROM ${sql.ident(...contract.table.split('.'))}`;
+      )} FROM ${sqlName(...contract.table.split('.'))}`;
       const rows: readonly Readonly<Record<string, string | null>>[] = await db.tx(
         async (tx: Transaction) => {
           await tx.query(sql`SET LOCAL TIME ZONE 'UTC'`);

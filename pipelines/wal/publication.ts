@@ -1,3 +1,4 @@
+import { sqlName } from '../../contracts/sql-name.ts';
 import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
 import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
@@ -87,7 +88,7 @@ export async function ensurePublication(
   if (standby)
     refuse(`a standby cannot be told to publish ${missing.join(', ')}`, 'on the primary');
   const tables = sql.join(missing.map(identifier), ', ');
-  const name = sql.ident(publication);
+  const name = sqlName(publication);
   const statement = there
     ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
     : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`;
@@ -108,5 +109,5 @@ export const publishText = (
 
 function identifier(table: string) {
   const dot = table.indexOf('.');
-  return sql.ident(table.slice(0, dot), table.slice(dot + 1));
+  return sqlName(table.slice(0, dot), table.slice(dot + 1));
 }

@@ -88,7 +88,6 @@ export class TableEncoder {
     this.#secrets = new Secrets(contract, this.columns, encoding.keyring);
   }
 
-
   /**
    * Writes a change; false if it is withheld, for its subject was erased. Throws a `Refusal` if it can
    * never pass, and nothing of it is left behind.

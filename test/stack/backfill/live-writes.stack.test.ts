@@ -132,7 +132,7 @@ test('a first copy under live writes, killed, paused and resumed, ends equal for
   }
 });
 
-test('what was copied comes to rest in the mirror, and of no row that is there is a letter', async () => {
+test('what was copied comes to rest in the mirror, and only updates whose base was gone become letters', async () => {
   await way.drain('govern', 'deliver-postgres');
   const reasons = async (pipeline: string) =>
     (await lettersOf(way, pipeline, ''))
