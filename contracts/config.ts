@@ -88,7 +88,7 @@ export const configSchema = z.strictObject({
       inFlightBytes: z
         .int()
         .min(1_024)
-        .default(32 * 1024 * 1024)
+        .default(16 * 1024 * 1024)
         .describe('Most bytes unsettled.'),
       spillDirectory: z
         .string()

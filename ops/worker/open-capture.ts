@@ -98,17 +98,22 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       );
   });
 
+/** What was opened once: when it is opened again after an outage, nobody is there to mend a contract. */
+const ranBefore = new WeakSet<Setting>();
+
 /** Makes sure that both ends are there. */
 async function bothEnds(
-  { config, contracts, kafka, ...setting }: Setting,
+  setting: Setting,
   stream: string,
   checkpoints: Checkpoints,
 ): Promise<Prepared> {
+  const { config, contracts, kafka } = setting;
   const prepared = await prepareSource({
     settings: config.source,
     stream,
     contracts,
     checkpoints,
+    again: ranBefore.has(setting),
     recovering: (recovering) =>
       log.error(
         recovering,
@@ -120,12 +125,12 @@ async function bothEnds(
       { columns: prepared.unknownColumns },
       'columns that no contract names: sealed, and dropped by govern',
     );
-  const topics = topicsOf({ config, contracts, kafka, ...setting });
   await ensureTopics(
     kafka,
-    topics.map((name) => topicSettings(name, config.kafka.partitions)),
+    topicsOf(setting).map((name) => topicSettings(name, config.kafka.partitions)),
     config.kafka.replication,
   );
+  ranBefore.add(setting);
   return prepared;
 }
 

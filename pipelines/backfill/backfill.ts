@@ -63,13 +63,13 @@ export class Backfill {
     const runs = [...this.#active.values()];
     return (
       runs.every((active) => active.isPaused && !active.isBusy) &&
-      this.#gulps.length === 0 &&
+      !this.hasGulp &&
       this.#unconfirmed.size === 0
     );
   }
 
   get hasGulp(): boolean {
-    return this.#gulps.length > 0 || this.#failure !== null;
+    return this.#gulps.length > 0 || !this.#parts.output.isEmpty || this.#failure !== null;
   }
 
   /** Where rows of a table stand that may not have been copied yet; null if none is being copied. */
@@ -93,7 +93,7 @@ export class Backfill {
   take(): Delivery<Captured> | null {
     if (this.#failure) throw this.#failure;
     const gulp = this.#gulps.shift();
-    if (!gulp) return null;
+    if (!gulp) return this.#told();
     failpoint('copying');
     const { reading } = gulp;
     const position = { log: reading.log, at: BigInt(gulp.isLast ? reading.read : reading.before) };
@@ -104,6 +104,13 @@ export class Backfill {
       waiting.push(reading);
       this.#unconfirmed.set(reading.log, waiting);
     }
+    return { position, ...this.#parts.output.take() };
+  }
+
+  /** What is told of a table before its first row: there may be none to go with. */
+  #told(): Delivery<Captured> | null {
+    if (this.#parts.output.isEmpty) return null;
+    const position = { log: `${this.#settings.slot}/tables`, at: 0n };
     return { position, ...this.#parts.output.take() };
   }
 

@@ -20,13 +20,15 @@ import {
   walEnd,
 } from './server.ts';
 import { alignFailover, createSlot, idleSlot, slotFault, unclaimed } from './slot.ts';
-import { checkTables, tablesOf } from './tables.ts';
+import { checkTables, lookAtTables, tablesOf } from './tables.ts';
 
 export interface Preparing {
   readonly settings: SourceSettings;
   readonly stream: string;
   readonly contracts: ReadonlyMap<string, TableContract>;
   readonly checkpoints: Checkpoints;
+  /** It has run before: a table that changed meanwhile concerns nobody but itself, and nobody is there to read. */
+  readonly again?: boolean;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void;
 }
@@ -64,8 +66,11 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const protocol = protocolFor(server, settings);
     await using sender = await Sender.connect(settings.url);
     const identity = await identify(sender);
-    const unknownColumns = await checkTables(db, contracts);
-    await ensurePublication(db, { publication: settings.publication, contracts }, server);
+    const unknownColumns = preparing.again
+      ? (await lookAtTables(db, contracts)).unknownColumns
+      : await checkTables(db, contracts);
+    if (!preparing.again)
+      await ensurePublication(db, { publication: settings.publication, contracts }, server);
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,

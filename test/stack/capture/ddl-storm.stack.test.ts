@@ -25,10 +25,10 @@ afterAll(async () => {
   await way?.[Symbol.asyncDispose]();
 });
 
-/** The history of a table's forms, as its topic has it. */
+/** The history of a table's forms, as its topic has it: compacted, by table and place. */
 async function history(table: string): Promise<readonly string[]> {
   const records = await readAll(way.stack, [`cdc.${way.name}.schema`]);
-  const forms: string[] = [];
+  const forms = new Map<string, string>();
   for (const record of records) {
     const { values } = await plainly(way, record);
     if (values['table'] !== `${way.name}.${table}`) continue;
@@ -37,9 +37,9 @@ async function history(table: string): Promise<readonly string[]> {
       readonly type: string;
     }[];
     const form = columns.map(({ name, type }) => `${name} ${type}`).join(', ');
-    forms.push(values['refused'] === null ? form : `refused: ${form}`);
+    forms.set(String(record.key), values['refused'] === null ? form : `refused: ${form}`);
   }
-  return forms;
+  return [...forms.values()];
 }
 
 test('a storm of DDL loses nothing: what is refused becomes letters, the others go on, the slot advances', async () => {
