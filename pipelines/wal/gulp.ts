@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 const gulpBytes = 512 * 1024; // The most that one read brings.
 const paceFrom = 16 * 1024; // A read that brings so much shows that the server has more to say.
 const paceMs = 1;
+const fullFrom = 128 * 1024; // Of so much the server had written enough before it was asked: no rest is needed.
 const steadyMs = 8; // Gulps that follow each other so fast are a steady flow,
 const calmMs = 4; // of which a few commits at a time are enough: every read wakes three processes.
 
@@ -19,6 +20,7 @@ export class Gulp {
   #filled: Buffer | null = null;
   #used = true; // Whether the gulp that was taken last may be written over.
   #backlog = false;
+  #isFull = false;
   #isSteady = false;
   #arrivedMs = 0;
   #failure: Error | null = null;
@@ -51,7 +53,7 @@ export class Gulp {
   async take(signal: AbortSignal, patienceMs: number): Promise<Buffer | null> {
     if (!this.#used) {
       this.#used = true;
-      const restMs = this.#backlog ? paceMs : this.#isSteady ? calmMs : 0;
+      const restMs = this.#isFull ? 0 : this.#backlog ? paceMs : this.#isSteady ? calmMs : 0;
       if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       this.#stream?.resume();
     }
@@ -93,6 +95,7 @@ export class Gulp {
   #arrived(gulp: Buffer): void {
     this.#filled = gulp;
     this.#backlog = gulp.length >= paceFrom;
+    this.#isFull = gulp.length >= fullFrom;
     const nowMs = performance.now();
     this.#isSteady = nowMs - this.#arrivedMs < steadyMs;
     this.#arrivedMs = nowMs;
