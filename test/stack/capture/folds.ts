@@ -4,10 +4,10 @@ import { kept, type Text } from './texts.ts';
 /** What readers make of a table's topic: rows by the text of their key. */
 export type Rows = Map<string, Readonly<Record<string, Text>>>;
 
-export const placeText = ({ system, log, timeline, lsn, seq, part }: Place): string =>
+const placeText = ({ system, log, timeline, lsn, seq, part }: Place): string =>
   `${system}/${log}/${timeline}/${lsn}/${seq}/${part}`;
 
-export const byPlace = (a: Place, b: Place): number =>
+const byPlace = (a: Place, b: Place): number =>
   a.timeline - b.timeline ||
   (a.lsn < b.lsn ? -1 : a.lsn > b.lsn ? 1 : a.seq - b.seq || a.part - b.part);
 

@@ -43,7 +43,7 @@ export async function plainly(way: Pick<Way, 'stack'>, { topic, value }: ReadRec
 }
 
 /** The topic of a table's changes; the names of tests need no escape. */
-export const topicOf = ({ name }: Pick<Way, 'name'>, table: string) => `cdc.${name}.${table}`;
+const topicOf = ({ name }: Pick<Way, 'name'>, table: string) => `cdc.${name}.${table}`;
 
 /** All that the topics of tables hold, each lane in its own order. */
 export async function seenIn(

@@ -71,7 +71,7 @@ const ofEvents = (random: Random, schema: string): Statement =>
   `SELECT pg_logical_emit_message(${random.pick(['true', 'true', 'false'])}, '${random.pick([`${schema}.events`, 'not ours'])}', '{"id": ${random.below(30)}, "what": "w"}')`;
 
 /** One transaction: its statements up to its end, whatever the end is. */
-export function transaction(
+function transaction(
   random: Random,
   { schema, bulk = 50, ddl, twoPhase }: Workload,
 ): readonly Statement[] {
