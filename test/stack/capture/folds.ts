@@ -4,7 +4,7 @@ import { kept, type Text } from './texts.ts';
 /** What readers make of a table's topic: rows by the text of their key. */
 export type Rows = Map<string, Readonly<Record<string, Text>>>;
 
-const placeText = ({ system, log, timeline, lsn, seq, part }: Place): string =>
+export const placeText = ({ system, log, timeline, lsn, seq, part }: Place): string =>
   `${system}/${log}/${timeline}/${lsn}/${seq}/${part}`;
 
 const byPlace = (a: Place, b: Place): number =>
