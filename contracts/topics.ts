@@ -12,6 +12,9 @@ export const transactionsTopic = (database: string): string =>
   `cdc.${avroName(database)}.transactions`;
 export const schemaTopic = (database: string): string => `cdc.${avroName(database)}.schema`;
 
+/** Whether a topic carries the changes of a table, and not what is told beside them. */
+export const carriesChanges = (name: string): boolean => name.split('.').length > 3;
+
 /** The table whose changes a topic carries. */
 export function tableOf(name: string): string {
   const [, , schema, table] = name.split('.');

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { carriesChanges } from '../contracts/topics.ts';
 import type { Keyring } from '../contracts/keys/keyring.ts';
 import type { Captured } from '../processors/transcode/output.ts';
 import type { SlabPool } from '../processors/transcode/slab-pool.ts';
@@ -27,10 +28,13 @@ export function capture(
   return besideLetters(letters, (refused) =>
     pull(wal, pulling).pipe(
       each(passing, refused),
-      into(records, { size: 256, lingerMs: 0, weigh: ({ count }) => count }, unexpected),
+      into(records, { size: 256, lingerMs: 0, weigh }, unexpected),
     ),
   );
 }
+
+/** Transactions and forms of tables are told beside the changes, and are none. */
+const weigh = ({ topic, count }: Records): number => (carriesChanges(topic) ? count : 0);
 
 function passing(captured: Captured): readonly Records[] {
   if ('refusal' in captured) throw captured.refusal;

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 const gulpBytes = 512 * 1024; // The most that one read brings.
 const paceFrom = 16 * 1024; // A read that brings so much shows that the server has more to say.
 const paceMs = 1;
+const partMs = 1_000;
 const fullFrom = 128 * 1024; // Of so much the server had written enough before it was asked: no rest is needed.
 const steadyMs = 8; // Gulps that follow each other so fast are a steady flow,
 const calmMs = 4; // of which a few commits at a time are enough: every read wakes three processes.
@@ -20,6 +21,7 @@ export class Gulp {
   #filled: Buffer | null = null;
   #used = true; // Whether the gulp that was taken last may be written over.
   #backlog = false;
+  #parting = false; // What still comes is not read.
   #isFull = false;
   #isSteady = false;
   #arrivedMs = 0;
@@ -43,6 +45,7 @@ export class Gulp {
     stream.removeAllListeners('end');
     if (stream !== this.socket)
       stream.on('data', (chunk: Buffer) => {
+        if (this.#parting) return;
         stream.pause();
         this.#arrived(chunk);
       });
@@ -77,6 +80,19 @@ export class Gulp {
     this.#arrival.resolve();
   }
 
+  /** Says its last words and waits until the server has hung up, so that they are heard; not for long. */
+  async part(words: Buffer): Promise<void> {
+    const stream = this.#stream;
+    if (!stream?.writable) return;
+    this.#parting = true;
+    const gone = new Promise((resolve) => stream.once('close', resolve));
+    stream.end(words);
+    stream.resume();
+    const timer = setTimeout(() => stream.destroy(), partMs);
+    await gone;
+    clearTimeout(timer);
+  }
+
   stop(): void {
     (this.#stream ?? this.socket).destroy();
     this.socket.destroy();
@@ -88,6 +104,7 @@ export class Gulp {
       this.socket.emit('data', Buffer.from(this.#buffer.subarray(0, bytes)));
       return true;
     }
+    if (this.#parting) return true;
     this.#arrived(this.#buffer.subarray(0, bytes));
     return false;
   }

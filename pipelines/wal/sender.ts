@@ -88,6 +88,7 @@ export class Sender implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#gulp.part(Buffer.of(0x58, 0, 0, 0, 4)); // Terminate, after the last status.
     this.#gulp.stop(); // A connection that stays open holds the slot.
     await this.#client.end().catch(() => {});
   }

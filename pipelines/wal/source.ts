@@ -169,7 +169,8 @@ export class WalSource implements Source<Captured> {
         yield this.#delivery(transactions);
       } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
       yield* this.#copied();
-      if (until !== null && told >= until && (this.#backfill?.isIdle ?? true)) return;
+      const isDone = until !== null && told >= until && this.#settled >= told;
+      if (isDone && (this.#backfill?.isIdle ?? true)) return;
     }
   }
 
