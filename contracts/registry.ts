@@ -91,11 +91,13 @@ export function registryAt(url: string): Registry {
 }
 
 /** Tries again where another process has set the same topic's rule at the same moment. */
-async function unlessAtOnce<T>(register: () => Promise<T>, tries = 5): Promise<T> {
+async function unlessAtOnce<T>(register: () => Promise<T>, tries = 8): Promise<T> {
   try {
     return await register();
   } catch (error) {
-    const atOnce = error instanceof Error && /already exists/i.test(error.message);
+    const atOnce =
+      error instanceof Error &&
+      /already exists|does not match the configuration/i.test(error.message);
     if (!atOnce || tries === 1) throw error;
     await wait(50 + Math.random() * 100);
     return unlessAtOnce(register, tries - 1);
