@@ -4,6 +4,7 @@ import type { RelationColumn } from '../../schemas/relation.ts';
 import { decodeValues } from '../../schemas/secret.ts';
 import type { Value } from '../../schemas/value.ts';
 import { binaryJsonWriter, binaryKeyWriter, binaryUnionWriter } from './binary.ts';
+import { binaryText } from './binary-text.ts';
 import { textJsonWriter } from './json.ts';
 import { nullBranch, textKeyWriter, textUnionWriter, unchangedBranch } from './text.ts';
 import { isNull, isUnchanged, type Tuple } from './tuple.ts';
@@ -29,6 +30,8 @@ export class Column {
   readonly #text: Writer;
   readonly #binary: Writer;
   readonly #unchanged: number;
+  readonly #isPlain: boolean;
+  readonly #binaryText: Writer | null;
   readonly #keyText: Writer;
   readonly #keyBinary: Writer;
   readonly #json: Readonly<Record<'key' | 'secret', readonly [text: Writer, binary: Writer]>>;
@@ -44,6 +47,8 @@ export class Column {
     this.#text = textUnionWriter(avro);
     this.#binary = binaryUnionWriter(avro, type) ?? needsText;
     this.#unchanged = unchangedBranch(avro);
+    this.#isPlain = plainText.has(avro.kind);
+    this.#binaryText = binaryText(type);
     this.#keyText = textKeyWriter(avro);
     this.#keyBinary = binaryKeyWriter(avro, type) ?? needsText;
     const json = (flavour: 'key' | 'secret') =>
@@ -102,8 +107,15 @@ export class Column {
     const { index } = this;
     if (!this.has(tuple)) return null;
     const start = tuple.starts[index] ?? 0;
-    if (!tuple.binary[index] && plainText.has(this.avro.kind))
-      return tuple.data.toString('utf8', start, start + (tuple.lengths[index] ?? 0));
+    const length = tuple.lengths[index] ?? 0;
+    if (this.#isPlain) {
+      if (!tuple.binary[index]) return tuple.data.toString('utf8', start, start + length);
+      if (this.#binaryText) {
+        scratch.clear();
+        this.#binaryText(tuple.data, start, length, scratch);
+        return scratch.view().toString();
+      }
+    }
     return `${this.value(tuple, scratch) ?? ''}`;
   }
 

@@ -6,13 +6,12 @@ import { Refusal } from '../../schemas/refusal.ts';
 import { firstNonce, sealInto } from '../../schemas/sealed-box.ts';
 import type { Column, Image } from './columns.ts';
 import type { Head } from './head.ts';
+import { OwnerKeys } from './owner-keys.ts';
 
 interface Named {
   readonly column: Column;
   readonly name: Buffer; // As JSON, with its colon.
 }
-
-const mostKeys = 10_000;
 
 /**
  * Boxes what is confidential of a row under its subject's key, straight from the server's bytes. What
@@ -25,7 +24,7 @@ export class Secrets {
   readonly #tenant: Column | null;
   readonly #subject: Column | null;
   readonly #keyring: Keyring;
-  readonly #keys = new Map<string, OwnedKey>();
+  readonly #keys: OwnerKeys;
   readonly #plain = new Bytes(1_024);
   readonly #scratch = new Bytes(256);
   #nonces: { readonly head: Head; readonly first: Buffer } | null = null;
@@ -37,6 +36,7 @@ export class Secrets {
     this.#tenant = named(contract.tenant);
     this.#subject = named(contract.subject?.column);
     this.#keyring = keyring;
+    this.#keys = new OwnerKeys([this.#tenant, this.#subject]);
     const open = new Set(contract.columns.filter(isOpen).map(({ name }) => name));
     const promised = new Set(contract.columns.map(({ name }) => name));
     const owned = contract.tenant !== null || contract.subject !== null;
@@ -138,22 +138,18 @@ export class Secrets {
         'no-tenant',
         `table ${table}: a change does not tell its tenant (column ${this.#contract.tenant}); ALTER TABLE ${table} REPLICA IDENTITY FULL`,
       );
-    const tenant = this.tenantOf(image);
-    const person = this.#subject?.text(image.tuple, this.#scratch) ?? null;
-    const owner = this.#ownerOf(tenant, person);
-    if (!owner) return null;
-    const name = `${tenant?.length}/${tenant}${person === null ? '' : `/${person}`}`;
-    const known = this.#keys.get(name);
+    const known = this.#keys.find(image.tuple);
     if (known) return known;
-    const owned = this.#keyring.keyOf(owner);
-    if (owned === 'destroyed') return owned;
-    if (this.#keys.size >= mostKeys) this.#keys.clear();
-    this.#keys.set(name, owned);
+    const owner = this.#ownerOf(image);
+    const owned = owner && this.#keyring.keyOf(owner);
+    if (owned && owned !== 'destroyed') this.#keys.keep(owned);
     return owned;
   }
 
-  #ownerOf(tenant: string | null, person: string | null): Owner | null {
+  #ownerOf(image: Image): Owner | null {
     const { subject, tenant: column } = this.#contract;
+    const tenant = this.tenantOf(image);
+    const person = this.#subject?.text(image.tuple, this.#scratch) ?? null;
     if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
     return tenant === null ? null : { tenant, domain: column ?? '', subject: null };
   }

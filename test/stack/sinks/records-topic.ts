@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { BaseOptions } from '@platformatic/kafka';
-import { vi } from 'vitest';
 import { type TopicSettings, topicSettings } from '../../../contracts/topics.ts';
 import type { Stack } from '../../../ops/stack/stack.ts';
 import { ensureTopics } from '../../../pipelines/topic/admin.ts';
@@ -29,17 +28,13 @@ export async function freshTopic(partitions: number, configs: TopicSettings['con
   return { name, [Symbol.asyncDispose]: drop };
 }
 
-/** As kafkajs reads it; the groups of a broker that has just started take a moment. */
-export const readWithKafkajs = (topic: string, at: Stack) =>
-  vi.waitFor(() => readAll(at, [topic]), { timeout: 30_000, interval: 200 });
-
 /** The number that each value begins with, by lane. */
 export async function numbersIn(
   topic: string,
   at: Stack = stack,
 ): Promise<Readonly<Record<number, readonly number[]>>> {
   const lanes: Record<number, number[]> = {};
-  for (const { partition, value } of await readWithKafkajs(topic, at))
+  for (const { partition, value } of await readAll(at, [topic]))
     (lanes[partition] ??= []).push(Number(String(value).split(' ')[0]));
   return lanes;
 }

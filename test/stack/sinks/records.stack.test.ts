@@ -20,18 +20,9 @@ import type { Records } from '../../../schemas/records.ts';
 import { recordsSink } from '../../../sinks/records.ts';
 import { type Message, numbered, recordsOf } from '../../sinks/records-of.ts';
 import { ownServer } from '../way/own-server.ts';
-import { adminOf } from '../way/records.ts';
+import { adminOf, readAll } from '../way/records.ts';
 import { brokerProxy, type Fate } from './records-proxy.ts';
-import {
-  batchOf,
-  freshTopic,
-  kafka,
-  kafkaAt,
-  numbersIn,
-  range,
-  readWithKafkajs,
-  stack,
-} from './records-topic.ts';
+import { batchOf, freshTopic, kafka, kafkaAt, numbersIn, range, stack } from './records-topic.ts';
 
 const hasKcat = spawnSync('kcat', ['-V']).error === undefined;
 
@@ -58,7 +49,7 @@ test('kafkajs and @platformatic/kafka read exactly what was written, lane by lan
   await sink.write(write.slice(0, 7));
   await sink.write(write.slice(7));
 
-  const kafkajs = await readWithKafkajs(topic.name, stack);
+  const kafkajs = await readAll(stack, [topic.name]);
   const platformatic = await readWithPlatformatic(topic.name, sent.flat().length);
   for (const [lane, messages] of sent.entries())
     for (const read of [kafkajs, platformatic]) {
@@ -252,7 +243,7 @@ test('a batch above the limit of a row is refused before anything is sent; one j
   const largest = row(rowLimitBytes - 20);
   expect(largest.bytes.length).toBeGreaterThan(rowLimitBytes - 20);
   await sink.write([batchOf(topic.name, 0, 0, 5), largest, batchOf(topic.name, 1, 0, 5)]);
-  const read = await readWithKafkajs(topic.name, stack);
+  const read = await readAll(stack, [topic.name]);
   expect(read.filter(({ partition }) => partition === 1).map(({ offset }) => offset)).toEqual(
     range(0, 6).map(String),
   );

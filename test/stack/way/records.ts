@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import kafkajs, { type Admin, type KafkaMessage } from 'kafkajs';
 import lz4 from 'lz4-napi';
+import { vi } from 'vitest';
 import type { Stack } from '../../../ops/stack/stack.ts';
 
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;
@@ -31,11 +32,14 @@ export async function adminOf(stack: Stack): Promise<Admin & AsyncDisposable> {
   return Object.assign(admin, { [Symbol.asyncDispose]: () => admin.disconnect() });
 }
 
-/** Every record of topics, from the beginning to where they end now. */
-export async function readAll(
-  stack: Stack,
-  topics: readonly string[],
-): Promise<readonly ReadRecord[]> {
+/**
+ * Every record of topics, from the beginning to where they end now. The groups of a broker that has just
+ * started take a moment, and kafkajs does not wait for them.
+ */
+export const readAll = (stack: Stack, topics: readonly string[]): Promise<readonly ReadRecord[]> =>
+  vi.waitFor(() => readOnce(stack, topics), { timeout: 60_000, interval: 200 });
+
+async function readOnce(stack: Stack, topics: readonly string[]): Promise<readonly ReadRecord[]> {
   await using admin = await adminOf(stack);
   const open = new Map<string, bigint>();
   for (const topic of topics)
