@@ -1,5 +1,6 @@
 import databases, { type ConnectionPool, sql } from '@databases/pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { NotNow } from '../../contracts/cannot-run.ts';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
 
@@ -15,6 +16,10 @@ export interface Checkpoint {
 
 export interface Checkpoints extends AsyncDisposable {
   read(stream: string): Promise<Checkpoint | null>;
+  /**
+   * Begins a stream anew where nothing is captured yet; moves it on otherwise. Rejects if it has gone on
+   * without whoever writes: a checkpoint never goes back.
+   */
   write(stream: string, checkpoint: Checkpoint): Promise<void>;
   /** How long ago a checkpoint was written; 0 if there is none. */
   secondsSince(stream: string): Promise<number>;
@@ -67,14 +72,18 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
       return row ? { ...row, lsn: parseLsn(row.lsn), watermark: Number(row.watermark) } : null;
     },
     async write(stream, { lsn, system, timeline, era, watermark }) {
-      await asked(
+      const written = await asked(
         db.query(sql`
         INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, era, watermark)
         VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark})
         ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
           system = excluded.system, timeline = excluded.timeline,
-          era = excluded.era, watermark = excluded.watermark`),
+          era = excluded.era, watermark = excluded.watermark
+        WHERE excluded.lsn = '0/0' OR known.system = excluded.system AND known.era = excluded.era
+          AND known.timeline <= excluded.timeline AND known.lsn::pg_lsn <= excluded.lsn::pg_lsn
+        RETURNING 1`),
       );
+      if (written.length === 0) throw overtaken(stream, lsn);
     },
     async secondsSince(stream) {
       const [row] = (await asked(
@@ -87,3 +96,11 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
     [Symbol.asyncDispose]: () => db.dispose(),
   };
 }
+
+/** Whoever was stopped for a while, and finds that another has gone on meanwhile. */
+const overtaken = (stream: string, lsn: bigint) =>
+  new NotNow({
+    what: `another worker has gone on with stream ${stream}: what this one had captured up to ${lsnText(lsn)} is not recorded any more`,
+    where: 'cdc_offsets of state.url',
+    fix: 'none is needed if the other runs: this one waits for the slot; otherwise stop one of the two, or give it a slot of its own with source.slot',
+  });
