@@ -14,6 +14,7 @@ interface Published {
   readonly missing: readonly string[]; // Contracted and not published.
   readonly orphans: readonly string[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
+  readonly omitted: readonly string[]; // Kinds of changes that it does not tell of.
 }
 
 /** Holds the publication against the contracts. */
@@ -29,7 +30,12 @@ export async function lookAtPublication(
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
     LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
     WHERE t.pubname = ${publication}`)) as readonly { name: string; root: string | null }[];
-  const [there] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
+  const [there] = (await db.query(sql`
+    SELECT array_remove(ARRAY[CASE WHEN NOT pubinsert THEN 'inserts' END, CASE WHEN NOT pubupdate THEN 'updates' END,
+      CASE WHEN NOT pubdelete THEN 'deletes' END, CASE WHEN NOT pubtruncate THEN 'truncates' END], NULL) AS omitted
+    FROM pg_publication WHERE pubname = ${publication}`)) as readonly {
+    readonly omitted: readonly string[];
+  }[];
   const split = new Set(
     published.flatMap(({ root }) => (root !== null && contracts.has(root) ? [root] : [])),
   );
@@ -41,12 +47,13 @@ export async function lookAtPublication(
       contracts.has(name) || split.has(root ?? '') ? [] : [name],
     ),
     split: [...split],
+    omitted: there?.omitted ?? [],
   };
 }
 
-/** Why what is published is not what was promised: too much, or under other names. */
+/** Why what is published is not what was promised: too much, too little, or under other names. */
 export function publicationFaults(
-  { orphans, split }: Published,
+  { orphans, split, omitted }: Published,
   publication: string,
 ): readonly Trouble[] {
   const where = `publication ${publication}`;
@@ -62,6 +69,12 @@ export function publicationFaults(
       what: `published without a contract: ${orphans.join(', ')}`,
       where,
       fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]}`,
+    });
+  if (omitted.length > 0)
+    faults.push({
+      what: `it leaves out ${omitted.join(' and ')}: the sinks would not follow them, and nobody would be told`,
+      where,
+      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`,
     });
   return faults;
 }
