@@ -6,6 +6,7 @@ import {
   topicSettings,
   transactionsTopic,
 } from '../../contracts/topics.ts';
+import { horizonAt } from '../../pipelines/backfill/horizon.ts';
 import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import type { Forms } from '../../pipelines/wal/forms.ts';
 import { openings } from '../../pipelines/wal/opening.ts';
@@ -86,6 +87,7 @@ export async function partsOf(setting: Setting, opening: Opening, output: Output
 
 export const backfillSettings = ({ config, contracts }: Setting, { from }: Prepared) => ({
   troubled: (message: string) => log.error({ message }, 'a copy beside the stream cannot go on'),
+  horizon: () => horizonAt(config.source.url),
   slot: config.source.slot,
   system: from.system,
   readers: 2,

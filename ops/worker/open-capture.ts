@@ -5,7 +5,8 @@ import { ensureTopics } from '../../pipelines/topic/admin.ts';
 import { Backfill } from '../../pipelines/backfill/backfill.ts';
 import { Bases } from '../../pipelines/backfill/bases.ts';
 import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
-import { runsAt } from '../../pipelines/backfill/runs.ts';
+import { requestCopies, requestLateCopies } from '../../pipelines/backfill/late-copy.ts';
+import { type Runs, runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
 import { heartbeat } from '../../pipelines/wal/heartbeat.ts';
@@ -44,7 +45,8 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       });
     const checkpoints = stack.use(await inState(checkpointsAt(config.state.url)));
     const forms = stack.use(await inState(formsAt(config.state.url, stream)));
-    const prepared = await bothEnds(setting, stream, checkpoints);
+    const runs = stack.use(await inState(runsAt(config.state.url, stream)));
+    const prepared = await bothEnds(setting, stream, { checkpoints, runs });
     const limits = await limitsOf(setting);
     const letters = await deadLetters<Captured>(kafka, 'capture', setting, (refused) =>
       letterOfCaptured('capture', refused),
@@ -54,7 +56,6 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const pool = new SlabPool();
     const output = new Output(pool);
     const watch = new Watch();
-    const runs = stack.use(await inState(runsAt(config.state.url, stream)));
     const opening = await openingOf(setting, { forms, limits }, output);
     const bases = stack.use(
       new Bases(
@@ -67,6 +68,8 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     if (prepared.repair) await repairTables(setting, prepared, { runs, records });
     else if (prepared.created && config.source.snapshot === 'initial')
       await requestFirstCopy(runs, setting.contracts, prepared.from);
+    else if (config.source.snapshot === 'initial')
+      tellLate(await requestLateCopies(runs, forms, setting.contracts));
     const copied = new Output(pool);
     const copies = await openingOf(setting, { forms, limits }, copied);
     const wal = new WalSource(
@@ -101,11 +104,15 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
 /** What was opened once: when it is opened again after an outage, nobody is there to mend a contract. */
 const ranBefore = new WeakSet<Setting>();
 
+const tellLate = (tables: readonly string[]): void => {
+  if (tables.length > 0) log.info({ tables }, 'tables that are new to the stream are copied');
+};
+
 /** Makes sure that both ends are there. */
 async function bothEnds(
   setting: Setting,
   stream: string,
-  checkpoints: Checkpoints,
+  { checkpoints, runs }: { readonly checkpoints: Checkpoints; readonly runs: Runs },
 ): Promise<Prepared> {
   const { config, contracts, kafka } = setting;
   const prepared = await prepareSource({
@@ -114,6 +121,9 @@ async function bothEnds(
     contracts,
     checkpoints,
     again: ranBefore.has(setting),
+    publishing: async (tables) => {
+      if (config.source.snapshot === 'initial') tellLate(await requestCopies(runs, tables));
+    },
     recovering: (recovering) =>
       log.error(
         recovering,

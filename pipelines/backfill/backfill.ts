@@ -12,6 +12,8 @@ export interface BackfillSettings extends Snapshots {
   readonly slot: string;
   readonly system: string;
   readonly readers: number; // Ranges that are read at once.
+  /** The number that the source's next transaction gets. */
+  readonly horizon: () => Promise<number>;
   /** Told of what keeps a copy from going on, though the stream goes on. */
   readonly troubled: (message: string) => void;
 }
@@ -144,17 +146,19 @@ export class Backfill {
         if (run.status === 'waiting')
           await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow());
       } else if (active) this.#active.delete(run.id);
-      else if (run.status === 'paused') this.#activate(run).isPaused = true;
+      else if (run.status === 'paused') (await this.#activate(run)).isPaused = true;
       else if (run.status === 'waiting' || run.status === 'running') {
         // Only now is it certain that it has not ended while it was being looked up.
-        if (await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow())) this.#activate(run);
+        if (await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow()))
+          await this.#activate(run);
       }
     }
     this.#wake();
   }
 
-  #activate(run: ActiveRun['run']): ActiveRun {
-    const active = new ActiveRun(run);
+  async #activate(run: ActiveRun['run']): Promise<ActiveRun> {
+    const isNew = run.condition === null && run.parts.length === 0;
+    const active = new ActiveRun(run, isNew ? await this.#settings.horizon() : null);
     this.#active.set(run.id, active);
     return active;
   }
@@ -199,7 +203,16 @@ export class Backfill {
       const { blocks } = next;
       const read = await this.#parts.runs.nextRead();
       const base = this.#baseNow();
-      const job = { run: run.id, table: plan, condition: run.condition, base, read, part, blocks };
+      const job = {
+        run: run.id,
+        table: plan,
+        condition: run.condition,
+        base,
+        read,
+        part,
+        blocks,
+        past: active.past,
+      };
       await this.#read(reader, active, job);
       return true;
     }

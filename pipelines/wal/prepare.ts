@@ -6,7 +6,7 @@ import type { SourceSettings } from '../../contracts/source-settings.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { breakOf } from './continuity.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
-import { ensurePublication } from './publication.ts';
+import { ensurePublication, lookAtPublication } from './publication.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
 import { Sender } from './sender.ts';
 import {
@@ -29,6 +29,8 @@ export interface Preparing {
   readonly checkpoints: Checkpoints;
   /** It has run before: a table that changed meanwhile concerns nobody but itself, and nobody is there to read. */
   readonly again?: boolean;
+  /** Told of tables before they are published. */
+  readonly publishing?: (tables: readonly string[]) => Promise<void>;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void;
 }
@@ -69,8 +71,12 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const unknownColumns = preparing.again
       ? (await lookAtTables(db, contracts)).unknownColumns
       : await checkTables(db, contracts);
-    if (!preparing.again)
-      await ensurePublication(db, { publication: settings.publication, contracts }, server);
+    if (!preparing.again) {
+      const publishing = { publication: settings.publication, contracts };
+      const { missing } = await lookAtPublication(db, publishing);
+      if (missing.length > 0) await preparing.publishing?.(missing);
+      await ensurePublication(db, publishing, server);
+    }
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,

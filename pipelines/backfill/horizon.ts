@@ -1,0 +1,20 @@
+import databases, { sql } from '@databases/pg';
+import { postgresLogin } from '../../contracts/postgres-login.ts';
+
+/** The number that the source's next transaction gets, in the 32 bits that the stream has of it. */
+export async function horizonAt(url: string): Promise<number> {
+  const db = databases.default({
+    ...postgresLogin(url),
+    poolSize: 1,
+    bigIntMode: 'string',
+    onError: () => {},
+  });
+  try {
+    const [{ next }] = (await db.query(
+      sql`SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next`,
+    )) as [{ readonly next: string }];
+    return Number(BigInt(next) & 0xffff_ffffn) | 0;
+  } finally {
+    await db.dispose();
+  }
+}
