@@ -43,7 +43,7 @@ export async function limitsOf(setting: Setting): Promise<ReadonlyMap<string, nu
 
 export function openingOf(
   setting: Setting,
-  { forms, limits }: { readonly forms: Forms; readonly limits: ReadonlyMap<string, number> },
+  { forms, limitOf }: { readonly forms: Forms; readonly limitOf: (topic: string) => number },
   output: Output,
 ): Promise<Opening> {
   const { config, contracts, registry, keyring, kafka, counters } = setting;
@@ -60,7 +60,7 @@ export function openingOf(
       erased: () => counters.erased(),
     },
     output,
-    limitOf: (topic) => limits.get(topic) ?? rowLimitBytes,
+    limitOf,
     onIncompatible: config.source.onIncompatible,
     ensureTopic: (topic) =>
       ensureTopics(kafka, [topicSettings(topic, lanes)], config.kafka.replication),

@@ -1,4 +1,4 @@
-import { topicSettings } from '../../contracts/topics.ts';
+import { rowLimitBytes, topicSettings } from '../../contracts/topics.ts';
 import { capture, keysFirst, recycling } from '../../pipelines/capture.ts';
 import { letterOfCaptured } from '../../pipelines/letters.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
@@ -54,9 +54,10 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     stack.use(letters);
     const records = stack.use(recordsSink(kafka, 'cdc'));
     const pool = new SlabPool();
-    const output = new Output(pool);
+    const limitOf = (topic: string) => limits.get(topic) ?? rowLimitBytes;
+    const output = new Output(pool, limitOf);
     const watch = new Watch();
-    const opening = await openingOf(setting, { forms, limits }, output);
+    const opening = await openingOf(setting, { forms, limitOf }, output);
     const bases = stack.use(
       new Bases(
         { ...backfillSettings(setting, prepared), url: config.source.url },
@@ -70,8 +71,8 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       await requestFirstCopy(runs, setting.contracts, prepared.from);
     else if (config.source.snapshot === 'initial')
       tellLate(await requestLateCopies(runs, forms, setting.contracts));
-    const copied = new Output(pool);
-    const copies = await openingOf(setting, { forms, limits }, copied);
+    const copied = new Output(pool, limitOf);
+    const copies = await openingOf(setting, { forms, limitOf }, copied);
     const wal = new WalSource(
       walSettings(setting, prepared, { stream, binary: await asksForBinary(setting) }),
       checkpoints,
