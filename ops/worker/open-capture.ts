@@ -10,7 +10,7 @@ import { type Runs, runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
 import { heartbeat } from '../../pipelines/wal/heartbeat.ts';
-import { formsAt } from '../../pipelines/wal/forms.ts';
+import { type Forms, formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
 import { watchBudget } from '../../pipelines/wal/wal-budget.ts';
@@ -46,7 +46,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const checkpoints = stack.use(await inState(checkpointsAt(config.state.url)));
     const forms = stack.use(await inState(formsAt(config.state.url, stream)));
     const runs = stack.use(await inState(runsAt(config.state.url, stream)));
-    const prepared = await bothEnds(setting, stream, { checkpoints, runs });
+    const prepared = await bothEnds(setting, stream, { checkpoints, runs, forms });
     const limits = await limitsOf(setting);
     const letters = await deadLetters<Captured>(kafka, 'capture', setting, (refused) =>
       letterOfCaptured('capture', refused),
@@ -113,7 +113,11 @@ const tellLate = (tables: readonly string[]): void => {
 async function bothEnds(
   setting: Setting,
   stream: string,
-  { checkpoints, runs }: { readonly checkpoints: Checkpoints; readonly runs: Runs },
+  {
+    checkpoints,
+    runs,
+    forms,
+  }: { readonly checkpoints: Checkpoints; readonly runs: Runs; readonly forms: Forms },
 ): Promise<Prepared> {
   const { config, contracts, kafka } = setting;
   const prepared = await prepareSource({
@@ -125,11 +129,13 @@ async function bothEnds(
     publishing: async (tables) => {
       if (config.source.snapshot === 'initial') tellLate(await requestCopies(runs, tables));
     },
-    recovering: (recovering) =>
+    recovering: async (recovering) => {
       log.error(
         recovering,
         'the slot cannot go on: giving up what it still had, as it was told to',
-      ),
+      );
+      if (recovering.elsewhere) await forms.forget();
+    },
   });
   if (prepared.unknownColumns.length > 0)
     log.warn(

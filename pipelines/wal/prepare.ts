@@ -32,7 +32,7 @@ export interface Preparing {
   /** Told of tables before they are published. */
   readonly publishing?: (tables: readonly string[]) => Promise<void>;
   /** Told before a recovery gives anything up. */
-  readonly recovering: (recovering: Recovering) => void;
+  readonly recovering: (recovering: Recovering) => void | Promise<void>;
 }
 
 export interface Prepared {

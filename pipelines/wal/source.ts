@@ -57,6 +57,7 @@ export class WalSource implements Source<Captured> {
   readonly #backfill: Backfill | null;
   #sender: Sender | null = null;
   #transactions: Transactions | null = null;
+  #timelineOf: ((lsn: bigint) => number) | null = null; // Which wrote the server's WAL, era and all.
   #known: Checkpoint; // What the checkpoint records, and so the most that the server is told.
   #settled: bigint;
   #watermarks: { readonly at: bigint; readonly watermark: number }[] = [];
@@ -77,7 +78,7 @@ export class WalSource implements Source<Captured> {
     this.#backfill =
       backfillOf?.({
         wake: () => this.#sender?.nudge(),
-        baseNow: () => ({ ...this.#known, timeline: this.#known.timeline + this.#known.era }),
+        baseNow: () => this.#base(),
         brought: () => this.#transactions?.brought ?? from.lsn,
       }) ?? null;
     this.#settings = settings;
@@ -91,8 +92,10 @@ export class WalSource implements Source<Captured> {
   async *read({ signal }: Reading): AsyncIterable<Delivery<Captured>> {
     await using sender = await Sender.connect(this.#settings.url);
     this.#sender = sender;
+    const timelineOf = await this.#timelines(sender);
+    this.#timelineOf = timelineOf;
     await this.#backfill?.open();
-    const transactions = await this.#begin(sender);
+    const transactions = this.#begin(sender, timelineOf);
     this.#transactions = transactions;
     const ticking = setInterval(() => this.#tick(), confirmEveryMs);
     const copying = new AbortController();
@@ -124,13 +127,18 @@ export class WalSource implements Source<Captured> {
     await this.#record();
   }
 
-  async #begin(sender: Sender): Promise<Transactions> {
+  #begin(sender: Sender, timelineOf: (lsn: bigint) => number): Transactions {
     const { slot, lanes } = this.#settings;
-    const timelineOf = await this.#timelines(sender);
     const origin = { system: this.#known.system, log: slot, lanes, timelineOf };
     const { lsn: at, watermark } = this.#known;
     sender.start(startCommand(this.#settings, at));
     return new Transactions(origin, this.#parts, { at, watermark });
+  }
+
+  /** Where copied rows stand. After a promotion, what is not confirmed may still be of the timeline before. */
+  #base(): Base {
+    const { lsn, watermark, timeline, era } = this.#known;
+    return { lsn, watermark, timeline: this.#timelineOf?.(lsn) ?? timeline + era };
   }
 
   async *#deliveries(
