@@ -109,6 +109,7 @@ export const walSettings = (
   origin: config.source.origin,
   serverVersion: prepared.serverVersion,
   senderTimeoutMs: prepared.senderTimeoutMs,
+  standby: prepared.standby,
   stream,
   lanes: config.kafka.partitions,
   until: untilCurrent ? prepared.head : null,

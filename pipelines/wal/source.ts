@@ -1,14 +1,15 @@
 import type { Backfill } from '../backfill/backfill.ts';
 import type { Base } from '../backfill/runs.ts';
 import type { Captured, Output } from '../../processors/transcode/output.ts';
-import { lsnText } from '../../schemas/lsn.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { complaint, Frames } from './frames.ts';
 import { Sender } from './sender.ts';
 import { identify } from './server.ts';
+import { startCommand } from './start-command.ts';
 import { statusUpdate } from './status-update.ts';
+import { TimelineWatch } from './timeline-watch.ts';
 import { timelines } from './timelines.ts';
 import { type Parts, Transactions } from './transactions.ts';
 
@@ -21,6 +22,7 @@ export interface WalSettings {
   readonly origin: 'any' | 'none';
   readonly serverVersion: number;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
+  readonly standby: boolean; // It may be promoted while it is read.
   readonly stream: string; // What the checkpoint is filed under.
   readonly lanes: number;
   readonly until: bigint | null; // Where to end; null goes on for ever.
@@ -56,6 +58,7 @@ export class WalSource implements Source<Captured> {
   readonly #output: Output;
   readonly #backfill: Backfill | null;
   #sender: Sender | null = null;
+  #watch: TimelineWatch | null = null; // Of a standby.
   #transactions: Transactions | null = null;
   #timelineOf: ((lsn: bigint) => number) | null = null; // Which wrote the server's WAL, era and all.
   #known: Checkpoint; // What the checkpoint records, and so the most that the server is told.
@@ -92,8 +95,11 @@ export class WalSource implements Source<Captured> {
   async *read({ signal }: Reading): AsyncIterable<Delivery<Captured>> {
     await using sender = await Sender.connect(this.#settings.url);
     this.#sender = sender;
-    const timelineOf = await this.#timelines(sender);
+    const { timeline, timelineOf } = await this.#timelines(sender);
     this.#timelineOf = timelineOf;
+    const { standby, url } = this.#settings;
+    await using watch = standby ? await TimelineWatch.open(url, timeline) : null;
+    this.#watch = watch;
     await this.#backfill?.open();
     const transactions = this.#begin(sender, timelineOf);
     this.#transactions = transactions;
@@ -174,7 +180,7 @@ export class WalSource implements Source<Captured> {
       const isBusy = this.#settled < told; // What comes during a write goes with the next: many small ones are slow.
       if (isDue && !isBusy) {
         told = transactions.at;
-        yield this.#delivery(transactions);
+        yield await this.#delivery(transactions);
       } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
       yield* this.#copied();
       const isDone = until !== null && told >= until && this.#settled >= told;
@@ -195,8 +201,8 @@ export class WalSource implements Source<Captured> {
   }
 
   /** The stream and what is copied take turns: neither waits for the end of the other. */
-  *#turns(transactions: Transactions): Iterable<Delivery<Captured>> {
-    yield this.#delivery(transactions);
+  async *#turns(transactions: Transactions): AsyncIterable<Delivery<Captured>> {
+    yield await this.#delivery(transactions);
     yield* this.#copied();
   }
 
@@ -205,7 +211,9 @@ export class WalSource implements Source<Captured> {
     if (copy) yield copy;
   }
 
-  #delivery({ at, watermark }: Transactions): Delivery<Captured> {
+  /** Nothing is given out before it is certain on which timeline it was written. */
+  async #delivery({ at, watermark }: Transactions): Promise<Delivery<Captured>> {
+    await this.#watch?.look();
     if (!this.#output.isEmpty) failpoint('delivering');
     this.#watermarks.push({ at, watermark });
     return { position: { log: this.#settings.slot, at }, ...this.#output.take() };
@@ -224,7 +232,7 @@ export class WalSource implements Source<Captured> {
   }
 
   /** Finds out who the server is: a slot of another server has positions of another world. */
-  async #timelines(sender: Sender): Promise<(lsn: bigint) => number> {
+  async #timelines(sender: Sender) {
     const { system, timeline, history } = await identify(sender);
     if (system !== this.#known.system)
       throw new ForeignServer(
@@ -232,7 +240,7 @@ export class WalSource implements Source<Captured> {
       );
     const timelineOf = timelines(timeline, history);
     const { era } = this.#known; // Lifts positions that began anew above all before.
-    return (lsn) => timelineOf(lsn) + era;
+    return { timeline, timelineOf: (lsn: bigint) => timelineOf(lsn) + era };
   }
 
   #tick(): void {
@@ -280,16 +288,6 @@ export class WalSource implements Source<Captured> {
     this.#lastStatusMs = performance.now();
     this.#sender?.send(statusUpdate(this.#known.lsn, { nowMs: Date.now(), replyRequested }));
   }
-}
-
-function startCommand(settings: WalSettings, from: bigint): string {
-  const { slot, publication, protocol, binary, origin, serverVersion } = settings;
-  const options = [`proto_version '${protocol}'`, `publication_names '${publication}'`];
-  if (serverVersion >= 140_000) options.push(`messages 'true'`, `binary '${binary}'`);
-  if (protocol >= 4) options.push(`streaming 'parallel'`);
-  else if (protocol >= 2) options.push(`streaming 'on'`);
-  if (origin === 'none') options.push(`origin 'none'`);
-  return `START_REPLICATION SLOT "${slot}" LOGICAL ${lsnText(from)} (${options.join(', ')})`;
 }
 
 /** The server behind `source.url` is not the one that the checkpoint speaks of. */
