@@ -159,6 +159,23 @@ export class Bytes {
     for (let index = 0; index < text.length; index++) this.data[this.at++] = text.charCodeAt(index);
   }
 
+  /** Sixteen bytes as four words, of each its greatest byte first. */
+  words(first: number, second: number, third: number, last: number): void {
+    this.room(16);
+    const { at } = this;
+    const view = this.#view;
+    view.setInt32(at, first);
+    view.setInt32(at + 4, second);
+    view.setInt32(at + 8, third);
+    view.setInt32(at + 12, last);
+    this.at = at + 16;
+  }
+
+  /** Four bytes as a word, from a place within the room that was made. */
+  wordAt(at: number): number {
+    return this.#view.getInt32(at);
+  }
+
   /** What was written, valid until the next write. */
   view(): Buffer {
     return this.data.subarray(0, this.at);
