@@ -23,6 +23,7 @@ export interface BackfillParts {
   readonly watch: Watch;
 }
 
+const deliveryBytes = 2 * 1024 * 1024;
 const pollMs = 1_000;
 const againMs = 2_000;
 
@@ -38,6 +39,7 @@ export class Backfill {
   readonly #baseNow: () => Base;
   readonly #active = new Map<number, ActiveRun>();
   readonly #gulps: Gulp[] = [];
+  #filling: { readonly reading: Reading; isLeft: boolean } | null = null; // Whose records are not handed on yet.
   readonly #unconfirmed = new Map<string, Reading[]>();
   #noting: Promise<void> = Promise.resolve(); // One note after the other: an older one is never the last.
   #failure: Error | null = null;
@@ -64,12 +66,14 @@ export class Backfill {
     return (
       runs.every((active) => active.isPaused && !active.isBusy) &&
       !this.hasGulp &&
+      !this.#filling &&
       this.#unconfirmed.size === 0
     );
   }
 
   get hasGulp(): boolean {
-    return this.#gulps.length > 0 || !this.#parts.output.isEmpty || this.#failure !== null;
+    const isTold = this.#filling ? this.#filling.isLeft : !this.#parts.output.isEmpty;
+    return this.#gulps.length > 0 || isTold || this.#failure !== null;
   }
 
   /** Where rows of a table stand that may not have been copied yet; null if none is being copied. */
@@ -89,22 +93,49 @@ export class Backfill {
     await this.#noting;
   }
 
-  /** Makes records of what was read: synchronous, so that nothing of the stream comes between. */
+  /**
+   * Makes records of what was read, and hands them on once they are many, or all of a range: small
+   * deliveries are dear to everyone behind. Synchronous, so that nothing of the stream comes between.
+   */
   take(): Delivery<Captured> | null {
     if (this.#failure) throw this.#failure;
-    const gulp = this.#gulps.shift();
+    const filling = this.#filling;
+    const [first] = this.#gulps;
+    let gulp = filling ? this.#nextOf(filling.reading) : first;
+    if (!gulp && filling) return first || filling.isLeft ? this.rest() : null;
     if (!gulp) return this.#told();
     failpoint('copying');
+    const { output } = this.#parts;
     const { reading } = gulp;
-    const position = { log: reading.log, at: BigInt(gulp.isLast ? reading.read : reading.before) };
-    reading.encode(gulp);
-    gulp.taken();
-    if (gulp.isLast) {
-      const waiting = this.#unconfirmed.get(reading.log) ?? [];
-      waiting.push(reading);
-      this.#unconfirmed.set(reading.log, waiting);
+    this.#filling = { reading, isLeft: false };
+    for (; gulp; gulp = output.bytes < deliveryBytes ? this.#nextOf(reading) : undefined) {
+      this.#gulps.splice(this.#gulps.indexOf(gulp), 1);
+      reading.encode(gulp);
+      gulp.taken();
+      if (gulp.isLast) return this.#whole(reading);
     }
-    return { position, ...this.#parts.output.take() };
+    return output.bytes < deliveryBytes ? null : this.rest();
+  }
+
+  /** The records that were made and not handed on yet. They go before whatever the stream has changed since. */
+  rest(): Delivery<Captured> | null {
+    if (!this.#filling) return null;
+    const { log, before } = this.#filling.reading;
+    this.#filling = null;
+    return { position: { log, at: BigInt(before) }, ...this.#parts.output.take() };
+  }
+
+  #whole(reading: Reading): Delivery<Captured> {
+    const { log, read } = reading;
+    this.#filling = null;
+    const waiting = this.#unconfirmed.get(log) ?? [];
+    waiting.push(reading);
+    this.#unconfirmed.set(log, waiting);
+    return { position: { log, at: BigInt(read) }, ...this.#parts.output.take() };
+  }
+
+  #nextOf(reading: Reading): Gulp | undefined {
+    return this.#gulps.find((gulp) => gulp.reading === reading);
   }
 
   /** What is told of a table before its first row: there may be none to go with. */
@@ -220,7 +251,11 @@ export class Backfill {
       reader.reset();
       await this.#give(active, refusal);
     } finally {
-      if (!whole) active.release(job.part.part, job.blocks);
+      if (!whole) {
+        active.release(job.part.part, job.blocks);
+        if (this.#filling?.reading.read === job.read) this.#filling.isLeft = true;
+        this.#wake();
+      }
     }
   }
 

@@ -166,7 +166,7 @@ export class WalSource implements Source<Captured> {
       const isBusy = this.#settled < told; // What comes during a write goes with the next: many small ones are slow.
       if (isDue && !isBusy) {
         told = transactions.at;
-        yield this.#delivery(transactions);
+        yield* this.#streamed(transactions);
       } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
       yield* this.#copied();
       const isDone = until !== null && told >= until && this.#settled >= told;
@@ -188,8 +188,15 @@ export class WalSource implements Source<Captured> {
 
   /** The stream and what is copied take turns: neither waits for the end of the other. */
   *#turns(transactions: Transactions): Iterable<Delivery<Captured>> {
-    yield this.#delivery(transactions);
+    yield* this.#streamed(transactions);
     yield* this.#copied();
+  }
+
+  /** Rows that were copied go before what the stream has changed since they were looked at. */
+  *#streamed(transactions: Transactions): Iterable<Delivery<Captured>> {
+    const rest = this.#output.isEmpty ? null : this.#backfill?.rest();
+    if (rest) yield rest;
+    yield this.#delivery(transactions);
   }
 
   *#copied(): Iterable<Delivery<Captured>> {
