@@ -6,6 +6,7 @@ import { ConfigError } from '../../contracts/config.ts';
 import { KeyringError } from '../../contracts/keys/file-keyring.ts';
 import { UnknownSchema } from '../../contracts/registry.ts';
 import { ForeignServer } from '../../pipelines/wal/source.ts';
+import { NeedsText } from '../../processors/transcode/columns.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { log } from '../log.ts';
 import type { Counters } from './counters.ts';
@@ -43,7 +44,9 @@ export async function keepRunning(
       counters.retried();
       log.warn(
         { pipeline: counters.pipeline, waitMs, error: reasonOf(error) },
-        'lost a server; trying again',
+        firstOf(error) instanceof NeedsText
+          ? 'reading the slot again'
+          : 'lost a server; trying again',
       );
       await wait(waitMs, undefined, { signal }).catch(() => {});
     } finally {
