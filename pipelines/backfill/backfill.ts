@@ -1,3 +1,4 @@
+import { wordsOf } from '../../contracts/error-words.ts';
 import type { Captured, Output } from '../../processors/transcode/output.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition } from '../flow/source.ts';
@@ -172,7 +173,7 @@ export class Backfill {
         if (signal.aborted) return;
         if (isOwnFault(error)) throw error;
         reader.reset();
-        troubled(error instanceof Error ? error.message : String(error));
+        troubled(wordsOf(error));
         await pause(againMs, signal);
       }
     }
