@@ -97,10 +97,11 @@ export class Backfill {
     if (!gulp) return this.#told();
     failpoint('copying');
     const { reading } = gulp;
-    const position = { log: reading.log, at: BigInt(gulp.isLast ? reading.read : reading.before) };
     reading.encode(gulp);
+    const { isWhole } = reading;
+    const position = { log: reading.log, at: BigInt(isWhole ? reading.read : reading.before) };
     gulp.taken();
-    if (gulp.isLast) {
+    if (isWhole) {
       const waiting = this.#unconfirmed.get(reading.log) ?? [];
       waiting.push(reading);
       this.#unconfirmed.set(reading.log, waiting);
