@@ -10,7 +10,6 @@ import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import type { Forms } from '../../pipelines/wal/forms.ts';
 import { openings } from '../../pipelines/wal/opening.ts';
 import { Outbox } from '../../pipelines/wal/outbox.ts';
-import { canBeBinary } from '../../pipelines/wal/tuple-form.ts';
 import type { Prepared } from '../../pipelines/wal/prepare.ts';
 import { type Opening, Relations } from '../../pipelines/wal/relations.ts';
 import { SpillRoom } from '../../pipelines/wal/spill.ts';
@@ -111,11 +110,3 @@ export const walSettings = (
   lanes: config.kafka.partitions,
   until: untilCurrent ? prepared.head : null,
 });
-
-/** The form of values that the server is asked for. */
-export async function asksForBinary({ config, contracts }: Setting): Promise<boolean> {
-  const { url, publication, binary } = config.source;
-  if (binary !== 'auto') return binary;
-  const tables = [...contracts.values()].filter(({ outbox }) => !outbox).map(({ table }) => table);
-  return canBeBinary(url, publication, tables);
-}

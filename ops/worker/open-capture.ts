@@ -21,7 +21,6 @@ import { recordsSink } from '../../sinks/records.ts';
 import { log } from '../log.ts';
 import { background } from './background.ts';
 import {
-  asksForBinary,
   backfillSettings,
   limitsOf,
   openingOf,
@@ -32,6 +31,7 @@ import {
 import { type Opened, openAll, pulling } from './opened.ts';
 import { repairTables } from './repair-tables.ts';
 import type { Setting } from './setting.ts';
+import { asksForBinary, fallingBackToText } from './values-as-text.ts';
 
 /** Connects capture: the slot at one end, `cdc.*` at the other. */
 export const openCapture = (setting: Setting): Promise<Opened> =>
@@ -95,7 +95,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
           letters: counters.letters(letters),
         },
         pulling(setting, signal),
-      );
+      ).pipe(fallingBackToText(setting));
   });
 
 /** What was opened once: when it is opened again after an outage, nobody is there to mend a contract. */

@@ -1,3 +1,4 @@
+import { wordsOf } from '../../contracts/error-words.ts';
 import type { Captured, Output } from '../../processors/transcode/output.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition } from '../flow/source.ts';
@@ -112,7 +113,7 @@ export class Backfill {
       this.#gulps.splice(this.#gulps.indexOf(gulp), 1);
       reading.encode(gulp);
       gulp.taken();
-      if (gulp.isLast) return this.#whole(reading);
+      if (gulp.isLast) return reading.isWhole ? this.#whole(reading) : this.rest();
     }
     return output.bytes < deliveryBytes ? null : this.rest();
   }
@@ -203,7 +204,7 @@ export class Backfill {
         if (signal.aborted) return;
         if (isOwnFault(error)) throw error;
         reader.reset();
-        troubled(error instanceof Error ? error.message : String(error));
+        troubled(wordsOf(error));
         await pause(againMs, signal);
       }
     }

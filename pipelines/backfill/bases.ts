@@ -76,7 +76,7 @@ export class Bases implements AsyncDisposable {
       for await (const gulp of copyOut(client, command)) rows.encode(gulp);
     } catch (error) {
       this.#asking.delete(table.table);
-      if (!isOfNames(error)) throw error; // The table was altered since, or may not be read: the copy of it says so.
+      if (!isOfTable(error)) throw error; // It was altered since, or may not be read: the copy of it says so.
     }
     if (this.#known.size >= mostKnown) this.#known.clear();
     this.#known.add(name);
@@ -105,8 +105,9 @@ export class Bases implements AsyncDisposable {
   }
 }
 
-const isOfNames = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && String(error.code).startsWith('42');
+/** Of its names and rights, or of values: what was the key's text may be none of its type any more. */
+const isOfTable = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^(?:22|42)/.test(String(error.code));
 
 const whereOf = (key: readonly Column[], row: Tuple, scratch: Bytes): string =>
   key

@@ -93,8 +93,8 @@ export class RangeReader implements AsyncDisposable {
   }
 
   /**
-   * Reads a range and pushes what comes; resolves once all of it was taken. False if the table is not
-   * what was planned any more, and nothing was read.
+   * Reads a range and pushes what comes; resolves once all of it was taken. False if it is to be read again:
+   * the table is not what was planned any more, or so much was changed meanwhile that it was withheld.
    */
   async read(job: Job, push: (gulp: Gulp) => void): Promise<boolean> {
     const client = await this.#connected();
@@ -104,6 +104,10 @@ export class RangeReader implements AsyncDisposable {
     const pushed = new Pushed(this.#signal);
     try {
       if (!(await this.#begin(client, job, touched))) return false;
+      if (touched.isTooMany) {
+        await client.query('ROLLBACK'); // It waited too long for its lock.
+        return false;
+      }
       const reading = new Reading(job, this.#origin, this.#before, touched, output);
       for await (const gulp of copyOut(client, commandOf(job))) {
         push({ ...gulp, reading, isLast: false, taken: pushed.add() });
@@ -112,8 +116,8 @@ export class RangeReader implements AsyncDisposable {
       await client.query('COMMIT'); // Neither lock nor snapshot waits for what is slow behind us.
       push({ chunks: [], release: () => {}, reading, isLast: true, taken: pushed.add() });
       await pushed.fewerThan(1);
-      this.#before = job.read;
-      return true;
+      if (reading.isWhole) this.#before = job.read;
+      return reading.isWhole;
     } finally {
       watch.close(table, touched);
     }
@@ -237,7 +241,9 @@ export class Reading {
   readonly before: number;
   readonly part: Part;
   readonly blocks: Blocks;
+  readonly #touched: Touched;
   readonly #rows: CopiedRows;
+  #isWhole = false;
 
   constructor(
     job: Job,
@@ -255,6 +261,7 @@ export class Reading {
     this.blocks = blocks;
     const head = copyHead(base, { log, system });
     const { asText } = table.described;
+    this.#touched = touched;
     this.#rows = new CopiedRows({ table: table.table, asText, head, read, touched, output });
   }
 
@@ -262,7 +269,13 @@ export class Reading {
     return this.#rows.count;
   }
 
-  encode(gulp: CopyGulp): void {
+  /** Whether its end was taken, and nothing was withheld that nobody else tells. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  encode(gulp: Pick<Gulp, 'chunks' | 'release' | 'isLast'>): void {
     this.#rows.encode(gulp);
+    if (gulp.isLast) this.#isWhole = !this.#touched.isTooMany;
   }
 }

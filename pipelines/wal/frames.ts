@@ -1,3 +1,5 @@
+import { wordsOf } from '../../contracts/error-words.ts';
+
 const headBytes = 5;
 
 /**
@@ -70,11 +72,12 @@ export class Frames {
   }
 }
 
-/** What the server complains of, from the fields of its message. */
+/** What the server complains of, from the fields of its message: never in words that may quote a value. */
 export function complaint(data: Buffer, start: number, end: number): Error {
   const fields = new Map<string, string>();
   for (const field of data.toString('utf8', start, end).split('\0'))
     if (field.length > 1) fields.set(field.charAt(0), field.slice(1));
-  const error = new Error(fields.get('M') ?? 'the server ended the stream with an error');
-  return Object.assign(error, { code: fields.get('C') ?? '' });
+  const said = new Error(fields.get('M') ?? 'the server ended the stream with an error');
+  const code = fields.get('C') ?? '';
+  return Object.assign(new Error(wordsOf(Object.assign(said, { code }))), { code });
 }

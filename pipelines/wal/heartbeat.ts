@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import databases, { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
+import { wordsOf } from '../../contracts/error-words.ts';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 
 export const heartbeatPrefix = 'conductor.heartbeat';
@@ -77,5 +78,5 @@ async function writtenBytes(db: Queryable): Promise<bigint | null> {
 function reasonOf(error: unknown): string {
   if (isSQLError(error) && error.code === SQLErrorCode.INSUFFICIENT_PRIVILEGE)
     return 'the role may not write heartbeats, so a quiet database may keep WAL: GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text, boolean) to it, or set source.heartbeat: 0';
-  return `no heartbeat could be written: ${error instanceof Error ? error.message : String(error)}`;
+  return `no heartbeat could be written: ${wordsOf(error)}`;
 }

@@ -51,6 +51,18 @@ export class Outbox {
     }
   }
 
+  /** Whether messages of any table are refused. */
+  get hasRefused(): boolean {
+    for (const { way } of this.#tables.values()) if (way.kind === 'refused') return true;
+    return false;
+  }
+
+  /** Forgets that these tables were refused, so that they are tried again. */
+  retry(tables: readonly string[]): void {
+    for (const [name, { way }] of this.#tables)
+      if (way.kind === 'refused' && tables.includes(name)) this.#tables.delete(name);
+  }
+
   async #open(contract: TableContract, lsn: bigint): Promise<Table> {
     const dot = contract.table.indexOf('.');
     const relation: Relation = {
@@ -84,13 +96,17 @@ export class Outbox {
           relation.table,
           `names ${JSON.stringify(name)}, which its contract does not`,
         );
-    const cells = relation.columns.map(({ name, type }) => textOf(values.get(name) ?? null, type));
-    const data = Buffer.from(cells.filter((cell) => cell !== null).join(''));
+    const cells = relation.columns.map(({ name, type }) => {
+      const text = textOf(values.get(name) ?? null, type);
+      if (text?.isWellFormed() === false)
+        throw undecodable(relation.table, `has half a character in ${JSON.stringify(name)}`);
+      return text === null ? null : Buffer.from(text);
+    });
     const tuple = this.#tuple;
-    tuple.reset(data, cells.length);
+    tuple.reset(Buffer.concat(cells.filter((cell) => cell !== null)), cells.length);
     let at = 0;
     for (const [index, cell] of cells.entries()) {
-      const length = cell === null ? isNull : Buffer.byteLength(cell);
+      const length = cell === null ? isNull : cell.length;
       tuple.starts[index] = at;
       tuple.lengths[index] = length;
       tuple.binary[index] = 0;

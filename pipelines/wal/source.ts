@@ -241,8 +241,9 @@ export class WalSource implements Source<Captured> {
         this.#sender?.nudge();
       })
       .finally(() => (this.#recording = null));
-    const { relations } = this.#parts;
-    if (relations.hasRefused && performance.now() - this.#lastRetryMs > retryEveryMs)
+    const { relations, outbox } = this.#parts;
+    const hasRefused = relations.hasRefused || outbox.hasRefused;
+    if (hasRefused && performance.now() - this.#lastRetryMs > retryEveryMs)
       void this.#retryRefused();
     const { senderTimeoutMs } = this.#settings;
     const everyMs =
@@ -253,8 +254,10 @@ export class WalSource implements Source<Captured> {
   /** Whoever cannot be asked now is asked again: meanwhile their changes are refused as before. */
   async #retryRefused(): Promise<void> {
     this.#lastRetryMs = performance.now();
-    const { relations, forms } = this.#parts;
-    relations.retry(await forms.accepted().catch(() => []));
+    const { relations, outbox, forms } = this.#parts;
+    const accepted = await forms.accepted().catch(() => []);
+    relations.retry(accepted);
+    outbox.retry(accepted);
   }
 
   /** The checkpoint first, then the server. A prepared transaction holds both back: it is not sent again. */

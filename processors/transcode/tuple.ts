@@ -114,3 +114,11 @@ export class Tuple {
     this.binary[index] = other.binary[index] ?? 0;
   }
 }
+
+/** Throws unless a row has as many columns as its table: in another form its values would be taken for those of others. */
+export function checkCount({ count }: Tuple, table: string, described: number): void {
+  if (count !== described)
+    throw new Error(
+      `a row of ${table} has ${count} columns, and its table was described with ${described}: it is read again, with the table's form of its time`,
+    );
+}

@@ -94,6 +94,7 @@ export async function capturing(setting: Setting = {}) {
     drifted: (_, message) => void told.drifts.push(message),
   });
   const relations = new Relations(tables, opening);
+  const outbox = new Outbox(contracts, opening, output);
   const transactions = new Transactions(
     {
       system: '7000',
@@ -109,7 +110,7 @@ export async function capturing(setting: Setting = {}) {
         id,
         output,
       ),
-      outbox: new Outbox(contracts, opening, output),
+      outbox,
       forms,
       spillRoom: setting.spillRoom ?? new SpillRoom(spillDirectory),
       watch,
@@ -121,6 +122,7 @@ export async function capturing(setting: Setting = {}) {
   return {
     transactions,
     relations,
+    outbox,
     opening,
     registry,
     forms,

@@ -82,6 +82,13 @@ test('what the server complains of has its words and its code', () => {
   expect(error).toMatchObject({ code: '42P01' });
 });
 
+test('a complaint that may quote a value has no more than its code', () => {
+  const data = Buffer.from('SERROR\0C22P02\0Minvalid input syntax for type integer: "secret"\0\0');
+  const error = complaint(data, 0, data.length);
+  expect(`${error.stack}`).not.toContain('secret');
+  expect(error).toMatchObject({ code: '22P02' });
+});
+
 test('a complaint without words is one all the same', () => {
   expect(complaint(Buffer.from('\0'), 0, 1)).toMatchObject({
     message: 'the server ended the stream with an error',

@@ -185,3 +185,32 @@ test('its form is told once, as of a table that has no number', async () => {
   const { forms } = taken();
   expect(forms.map(read)).toMatchObject([{ table: 'app.events', oid: 0n, refused: null }]);
 });
+
+test('halves of a character in two columns do not become one: they are no text', async () => {
+  const of = { ...contractOf('app.events', { id: 'bigint', a: 'text', b: 'text' }), outbox: true };
+  const { changes, letters } = await made(
+    String.raw`{"id":1,"a":"\ud83e","b":"\udd8a"}`,
+    of as TableContract,
+  );
+  expect(changes).toEqual([]);
+  expect(letters).toMatchObject([{ refusal: { reason: 'undecodable' } }]);
+  expect(letters[0]?.refusal.message).toContain('half a character in "a"');
+});
+
+test('a table whose messages are refused is tried again once a person has accepted it', async () => {
+  const { take, made: done, registry, forms, outbox } = await capturing({ contracts: [contract] });
+  registry.forbids = (topic) => topic.endsWith('app.events');
+  await take(...within(said('{"id":1}')));
+  expect(done().letters).toMatchObject([{ refusal: { reason: 'schema-refused' } }]);
+  expect(outbox.hasRefused).toBe(true);
+
+  outbox.retry(await forms.accepted());
+  await take(...within(said('{"id":2}')));
+  expect(done().letters.length).toBe(1);
+
+  forms.accept('app.events');
+  outbox.retry(await forms.accepted());
+  await take(...within(said('{"id":3}')));
+  expect(done()).toMatchObject({ changes: [{ key: { id: 3n } }], letters: [] });
+  expect(outbox.hasRefused).toBe(false);
+});
