@@ -6,10 +6,10 @@ import { recoveries, type Recovery } from '../../contracts/source-settings.ts';
 import { log } from '../log.ts';
 import { Metrics } from '../worker/counters.ts';
 import { serveHealth } from '../worker/health.ts';
-import { keepRunning } from '../worker/keep-running.ts';
-import { openPipeline, type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
+import { type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
+import { runPipeline } from '../worker/run-pipeline.ts';
 import { settingOf } from '../worker/setting.ts';
-import { stopping } from '../worker/stopping.ts';
+import { leave, stopping } from '../worker/stopping.ts';
 import { configFile, configOption, home } from './config-file.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -43,7 +43,7 @@ export function runCommands(program: Command): void {
       'after',
       '\nExamples:\n  conductor run capture govern --config conductor.yaml\n  conductor run capture --config shop.yaml crm.yaml    several databases, or slots of one, in one process',
     )
-    .action((names: readonly string[], flags: RunFlags) => run(names, flags));
+    .action((names: readonly string[], flags: RunFlags) => run(names, flags).finally(leave));
 }
 
 /** One pipeline of one configuration. */
@@ -68,11 +68,7 @@ async function run(names: readonly string[], { config, untilCurrent = false, rec
     const counters = metrics.of(name);
     const setting = await settingOf(path, pipeline, { counters, untilCurrent, recover });
     await using _ = setting.keyring;
-    await keepRunning(
-      () => openPipeline(pipeline, setting),
-      counters,
-      AbortSignal.any([signal, failed.signal]),
-    );
+    await runPipeline(pipeline, setting, AbortSignal.any([signal, failed.signal]));
   };
   try {
     await Promise.all(tasks.map(runOne));

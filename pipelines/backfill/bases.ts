@@ -3,6 +3,7 @@ import type { Column } from '../../processors/transcode/columns.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import { isUnchanged, type Tuple } from '../../processors/transcode/tuple.ts';
 import { Bytes } from '../../schemas/bytes.ts';
+import { answerMs, hangUp } from '../wal/own-pool.ts';
 import type { Table } from '../wal/relations.ts';
 import { CopiedRows, copyHead } from './copied-rows.ts';
 import { copyClient, copyOut } from './copy-out.ts';
@@ -65,7 +66,7 @@ export class Bases implements AsyncDisposable {
     if (!asking) return;
     const { slot, system } = this.#settings;
     const { runs, output } = this.#parts;
-    const client = (this.#client ??= await copyClient(this.#settings.url));
+    const client = (this.#client ??= await copyClient(this.#settings.url, answerMs));
     const read = await runs.nextRead();
     const head = copyHead(base, { log: `${slot}/base`, system });
     const asText = table.columns.map(() => true); // Whatever its type is by now.
@@ -83,13 +84,13 @@ export class Bases implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client?.end().catch(() => {});
+    if (this.#client) await hangUp(this.#client);
   }
 
   async #askingOf({ table, relation }: Table): Promise<Asking | null> {
     const known = this.#asking.get(table);
     if (known?.form === relation) return known;
-    const client = (this.#client ??= await copyClient(this.#settings.url));
+    const client = (this.#client ??= await copyClient(this.#settings.url, answerMs));
     const described = await describeTable(client, table, this.#settings.publication);
     const printed = relation.columns.map(({ name }) => described?.printed.get(name));
     const asking =

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { CopySocket } from './copy-socket.ts';
 import { complaint } from '../wal/frames.ts';
+import { loginMs, probeAfterMs } from '../wal/own-pool.ts';
 
 interface Wired {
   readonly connection: { readonly stream: Socket };
@@ -14,8 +15,11 @@ const sockets = new WeakMap<pg.Client, CopySocket>();
 const copyOptions =
   '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c row_security=off';
 
-/** A connection for copying, its values in the same text as the WAL's. */
-export async function copyClient(url: string): Promise<pg.Client> {
+/**
+ * A connection for copying, its values in the same text as the WAL's. What is asked beside copies may take
+ * as long as others hold their locks, or `answerMs`.
+ */
+export async function copyClient(url: string, answerMs = 0): Promise<pg.Client> {
   const own = new CopySocket();
   const client = new pg.Client({
     ...postgresLogin(url),
@@ -23,7 +27,9 @@ export async function copyClient(url: string): Promise<pg.Client> {
     application_name: 'conductor backfill',
     options: copyOptions,
     keepAlive: true,
-    connectionTimeoutMillis: 10_000,
+    keepAliveInitialDelayMillis: probeAfterMs,
+    connectionTimeoutMillis: loginMs,
+    query_timeout: answerMs,
   } as pg.ClientConfig);
   sockets.set(client, own);
   client.on('error', () => {}); // What is under way rejects.
