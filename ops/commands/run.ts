@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../../contracts/config.ts';
 import { recoveries, type Recovery } from '../../contracts/source-settings.ts';
 import { log } from '../log.ts';
+import { apart, type Part } from '../worker/apart.ts';
 import { Metrics } from '../worker/counters.ts';
 import { serveHealth } from '../worker/health.ts';
 import { type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
@@ -63,20 +64,33 @@ async function run(names: readonly string[], { config, untilCurrent = false, rec
   const signal = stopping();
   log.info({ pipelines, health: health.url }, 'started');
 
-  const failed = new AbortController();
-  const runOne = async ({ path, pipeline, name }: Task) => {
+  const runOne: RunOne = async ({ path, pipeline, name }, stop) => {
     const counters = metrics.of(name);
     const setting = await settingOf(path, pipeline, { counters, untilCurrent, recover });
     await using _ = setting.keyring;
-    await runPipeline(pipeline, setting, AbortSignal.any([signal, failed.signal]));
+    await runPipeline(pipeline, setting, stop);
   };
-  try {
-    await Promise.all(tasks.map(runOne));
-  } catch (error) {
-    failed.abort();
-    throw error;
-  }
+  await apart(partsOf(tasks, runOne), signal);
   log.info({ pipelines, settled: metrics.states().map(({ settled }) => settled) }, 'done');
+}
+
+type RunOne = (task: Task, signal: AbortSignal) => Promise<void>;
+
+/** The pipelines of a configuration belong together: the first that fails stops them, and is what is thrown. */
+function partsOf(tasks: readonly Task[], runOne: RunOne): readonly Part[] {
+  const parts = Map.groupBy(tasks, ({ path }) => path);
+  return [...parts.values()].map((own) => ({
+    pipelines: own.map(({ name }) => name),
+    async run(signal) {
+      const failed = new AbortController();
+      const either = AbortSignal.any([signal, failed.signal]);
+      const running = own.map((task) =>
+        runOne(task, either).catch((error: unknown) => failed.abort(error)),
+      );
+      await Promise.all(running);
+      failed.signal.throwIfAborted();
+    },
+  }));
 }
 
 /** Every pipeline that was named, of every configuration; of several, each bears its slot's name too. */
