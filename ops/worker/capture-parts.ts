@@ -94,7 +94,7 @@ export const backfillSettings = ({ config, contracts }: Setting, { from }: Prepa
 });
 
 export const walSettings = (
-  { config, untilCurrent }: Setting,
+  { config, counters, untilCurrent }: Setting,
   prepared: Prepared,
   { stream, binary }: { readonly stream: string; readonly binary: boolean },
 ) => ({
@@ -109,4 +109,5 @@ export const walSettings = (
   stream,
   lanes: config.kafka.partitions,
   until: untilCurrent ? prepared.head : null,
+  recording: (isDue: boolean) => counters.recording(isDue),
 });

@@ -8,18 +8,15 @@ import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
 import { runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
-import { heartbeat } from '../../pipelines/wal/heartbeat.ts';
 import { formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
-import { watchBudget } from '../../pipelines/wal/wal-budget.ts';
 import { WalSource } from '../../pipelines/wal/source.ts';
 import { type Captured, Output } from '../../processors/transcode/output.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { log } from '../log.ts';
-import { background } from './background.ts';
 import {
   backfillSettings,
   limitsOf,
@@ -86,7 +83,6 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     );
     stack.use(wal);
 
-    stack.use(guest(setting));
     return (signal) =>
       capture(
         {
@@ -132,30 +128,4 @@ async function bothEnds(
   );
   ranBefore.add(setting);
   return prepared;
-}
-
-/** What a guest in someone's database owes: a heartbeat, so that no WAL is kept for nothing, and an eye on how much is. */
-function guest({ config: { source }, counters }: Setting): AsyncDisposable {
-  const stack = new AsyncDisposableStack();
-  stack.use(
-    background((signal) =>
-      heartbeat(source.url, source.heartbeat, signal, (what) =>
-        log.warn({ slot: source.slot }, what),
-      ),
-    ),
-  );
-  stack.use(
-    watchBudget({
-      url: source.url,
-      slot: source.slot,
-      everySeconds: 5,
-      seen: (budget) => counters.walBudget(budget),
-      warn: (budget) =>
-        log.warn(
-          { slot: source.slot, ...budget },
-          'the slot has used up most of the WAL that the server keeps for it: find out what holds capture up, or raise max_slot_wal_keep_size',
-        ),
-    }),
-  );
-  return stack;
 }

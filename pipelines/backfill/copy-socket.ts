@@ -18,8 +18,13 @@ export class CopySocket {
   #arrival = Promise.withResolvers<void>();
   readonly #onData = (chunk: Buffer) => this.#arrived(chunk);
   readonly #onClose = () => {
-    this.#failure = new Error('the server closed the connection in the middle of a copy');
+    this.#failure ??= new Error('the server closed the connection in the middle of a copy');
     this.#arrival.resolve();
+  };
+
+  readonly #onSilence = () => {
+    this.#failure = new Error('the server has not sent anything of a copy for too long');
+    this.#stream?.destroy();
   };
 
   constructor() {
@@ -28,8 +33,11 @@ export class CopySocket {
     });
   }
 
-  /** From here on whatever arrives is for `take`, until `giveBack`. */
-  takeOver(stream: Socket): () => void {
+  /**
+   * From here on whatever arrives is for `take`, until `giveBack`. A server that says nothing for `patienceMs`
+   * is given up; 0 waits for as long as the connection seems to be there.
+   */
+  takeOver(stream: Socket, patienceMs = 0): () => void {
     this.#stream = stream;
     this.#chunks = [];
     this.#waiting = 0;
@@ -40,9 +48,11 @@ export class CopySocket {
     }
     stream.on('close', this.#onClose);
     if (stream.destroyed) this.#onClose();
+    if (patienceMs > 0) stream.setTimeout(patienceMs, this.#onSilence);
     return () => {
       this.#stream = null;
       stream.off('close', this.#onClose);
+      stream.setTimeout(0, this.#onSilence);
       if (stream !== this.socket) {
         stream.off('data', this.#onData);
         for (const listener of listeners) stream.on('data', listener);

@@ -3,6 +3,7 @@ import type { TableContract } from '../../contracts/contract.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import type { Opening, Table } from '../wal/relations.ts';
 import { Column } from '../../processors/transcode/columns.ts';
+import { hangUp } from '../wal/own-pool.ts';
 import { CopiedRows, copyHead } from './copied-rows.ts';
 import { copyClient, type CopyGulp, copyOut, cutOff } from './copy-out.ts';
 import { type Described, describeTable, type Part, partsOf, shapeOf } from './described.ts';
@@ -130,7 +131,7 @@ export class RangeReader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client?.end().catch(() => {});
+    if (this.#client) await hangUp(this.#client);
   }
 
   async #connected(): Promise<pg.Client> {

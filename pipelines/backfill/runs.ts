@@ -1,6 +1,6 @@
-import { postgresLogin } from '../../contracts/postgres-login.ts';
-import databases, { type ConnectionPool, type Queryable, sql } from '@databases/pg';
+import { type ConnectionPool, type Queryable, sql } from '@databases/pg';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
+import { ownPool, partFrom } from '../wal/own-pool.ts';
 
 export type RunStatus = 'waiting' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
 
@@ -59,18 +59,13 @@ export interface Runs extends AsyncDisposable {
 }
 
 export async function runsAt(url: string, stream: string): Promise<Runs> {
-  const db: ConnectionPool = databases.default({
-    ...postgresLogin(url),
-    poolSize: 2,
-    bigIntMode: 'string',
-    onError: () => {},
-  });
+  const db = ownPool(url, { name: 'conductor backfills', size: 2 });
   await db.tx(prepare);
   return {
     ...lookingUp(db, stream),
     ...asking(db, stream),
     ...noting(db),
-    [Symbol.asyncDispose]: () => db.dispose(),
+    [Symbol.asyncDispose]: () => partFrom(db),
   };
 }
 

@@ -1,6 +1,6 @@
-import databases, { type ConnectionPool, sql } from '@databases/pg';
-import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { sql } from '@databases/pg';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
+import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
 
 /** What capture remembers of a stream, and the slot's owner is told only afterwards. */
@@ -15,6 +15,7 @@ export interface Checkpoint {
 
 export interface Checkpoints extends AsyncDisposable {
   read(stream: string): Promise<Checkpoint | null>;
+  /** Begins anew, or moves on: one that was given up as lost and comes late takes nothing back. */
   write(stream: string, checkpoint: Checkpoint): Promise<void>;
   /** How long ago a checkpoint was written; 0 if there is none. */
   secondsSince(stream: string): Promise<number>;
@@ -22,12 +23,7 @@ export interface Checkpoints extends AsyncDisposable {
 
 /** Keeps checkpoints in `cdc_offsets` of Conductor's own database. */
 export async function checkpointsAt(url: string): Promise<Checkpoints> {
-  const db: ConnectionPool = databases.default({
-    ...postgresLogin(url),
-    poolSize: 2,
-    bigIntMode: 'string',
-    onError: () => {}, // A lost idle connection shows itself at the next query.
-  });
+  const db = ownPool(url, { name: 'conductor checkpoints', size: 2 });
   const asked = <T>(answer: Promise<T>): Promise<T> =>
     answer.catch((error: unknown) => {
       throw postgresTrouble(error, 'state.url', url);
@@ -50,7 +46,7 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
   try {
     await asked(creating);
   } catch (error) {
-    await db.dispose();
+    await partFrom(db);
     throw error;
   }
 
@@ -73,7 +69,9 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
         VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark})
         ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
           system = excluded.system, timeline = excluded.timeline,
-          era = excluded.era, watermark = excluded.watermark`),
+          era = excluded.era, watermark = excluded.watermark
+        WHERE excluded.lsn = '0/0' OR known.system IS DISTINCT FROM excluded.system OR known.era < excluded.era
+           OR known.era = excluded.era AND known.lsn::pg_lsn <= excluded.lsn::pg_lsn`),
       );
     },
     async secondsSince(stream) {
@@ -84,6 +82,6 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
       )) as readonly { ago: number }[];
       return row?.ago ?? 0;
     },
-    [Symbol.asyncDispose]: () => db.dispose(),
+    [Symbol.asyncDispose]: () => partFrom(db),
   };
 }

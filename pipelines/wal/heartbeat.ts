@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import databases, { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
+import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
 import { wordsOf } from '../../contracts/error-words.ts';
-import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { ownPool, partFrom } from './own-pool.ts';
 
 export const heartbeatPrefix = 'conductor.heartbeat';
 
@@ -20,13 +20,7 @@ export async function heartbeat(
   onTrouble: (what: string) => void,
 ): Promise<void> {
   if (seconds === 0) return;
-  const db = databases.default({
-    ...postgresLogin(url),
-    applicationName: 'conductor heartbeat',
-    poolSize: 1,
-    bigIntMode: 'string',
-    onError: () => {}, // A lost idle connection shows itself at the next beat.
-  });
+  const db = ownPool(url, { name: 'conductor heartbeat', size: 1 });
   let written: bigint | null = null; // As of the last beat.
   let told = false;
   try {
@@ -41,7 +35,7 @@ export async function heartbeat(
       await wait(seconds * 1_000, undefined, { signal }).catch(() => {});
     }
   } finally {
-    await db.dispose();
+    await partFrom(db);
   }
 }
 

@@ -1,10 +1,10 @@
-import databases, { type ConnectionPool } from '@databases/pg';
+import type { ConnectionPool } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
-import { postgresLogin } from '../../contracts/postgres-login.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { breakOf } from './continuity.ts';
+import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
 import { ensurePublication } from './publication.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
@@ -54,12 +54,8 @@ export interface Prepared {
 export async function prepareSource(preparing: Preparing): Promise<Prepared> {
   const { settings } = preparing;
   const contracts = tablesOf(preparing.contracts);
-  const db = databases.default({
-    ...postgresLogin(settings.url),
-    poolSize: 1,
-    bigIntMode: 'string',
-    onError: () => {},
-  });
+  const patient = !preparing.again; // A publication waits for the locks of others.
+  const db = ownPool(settings.url, { name: 'conductor', size: 1, patient });
   try {
     const server = await lookAtServer(db);
     checkServer(server, settings.url);
@@ -85,7 +81,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
   } catch (error) {
     throw postgresTrouble(error, 'source.url', settings.url);
   } finally {
-    await db.dispose();
+    await partFrom(db);
   }
 }
 
@@ -108,7 +104,7 @@ async function startingPoint(
   const create = async (begun: Checkpoint): Promise<Start> => {
     // The entry first: whoever dies between the two knows afterwards that the slot is its own.
     await checkpoints.write(stream, begun);
-    const lsn = await createSlot(db, settings, server);
+    const lsn = await patiently(settings.url, (own) => createSlot(own, settings, server));
     return { from: { ...begun, lsn }, created: true };
   };
   const ours = checkpoint && (checkpoint.lsn > 0n || checkpoint.system === identity.system);
@@ -127,4 +123,14 @@ async function startingPoint(
   const created = checkpoint.lsn === 0n;
   const lsn = created ? slot.confirmed : checkpoint.lsn;
   return { from: { ...checkpoint, lsn, timeline: identity.timeline }, created };
+}
+
+/** A slot begins once every transaction that is open has ended. */
+async function patiently<T>(url: string, ask: (db: ConnectionPool) => Promise<T>): Promise<T> {
+  const db = ownPool(url, { name: 'conductor', size: 1, patient: true });
+  try {
+    return await ask(db);
+  } finally {
+    await partFrom(db);
+  }
 }

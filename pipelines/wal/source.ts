@@ -1,13 +1,14 @@
 import type { Backfill } from '../backfill/backfill.ts';
 import type { Base } from '../backfill/runs.ts';
 import type { Captured, Output } from '../../processors/transcode/output.ts';
-import { lsnText } from '../../schemas/lsn.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { complaint, Frames } from './frames.ts';
+import { atMost, partMs } from './own-pool.ts';
 import { Sender } from './sender.ts';
 import { identify } from './server.ts';
+import { startCommand } from './start-command.ts';
 import { statusUpdate } from './status-update.ts';
 import { timelines } from './timelines.ts';
 import { type Parts, Transactions } from './transactions.ts';
@@ -24,6 +25,8 @@ export interface WalSettings {
   readonly stream: string; // What the checkpoint is filed under.
   readonly lanes: number;
   readonly until: bigint | null; // Where to end; null goes on for ever.
+  /** Told when what is settled waits for its checkpoint, and when it waits no more. */
+  readonly recording: (isDue: boolean) => void;
 }
 
 /** What copying beside the stream knows of it. */
@@ -62,6 +65,7 @@ export class WalSource implements Source<Captured> {
   #watermarks: { readonly at: bigint; readonly watermark: number }[] = [];
   #recording: Promise<void> | null = null; // Under way: a slow checkpoint is waited for, not asked again.
   #failure: unknown = null; // Of the checkpoint.
+  #isLost = false; // A server is: whether it answers once more is not waited for.
   #lastStatusMs = 0;
   #silentMs = 0; // How long it was listened for the server in vain.
   #lastRetryMs = 0;
@@ -99,12 +103,14 @@ export class WalSource implements Source<Captured> {
     const copied = this.#backfill?.run(AbortSignal.any([signal, copying.signal]));
     try {
       yield* this.#deliveries(sender, transactions, signal);
+    } catch (error) {
+      this.#isLost = true;
+      throw error;
     } finally {
       clearInterval(ticking);
       copying.abort();
-      await copied;
-      await this.#recording;
-      await this.#record().catch(() => {}); // Disposal tries again, and says why not.
+      await this.#parting(copied ?? Promise.resolve());
+      if (!this.#isLost) await this.#recordLast().catch(() => {}); // Disposal tries again, and says why not.
       this.#sender = null;
       await transactions.discard();
     }
@@ -119,7 +125,15 @@ export class WalSource implements Source<Captured> {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#parting(this.#recordLast());
+  }
+
+  #parting(ending: Promise<void>): Promise<void> {
+    return this.#isLost ? atMost(partMs, ending) : ending;
+  }
+
+  async #recordLast(): Promise<void> {
     await this.#recording;
     await this.#record();
   }
@@ -269,10 +283,12 @@ export class WalSource implements Source<Captured> {
     while (this.#watermarks[0] && this.#watermarks[0].at <= lsn)
       watermark = this.#watermarks.shift()?.watermark ?? watermark;
     const known = { ...this.#known, lsn, watermark };
+    this.#settings.recording(true);
     failpoint('checkpointing');
     await this.#parts.forms.confirmed(lsn);
     await this.#checkpoints.write(this.#settings.stream, known);
     this.#known = known;
+    this.#settings.recording(false);
     failpoint('checkpointed');
     this.#send(false);
     failpoint('acknowledged');
@@ -282,16 +298,6 @@ export class WalSource implements Source<Captured> {
     this.#lastStatusMs = performance.now();
     this.#sender?.send(statusUpdate(this.#known.lsn, { nowMs: Date.now(), replyRequested }));
   }
-}
-
-function startCommand(settings: WalSettings, from: bigint): string {
-  const { slot, publication, protocol, binary, origin, serverVersion } = settings;
-  const options = [`proto_version '${protocol}'`, `publication_names '${publication}'`];
-  if (serverVersion >= 140_000) options.push(`messages 'true'`, `binary '${binary}'`);
-  if (protocol >= 4) options.push(`streaming 'parallel'`);
-  else if (protocol >= 2) options.push(`streaming 'on'`);
-  if (origin === 'none') options.push(`origin 'none'`);
-  return `START_REPLICATION SLOT "${slot}" LOGICAL ${lsnText(from)} (${options.join(', ')})`;
 }
 
 /** The server behind `source.url` is not the one that the checkpoint speaks of. */

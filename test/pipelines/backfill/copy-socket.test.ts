@@ -106,3 +106,18 @@ test('a connection that has ended already is an error at once', async () => {
   own.takeOver(own.socket);
   await expect(own.take()).rejects.toThrow('in the middle of a copy');
 });
+
+test('a server that falls silent in a copy is given up', async () => {
+  const { own, remote } = await connected();
+  own.takeOver(own.socket, 500);
+  remote.write('copied');
+  expect(String(Buffer.concat(await own.take()))).toBe('copied');
+  await expect(own.take()).rejects.toThrow(/has not sent anything of a copy for too long/);
+  expect(own.socket.destroyed).toBe(true);
+});
+
+test('once a copy is over nobody minds silence', async () => {
+  const { own } = await connected();
+  own.takeOver(own.socket, 50)();
+  expect(own.socket.timeout).toBe(0);
+});
