@@ -1,8 +1,9 @@
 import type { Captured, Output } from '../../processors/transcode/output.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition } from '../flow/source.ts';
-import type { Opening } from '../wal/relations.ts';
+import type { Opening, Table } from '../wal/relations.ts';
 import { ActiveRun } from './active-run.ts';
+import { Replacements } from './replacing.ts';
 import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
 import type { Base, Runs } from './runs.ts';
 import type { Watch } from './touched.ts';
@@ -21,6 +22,8 @@ export interface BackfillParts {
   readonly opening: Opening; // Of the copy's own output.
   readonly output: Output;
   readonly watch: Watch;
+  /** Told when all that was captured of a table before ends in its topic. */
+  readonly replacing: (table: string) => void;
 }
 
 const pollMs = 1_000;
@@ -38,6 +41,7 @@ export class Backfill {
   readonly #baseNow: () => Base;
   readonly #active = new Map<number, ActiveRun>();
   readonly #gulps: Gulp[] = [];
+  readonly #replacements: Replacements;
   readonly #unconfirmed = new Map<string, Reading[]>();
   #noting: Promise<void> = Promise.resolve(); // One note after the other: an older one is never the last.
   #failure: Error | null = null;
@@ -48,6 +52,7 @@ export class Backfill {
     { wake, baseNow }: { readonly wake: () => void; readonly baseNow: () => Base },
   ) {
     this.#settings = settings;
+    this.#replacements = new Replacements(settings);
     this.#parts = parts;
     this.#wake = wake;
     this.#baseNow = baseNow;
@@ -69,7 +74,8 @@ export class Backfill {
   }
 
   get hasGulp(): boolean {
-    return this.#gulps.length > 0 || !this.#parts.output.isEmpty || this.#failure !== null;
+    const isTold = this.#replacements.isWaiting || !this.#parts.output.isEmpty;
+    return isTold || this.#gulps.length > 0 || this.#failure !== null;
   }
 
   /** Where rows of a table stand that may not have been copied yet; null if none is being copied. */
@@ -92,8 +98,10 @@ export class Backfill {
   /** Makes records of what was read: synchronous, so that nothing of the stream comes between. */
   take(): Delivery<Captured> | null {
     if (this.#failure) throw this.#failure;
-    const gulp = this.#gulps.shift();
-    if (!gulp) return this.#told();
+    const replaced = this.#replacements.take();
+    if (replaced) this.#parts.replacing(replaced.table.table);
+    const gulp = replaced ? null : this.#gulps.shift();
+    if (!gulp) return this.#told(replaced?.log ?? `${this.#settings.slot}/tables`);
     failpoint('copying');
     const { reading } = gulp;
     const position = { log: reading.log, at: BigInt(gulp.isLast ? reading.read : reading.before) };
@@ -108,13 +116,13 @@ export class Backfill {
   }
 
   /** What is told of a table before its first row: there may be none to go with. */
-  #told(): Delivery<Captured> | null {
+  #told(log: string): Delivery<Captured> | null {
     if (this.#parts.output.isEmpty) return null;
-    const position = { log: `${this.#settings.slot}/tables`, at: 0n };
-    return { position, ...this.#parts.output.take() };
+    return { position: { log, at: 0n }, ...this.#parts.output.take() };
   }
 
   confirm({ log, at }: LogPosition): void {
+    this.#replacements.confirm(log);
     const waiting = this.#unconfirmed.get(log);
     while (waiting?.[0] && BigInt(waiting[0].read) <= at) {
       const done = waiting.shift();
@@ -166,7 +174,7 @@ export class Backfill {
     await using reader = new RangeReader(this.#settings, this.#parts, origin, signal);
     while (!signal.aborted) {
       try {
-        const read = await this.#readNext(reader);
+        const read = await this.#readNext(reader, signal);
         if (!read) await pause(this.#active.size > 0 ? 50 : pollMs / 2, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -179,14 +187,18 @@ export class Backfill {
   }
 
   /** Reads the next range of any run; false if there is none for now. */
-  async #readNext(reader: RangeReader): Promise<boolean> {
+  async #readNext(reader: RangeReader, signal: AbortSignal): Promise<boolean> {
     for (const active of this.#active.values()) {
-      if (active.isPaused) continue;
+      if (active.isPaused || active.isReplacing) continue;
       const { run } = active;
       const plan = await reader.plan(run.table);
       if (plan.kind === 'refused') {
         await this.#give(active, plan.message);
         continue;
+      }
+      if (!active.isReplaced) {
+        await this.#replace(active, plan.table, signal);
+        return true;
       }
       active.agree(plan.parts);
       const next = active.claim();
@@ -204,6 +216,20 @@ export class Backfill {
       return true;
     }
     return false;
+  }
+
+  /** Nothing is read of a table before what it replaces has ended, durably. */
+  async #replace(active: ActiveRun, table: Table, signal: AbortSignal): Promise<void> {
+    active.isReplacing = true;
+    try {
+      const written = this.#replacements.write(active.run, table, signal);
+      this.#wake();
+      await written;
+      await this.#parts.runs.replaced(active.run.id);
+      active.isReplaced = true;
+    } finally {
+      active.isReplacing = false;
+    }
   }
 
   async #read(reader: RangeReader, active: ActiveRun, job: Job): Promise<void> {

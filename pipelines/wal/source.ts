@@ -258,7 +258,7 @@ export class WalSource implements Source<Captured> {
     let { watermark } = this.#known;
     while (this.#watermarks[0] && this.#watermarks[0].at <= lsn)
       watermark = this.#watermarks.shift()?.watermark ?? watermark;
-    const known = { ...this.#known, lsn, watermark };
+    const known = { ...this.#known, lsn, watermark, recovery: null };
     failpoint('checkpointing');
     await this.#parts.forms.confirmed(lsn);
     await this.#checkpoints.write(this.#settings.stream, known);

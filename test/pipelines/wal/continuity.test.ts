@@ -14,7 +14,7 @@ const slot = {
   failover: false,
   synced: false,
 };
-const checkpoint = { lsn: 1_000n, system: '7', timeline: 1, era: 0, watermark: 5 };
+const checkpoint = { lsn: 1_000n, system: '7', timeline: 1, era: 0, watermark: 5, recovery: null };
 const well: Standing = {
   slot,
   checkpoint,
@@ -133,5 +133,6 @@ test('a stream without a past begins in era 0', () => {
     timeline: 1,
     era: 0,
     watermark: 0,
+    recovery: null,
   });
 });
