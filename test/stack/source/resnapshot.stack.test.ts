@@ -1,14 +1,12 @@
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changesTopic } from '../../../contracts/topics.ts';
-import { openDatabase } from '../../../ops/demo/database.ts';
-import { asText, byOffset, byPosition, changesOf } from '../backfill/folded.ts';
 import { items, people } from '../backfill/tables.ts';
 import { adminOf } from '../way/records.ts';
 import { openWay, type Way } from '../way/way.ts';
+import { expectInMirror, expectItemsInTopic, fillMirror } from './arrived.ts';
 
 const rows = 3_000;
-const columns = ['id', 'tenant_id', 'n', 'note', 'body'];
 const tables = ['items', 'Pe"ople s'] as const;
 let way: Way;
 let never: string; // The way's configuration, without a first copy.
@@ -21,20 +19,10 @@ beforeAll(async () => {
     `INSERT INTO "Pe""ople s" SELECT n, 1, n, 'e' || n, NULL FROM generate_series(1, 50) n`,
   );
   await way.drain('capture');
-  await deliver();
+  await fillMirror(way);
 });
 
 afterAll(() => way?.[Symbol.asyncDispose]());
-
-async function deliver(): Promise<void> {
-  const only = await way.variant((config) => {
-    config.sinks = { postgres: config.sinks.postgres } as typeof config.sinks;
-  });
-  for (const pipeline of ['govern', 'deliver']) {
-    const { code, stderr } = await way.start(['run', pipeline, '--until-current'], only).ended;
-    expect(code, stderr).toBe(0);
-  }
-}
 
 /** Loses the slot, and changes of every kind with it. */
 async function missed(round: number): Promise<void> {
@@ -56,41 +44,15 @@ async function recover(
   return way.start(['run', 'capture', ...how, '--until-current'], never, env).ended;
 }
 
-/** Holds the topic, read in either way, against the table. */
-async function expectEqual(): Promise<void> {
-  const found = (await way.source.query(
-    sql`SELECT id, tenant_id, n, note, body FROM ${sql.ident(way.name, 'items')}`,
-  )) as readonly Record<string, unknown>[];
-  const expected = found
-    .map((row) => columns.map((name) => String(row[name])).join('|'))
-    .toSorted();
-  const read = await changesOf(way, 'items');
-  expect(asText(byPosition(read), columns)).toEqual(expected);
-  expect(asText(byOffset(read), columns)).toEqual(expected);
-}
-
-async function expectMirrored(): Promise<void> {
-  await deliver();
-  const mirror = openDatabase(way.urls.mirror);
-  try {
-    for (const table of tables) {
-      const ids = sql`SELECT id::text, n, body FROM ${sql.ident(way.name, table)} ORDER BY id`;
-      expect(await mirror.query(ids)).toEqual(await way.source.query(ids));
-    }
-  } finally {
-    await mirror.dispose();
-  }
-}
-
 test('resnapshot leaves nothing behind that was deleted while the slot was gone, also where no first copy is wanted', async () => {
   await missed(1);
   const { code, stderr } = await recover(['--recover', 'resnapshot']);
   expect(code, stderr).toBe(0);
-  await expectEqual();
-  await expectMirrored();
+  await expectItemsInTopic(way, way.source);
+  await expectInMirror(way, way.source, tables);
   await way.commit("INSERT INTO items VALUES (1, 1, 1, 'back', NULL)");
   await way.drain('capture');
-  await expectEqual();
+  await expectItemsInTopic(way, way.source);
 });
 
 test.for(['produced:1', 'copied:1'])(
@@ -101,7 +63,7 @@ test.for(['produced:1', 'copied:1'])(
     expect((await recover(['--recover', 'resnapshot'], failpoint)).code).toBe(null);
     const { code, stderr } = await recover([]);
     expect(code, stderr).toBe(0);
-    await expectEqual();
+    await expectItemsInTopic(way, way.source);
   },
 );
 
@@ -117,6 +79,6 @@ test('a repair of a table that its topic does not tell whole any more replaces i
   expect(code, stderr).toBe(0);
   expect(stderr).toContain('its topic does not reach back far enough');
   expect(stderr).toContain('only what differs'); // Of the other table.
-  await expectEqual();
-  await expectMirrored();
+  await expectItemsInTopic(way, way.source);
+  await expectInMirror(way, way.source, tables);
 });
