@@ -8,6 +8,7 @@ import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { complaint, Frames } from './frames.ts';
 import { Sender } from './sender.ts';
 import { identify } from './server.ts';
+import { checkUnmoved } from './slot.ts';
 import { statusUpdate } from './status-update.ts';
 import { timelines } from './timelines.ts';
 import { type Parts, Transactions } from './transactions.ts';
@@ -129,6 +130,7 @@ export class WalSource implements Source<Captured> {
     const timelineOf = await this.#timelines(sender);
     const origin = { system: this.#known.system, log: slot, lanes, timelineOf };
     const { lsn: at, watermark } = this.#known;
+    await checkUnmoved(sender, slot, at);
     sender.start(startCommand(this.#settings, at));
     return new Transactions(origin, this.#parts, { at, watermark });
   }
