@@ -22,7 +22,7 @@ const firstCounters = Array.from({ length: counters.length / blockBytes + 1 }, (
 /**
  * AES-256-GCM for many short texts under one key. OpenSSL is set up once per key and encrypts blocks;
  * counting them and the hash are done here, for Node takes longer to set up a cipher per text than
- * all of it takes (ADR 12). Every text is authenticated with a front of 17 bytes and its nonce.
+ * all of it takes (ADR 13). Every text is authenticated with a front of 17 bytes and its nonce.
  */
 export class BoxCipher {
   readonly #blocks: Cipheriv;

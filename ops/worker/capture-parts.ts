@@ -8,7 +8,7 @@ import {
 } from '../../contracts/topics.ts';
 import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import type { Forms } from '../../pipelines/wal/forms.ts';
-import { openings } from '../../pipelines/wal/opening.ts';
+import { openings, secondVersionOf } from '../../pipelines/wal/opening.ts';
 import { Outbox } from '../../pipelines/wal/outbox.ts';
 import type { Prepared } from '../../pipelines/wal/prepare.ts';
 import { type Opening, Relations } from '../../pipelines/wal/relations.ts';
@@ -27,10 +27,12 @@ export const topicsOf = ({ config: { database }, contracts }: Setting): readonly
 ];
 
 const slackBytes = 16 * 1024; // What Kafka adds to a record of ours.
+const recordLimitBytes = rowLimitBytes - slackBytes;
 
 /** The largest record that each topic takes: its owner may have made it for smaller ones than we would. */
 export async function limitsOf(setting: Setting): Promise<ReadonlyMap<string, number>> {
-  const { topics } = await lookAtTopics(setting.kafka, topicsOf(setting));
+  const names = topicsOf(setting).flatMap((topic) => [topic, secondVersionOf(topic)]);
+  const { topics } = await lookAtTopics(setting.kafka, names);
   return new Map(
     [...topics].map(([topic, { configs }]) => {
       const taken = Number(configs.get('max.message.bytes') ?? rowLimitBytes + slackBytes);
@@ -58,7 +60,7 @@ export function openingOf(
       erased: () => counters.erased(),
     },
     output,
-    limitOf: (topic) => limits.get(topic) ?? rowLimitBytes,
+    limitOf: (topic) => limits.get(topic) ?? recordLimitBytes,
     onIncompatible: config.source.onIncompatible,
     ensureTopic: (topic) =>
       ensureTopics(kafka, [topicSettings(topic, lanes)], config.kafka.replication),

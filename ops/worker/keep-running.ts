@@ -6,7 +6,7 @@ import { ConfigError } from '../../contracts/config.ts';
 import { wordsOf } from '../../contracts/error-words.ts';
 import { KeyringError } from '../../contracts/keys/file-keyring.ts';
 import { UnknownSchema } from '../../contracts/registry.ts';
-import { ForeignServer } from '../../pipelines/wal/source.ts';
+import { ForeignServer } from '../../pipelines/wal/server.ts';
 import { NeedsText } from '../../processors/transcode/columns.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { log } from '../log.ts';

@@ -5,6 +5,7 @@ import { ensureTopics } from '../../pipelines/topic/admin.ts';
 import { Backfill } from '../../pipelines/backfill/backfill.ts';
 import { Bases } from '../../pipelines/backfill/bases.ts';
 import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
+import { requestReplacements } from '../../pipelines/backfill/replace-tables.ts';
 import { runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
@@ -61,7 +62,9 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     );
     const own = await partsOf(setting, opening, output);
     const parts = { ...own, forms, watch, bases };
-    if (prepared.repair) await repairTables(setting, prepared, { runs, records });
+    if (prepared.recovery === 'repair') await repairTables(setting, prepared, { runs, records });
+    else if (prepared.recovery === 'resnapshot')
+      await requestReplacements(runs, setting.contracts, prepared.from);
     else if (prepared.created && config.source.snapshot === 'initial')
       await requestFirstCopy(runs, setting.contracts, prepared.from);
     const copied = new Output(pool);
@@ -74,7 +77,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       (beside) => {
         const backfill = new Backfill(
           { ...backfillSettings(setting, prepared), brought: beside.brought },
-          { runs, opening: copies, output: copied, watch },
+          { runs, opening: copies, output: copied, watch, replacing: () => bases.forget() },
           beside,
         );
         bases.baseOf = (table) => backfill.baseOf(table);

@@ -8,12 +8,15 @@ const rangeBlocks = 2_048; // 16 MB of a table at a time.
 export class ActiveRun {
   readonly run: Run;
   isPaused = false;
+  isReplaced: boolean; // All that it replaces has ended, durably; or there is nothing.
+  isReplacing = false;
   #parts: readonly CopiedPart[];
   #rows: number;
   readonly #taken = new Map<string, readonly Blocks[]>();
 
   constructor(run: Run) {
     this.run = run;
+    this.isReplaced = run.replaces === null;
     this.#parts = run.parts;
     this.#rows = run.rows;
   }

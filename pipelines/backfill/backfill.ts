@@ -2,8 +2,11 @@ import { wordsOf } from '../../contracts/error-words.ts';
 import type { Captured, Output } from '../../processors/transcode/output.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition } from '../flow/source.ts';
-import type { Opening } from '../wal/relations.ts';
+import type { Opening, Table } from '../wal/relations.ts';
 import { ActiveRun } from './active-run.ts';
+import { Gathered } from './gathered.ts';
+import { Replacements } from './replacing.ts';
+import { pause } from './pause.ts';
 import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
 import type { Base, Runs } from './runs.ts';
 import type { Watch } from './touched.ts';
@@ -22,9 +25,10 @@ export interface BackfillParts {
   readonly opening: Opening; // Of the copy's own output.
   readonly output: Output;
   readonly watch: Watch;
+  /** Told when all that was captured of a table before ends in its topic. */
+  readonly replacing: (table: string) => void;
 }
 
-const deliveryBytes = 2 * 1024 * 1024;
 const pollMs = 1_000;
 const againMs = 2_000;
 
@@ -39,8 +43,8 @@ export class Backfill {
   readonly #wake: () => void;
   readonly #baseNow: () => Base;
   readonly #active = new Map<number, ActiveRun>();
-  readonly #gulps: Gulp[] = [];
-  #filling: { readonly reading: Reading; isLeft: boolean } | null = null; // Whose records are not handed on yet.
+  readonly #gathered: Gathered;
+  readonly #replacements: Replacements;
   readonly #unconfirmed = new Map<string, Reading[]>();
   #noting: Promise<void> = Promise.resolve(); // One note after the other: an older one is never the last.
   #failure: Error | null = null;
@@ -51,7 +55,9 @@ export class Backfill {
     { wake, baseNow }: { readonly wake: () => void; readonly baseNow: () => Base },
   ) {
     this.#settings = settings;
+    this.#replacements = new Replacements(settings);
     this.#parts = parts;
+    this.#gathered = new Gathered(parts.output);
     this.#wake = wake;
     this.#baseNow = baseNow;
   }
@@ -67,14 +73,15 @@ export class Backfill {
     return (
       runs.every((active) => active.isPaused && !active.isBusy) &&
       !this.hasGulp &&
-      !this.#filling &&
+      !this.#gathered.isFilling &&
       this.#unconfirmed.size === 0
     );
   }
 
   get hasGulp(): boolean {
-    const isTold = this.#filling ? this.#filling.isLeft : !this.#parts.output.isEmpty;
-    return this.#gulps.length > 0 || isTold || this.#failure !== null;
+    const isTold = !this.#gathered.isFilling && !this.#parts.output.isEmpty;
+    const isWaiting = this.#gathered.isWaiting || this.#replacements.isWaiting;
+    return isTold || isWaiting || this.#failure !== null;
   }
 
   /** Where rows of a table stand that may not have been copied yet; null if none is being copied. */
@@ -94,59 +101,43 @@ export class Backfill {
     await this.#noting;
   }
 
-  /**
-   * Makes records of what was read, and hands them on once they are many, or all of a range: small
-   * deliveries are dear to everyone behind. Synchronous, so that nothing of the stream comes between.
-   */
+  /** Makes records of what was read: synchronous, so that nothing of the stream comes between. */
   take(): Delivery<Captured> | null {
     if (this.#failure) throw this.#failure;
-    const filling = this.#filling;
-    const [first] = this.#gulps;
-    let gulp = filling ? this.#nextOf(filling.reading) : first;
-    if (!gulp && filling) return first || filling.isLeft ? this.rest() : null;
-    if (!gulp) return this.#told();
+    if (this.#replacements.isWaiting) return this.rest() ?? this.#replaced();
+    if (!this.#gathered.isWaiting) return this.#gathered.isFilling ? null : this.#told();
     failpoint('copying');
-    const { output } = this.#parts;
-    const { reading } = gulp;
-    this.#filling = { reading, isLeft: false };
-    for (; gulp; gulp = output.bytes < deliveryBytes ? this.#nextOf(reading) : undefined) {
-      this.#gulps.splice(this.#gulps.indexOf(gulp), 1);
-      reading.encode(gulp);
-      gulp.taken();
-      if (gulp.isLast) return reading.isWhole ? this.#whole(reading) : this.rest();
+    const taken = this.#gathered.take();
+    if (!taken) return null;
+    const { delivery, whole } = taken;
+    if (whole) {
+      const waiting = this.#unconfirmed.get(whole.log) ?? [];
+      waiting.push(whole);
+      this.#unconfirmed.set(whole.log, waiting);
     }
-    return output.bytes < deliveryBytes ? null : this.rest();
+    return delivery;
   }
 
   /** The records that were made and not handed on yet. They go before whatever the stream has changed since. */
   rest(): Delivery<Captured> | null {
-    if (!this.#filling) return null;
-    const { log, before } = this.#filling.reading;
-    this.#filling = null;
-    return { position: { log, at: BigInt(before) }, ...this.#parts.output.take() };
+    return this.#gathered.rest()?.delivery ?? null;
   }
 
-  #whole(reading: Reading): Delivery<Captured> {
-    const { log, read } = reading;
-    this.#filling = null;
-    const waiting = this.#unconfirmed.get(log) ?? [];
-    waiting.push(reading);
-    this.#unconfirmed.set(log, waiting);
-    return { position: { log, at: BigInt(read) }, ...this.#parts.output.take() };
-  }
-
-  #nextOf(reading: Reading): Gulp | undefined {
-    return this.#gulps.find((gulp) => gulp.reading === reading);
+  #replaced(): Delivery<Captured> | null {
+    const replaced = this.#replacements.take();
+    if (!replaced) return null;
+    this.#parts.replacing(replaced.table.table);
+    return this.#told(replaced.log);
   }
 
   /** What is told of a table before its first row: there may be none to go with. */
-  #told(): Delivery<Captured> | null {
+  #told(log = `${this.#settings.slot}/tables`): Delivery<Captured> | null {
     if (this.#parts.output.isEmpty) return null;
-    const position = { log: `${this.#settings.slot}/tables`, at: 0n };
-    return { position, ...this.#parts.output.take() };
+    return { position: { log, at: 0n }, ...this.#parts.output.take() };
   }
 
   confirm({ log, at }: LogPosition): void {
+    this.#replacements.confirm(log);
     const waiting = this.#unconfirmed.get(log);
     while (waiting?.[0] && BigInt(waiting[0].read) <= at) {
       const done = waiting.shift();
@@ -198,7 +189,7 @@ export class Backfill {
     await using reader = new RangeReader(this.#settings, this.#parts, origin, signal);
     while (!signal.aborted) {
       try {
-        const read = await this.#readNext(reader);
+        const read = await this.#readNext(reader, signal);
         if (!read) await pause(this.#active.size > 0 ? 50 : pollMs / 2, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -211,14 +202,18 @@ export class Backfill {
   }
 
   /** Reads the next range of any run; false if there is none for now. */
-  async #readNext(reader: RangeReader): Promise<boolean> {
+  async #readNext(reader: RangeReader, signal: AbortSignal): Promise<boolean> {
     for (const active of this.#active.values()) {
-      if (active.isPaused) continue;
+      if (active.isPaused || active.isReplacing) continue;
       const { run } = active;
       const plan = await reader.plan(run.table);
       if (plan.kind === 'refused') {
         await this.#give(active, plan.message);
         continue;
+      }
+      if (!active.isReplaced) {
+        await this.#replace(active, plan.table, signal);
+        return true;
       }
       active.agree(plan.parts);
       const next = active.claim();
@@ -238,9 +233,23 @@ export class Backfill {
     return false;
   }
 
+  /** Nothing is read of a table before what it replaces has ended, durably. */
+  async #replace(active: ActiveRun, table: Table, signal: AbortSignal): Promise<void> {
+    active.isReplacing = true;
+    try {
+      const written = this.#replacements.write(active.run, table, signal);
+      this.#wake();
+      await written;
+      await this.#parts.runs.replaced(active.run.id);
+      active.isReplaced = true;
+    } finally {
+      active.isReplacing = false;
+    }
+  }
+
   async #read(reader: RangeReader, active: ActiveRun, job: Job): Promise<void> {
     const push = (gulp: Gulp) => {
-      this.#gulps.push(gulp);
+      this.#gathered.push(gulp);
       this.#wake();
     };
     let whole = false;
@@ -254,7 +263,7 @@ export class Backfill {
     } finally {
       if (!whole) {
         active.release(job.part.part, job.blocks);
-        if (this.#filling?.reading.read === job.read) this.#filling.isLeft = true;
+        this.#gathered.leave(job.read);
         this.#wake();
       }
     }
@@ -289,13 +298,4 @@ export class Backfill {
     this.#active.delete(id);
     this.#wake();
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }

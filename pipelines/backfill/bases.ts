@@ -84,6 +84,11 @@ export class Bases implements AsyncDisposable {
     this.#known.add(name);
   }
 
+  /** Has them all sent again: what was sent of a table has ended. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#client) await hangUp(this.#client);
   }

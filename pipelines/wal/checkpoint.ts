@@ -3,6 +3,9 @@ import { lsnText, parseLsn } from '../../schemas/lsn.ts';
 import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
 
+/** How a stream goes on whose slot could not. */
+export type Recovery = 'resnapshot' | 'repair';
+
 /** What capture remembers of a stream, and the slot's owner is told only afterwards. */
 export interface Checkpoint {
   readonly lsn: bigint; // All up to here is durable in Kafka.
@@ -11,6 +14,8 @@ export interface Checkpoint {
   /** Added to the timeline in positions: lifts those of a server whose own began anew above all before. */
   readonly era: number;
   readonly watermark: number; // The greatest commit time up to here, in microseconds.
+  /** What was chosen when the slot before was given up, until something was captured through the new one. */
+  readonly recovery: Recovery | null;
 }
 
 export interface Checkpoints extends AsyncDisposable {
@@ -41,7 +46,8 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
         ADD COLUMN IF NOT EXISTS system TEXT,
         ADD COLUMN IF NOT EXISTS timeline INTEGER,
         ADD COLUMN IF NOT EXISTS watermark BIGINT,
-        ADD COLUMN IF NOT EXISTS era INTEGER NOT NULL DEFAULT 0`);
+        ADD COLUMN IF NOT EXISTS era INTEGER NOT NULL DEFAULT 0,
+        ADD COLUMN IF NOT EXISTS recovery TEXT`);
   });
   try {
     await asked(creating);
@@ -54,7 +60,7 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
     async read(stream) {
       const [row] = (await asked(
         db.query(
-          sql`SELECT lsn, system, timeline, era, watermark FROM cdc_offsets WHERE stream = ${stream}`,
+          sql`SELECT lsn, system, timeline, era, watermark, recovery FROM cdc_offsets WHERE stream = ${stream}`,
         ),
       )) as readonly (Omit<Checkpoint, 'lsn' | 'watermark'> & {
         readonly lsn: string;
@@ -62,14 +68,14 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
       })[];
       return row ? { ...row, lsn: parseLsn(row.lsn), watermark: Number(row.watermark) } : null;
     },
-    async write(stream, { lsn, system, timeline, era, watermark }) {
+    async write(stream, { lsn, system, timeline, era, watermark, recovery }) {
       await asked(
         db.query(sql`
-        INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, era, watermark)
-        VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark})
+        INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, era, watermark, recovery)
+        VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark}, ${recovery})
         ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
           system = excluded.system, timeline = excluded.timeline,
-          era = excluded.era, watermark = excluded.watermark
+          era = excluded.era, watermark = excluded.watermark, recovery = excluded.recovery
         WHERE excluded.lsn = '0/0' OR known.system IS DISTINCT FROM excluded.system OR known.era < excluded.era
            OR known.era = excluded.era AND known.lsn::pg_lsn <= excluded.lsn::pg_lsn`),
       );

@@ -2,7 +2,7 @@ import type { ConnectionPool } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
-import type { Checkpoint, Checkpoints } from './checkpoint.ts';
+import type { Checkpoint, Checkpoints, Recovery } from './checkpoint.ts';
 import { breakOf } from './continuity.ts';
 import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
@@ -43,8 +43,8 @@ export interface Prepared {
   readonly standby: boolean; // In recovery: it cannot be written to.
   /** Nothing was captured through the slot yet: a first copy is due. True again until a checkpoint is recorded. */
   readonly created: boolean;
-  /** Of a first copy that is due: only what differs is to be fetched. */
-  readonly repair: boolean;
+  /** Of a first copy that is due: how it makes up for what an earlier slot did not bring. */
+  readonly recovery: Recovery | null;
 }
 
 /**
@@ -76,7 +76,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
       protocol,
       senderTimeoutMs: server.senderTimeoutMs,
       standby: server.standby,
-      repair: from.created && settings.recover === 'repair',
+      recovery: from.created ? recoveryOf(from.from, settings) : null,
     };
   } catch (error) {
     throw postgresTrouble(error, 'source.url', settings.url);
@@ -84,6 +84,10 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     await partFrom(db);
   }
 }
+
+/** What was chosen then, unless something else is chosen now. */
+const recoveryOf = ({ recovery }: Checkpoint, { recover: now }: SourceSettings): Recovery | null =>
+  recovery === null || now === 'stop' ? recovery : now;
 
 type Start = Pick<Prepared, 'from' | 'created'>;
 
@@ -115,8 +119,8 @@ async function startingPoint(
   const standing = { slot, checkpoint, server: { head, standby: server.standby }, identity };
   const broken = breakOf(standing);
   if (broken) {
-    await recover(db, broken, { standing, head, settings, told: recovering });
-    return create(beginning(checkpoint, identity, broken.elsewhere));
+    const recovery = await recover(db, broken, { standing, head, settings, told: recovering });
+    return create({ ...beginning(checkpoint, identity, broken.elsewhere), recovery });
   }
   if (!slot) return create(beginning(checkpoint, identity, false));
   await alignFailover(sender, slot, { settings, server });

@@ -7,7 +7,8 @@ import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { complaint, Frames } from './frames.ts';
 import { atMost, partMs } from './own-pool.ts';
 import { Sender } from './sender.ts';
-import { identify } from './server.ts';
+import { ForeignServer, identify } from './server.ts';
+import { checkUnmoved } from './slot.ts';
 import { startCommand } from './start-command.ts';
 import { statusUpdate } from './status-update.ts';
 import { timelines } from './timelines.ts';
@@ -143,6 +144,7 @@ export class WalSource implements Source<Captured> {
     const timelineOf = await this.#timelines(sender);
     const origin = { system: this.#known.system, log: slot, lanes, timelineOf };
     const { lsn: at, watermark } = this.#known;
+    await checkUnmoved(sender, slot, at);
     sender.start(startCommand(this.#settings, at));
     return new Transactions(origin, this.#parts, { at, watermark });
   }
@@ -282,7 +284,7 @@ export class WalSource implements Source<Captured> {
     let { watermark } = this.#known;
     while (this.#watermarks[0] && this.#watermarks[0].at <= lsn)
       watermark = this.#watermarks.shift()?.watermark ?? watermark;
-    const known = { ...this.#known, lsn, watermark };
+    const known = { ...this.#known, lsn, watermark, recovery: null };
     this.#settings.recording(true);
     failpoint('checkpointing');
     await this.#parts.forms.confirmed(lsn);
@@ -298,9 +300,4 @@ export class WalSource implements Source<Captured> {
     this.#lastStatusMs = performance.now();
     this.#sender?.send(statusUpdate(this.#known.lsn, { nowMs: Date.now(), replyRequested }));
   }
-}
-
-/** The server behind `source.url` is not the one that the checkpoint speaks of. */
-export class ForeignServer extends Error {
-  override readonly name = 'ForeignServer';
 }

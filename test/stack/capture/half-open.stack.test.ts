@@ -105,7 +105,14 @@ test('what is settled and cannot be recorded shows while it waits', async () => 
 
 test('a checkpoint that comes late takes nothing back, and one that begins anew does', async () => {
   await using checkpoints = await checkpointsAt(way.urls.state);
-  const at = (lsn: bigint, era = 0) => ({ lsn, system: '1', timeline: 1, era, watermark: 5 });
+  const at = (lsn: bigint, era = 0) => ({
+    lsn,
+    system: '1',
+    timeline: 1,
+    era,
+    watermark: 5,
+    recovery: null,
+  });
   const written = async (lsn: bigint, era?: number) => {
     await checkpoints.write('late', at(lsn, era));
     return (await checkpoints.read('late'))?.lsn;
