@@ -28,6 +28,11 @@ export const configSchema = z.strictObject({
       .default(12)
       .describe('Lanes per topic. Fixed once topics exist.'),
     replication: z.int().min(1).max(10).default(1).describe('Replicas per topic.'),
+    requestTimeout: z
+      .number()
+      .min(1)
+      .default(30)
+      .describe('After how many seconds without an answer a broker is given up.'),
     tls: z.boolean().default(false).describe('Speak TLS to the brokers.'),
     sasl: z
       .strictObject({

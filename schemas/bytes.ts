@@ -1,3 +1,4 @@
+const keptBytes = 32 * 1024 * 1024; // What grew larger for something rare is not kept.
 const halfSafe = 2 ** 52; // What is below it is exact as a double, and so is its double.
 
 /**
@@ -183,6 +184,9 @@ export class Bytes {
 
   clear(): void {
     this.at = 0;
+    if (this.data.length <= keptBytes) return;
+    this.data = Buffer.allocUnsafeSlow(4_096);
+    this.#view = viewOf(this.data);
   }
 }
 

@@ -24,20 +24,42 @@ const tagLength = 16;
 const nonceAt = 1 + refLength;
 const headLength = nonceAt + nonceLength;
 
+interface SealingKey {
+  readonly ref: Buffer;
+  readonly key: CipherKey;
+}
+
 /** Encrypts with AES-256-GCM. The box names its key and carries all that is needed to open it but the key. */
-export function seal(
-  { ref, key }: { readonly ref: Buffer; readonly key: CipherKey },
+export function seal(owned: SealingKey, occasion: Occasion, plaintext: string | Buffer): Buffer {
+  const bytes = Buffer.from(plaintext);
+  return Buffer.concat([...sealInParts(owned, occasion, bytes, Math.max(1, bytes.length))]);
+}
+
+/** How many parts a box has that is sealed so many bytes at a time. */
+export const partsOf = (plaintext: Buffer, partBytes: number): number =>
+  Math.max(1, Math.ceil(plaintext.length / partBytes));
+
+/** The same box piece by piece, each made when it is asked for: a large one is never there as a whole. */
+export function* sealInParts(
+  { ref, key }: SealingKey,
   { change, revision }: Occasion,
-  plaintext: string | Buffer,
-): Buffer {
+  plaintext: Buffer,
+  partBytes: number,
+): Iterable<Buffer> {
   const nonce = hash('sha256', `${version}/${change}/${revision}`, 'buffer').subarray(
     0,
     nonceLength,
   );
   const head = Buffer.concat([Buffer.of(version), ref, nonce]);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(head);
-  const sealed = cipher.update(Buffer.from(plaintext));
-  return Buffer.concat([head, sealed, cipher.final(), cipher.getAuthTag()]);
+  const parts = partsOf(plaintext, partBytes);
+  for (let part = 0; part < parts; part++) {
+    const from = part * partBytes;
+    const pieces = [cipher.update(plaintext.subarray(from, from + partBytes))];
+    if (part === 0) pieces.unshift(head);
+    if (part === parts - 1) pieces.push(cipher.final(), cipher.getAuthTag());
+    yield Buffer.concat(pieces);
+  }
 }
 
 /** Where the nonces of one transaction and contract begin: none of another one's lies between. */

@@ -1,5 +1,5 @@
 import type { Image } from '../../processors/transcode/columns.ts';
-import { decodedOf } from '../../processors/transcode/decoded.ts';
+import { keptChange } from '../../processors/transcode/kept-change.ts';
 import { type Head, headOf } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import { checkCount, Tuple } from '../../processors/transcode/tuple.ts';
@@ -89,7 +89,7 @@ export class CopiedRows {
       table.way.encoder.writeUnless(this.#touched, this.#image, head, read, part);
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      const value = decodedOf(table, 'insert', null, this.#image, head, read, part);
+      const value = keptChange(table, 'insert', null, this.#image, head, read, part);
       output.refuse({ value, refusal }, bytes);
     }
   }

@@ -1,6 +1,6 @@
 import type { TableContract } from '../../contracts/contract.ts';
 import type { Image } from '../../processors/transcode/columns.ts';
-import { decodedOf } from '../../processors/transcode/decoded.ts';
+import { keptChange } from '../../processors/transcode/kept-change.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import { isNull, Tuple } from '../../processors/transcode/tuple.ts';
@@ -37,15 +37,13 @@ export class Outbox {
     const table = this.#tables.get(contract.table) ?? (await this.#open(contract, head.lsn));
     try {
       if (table.way.kind === 'refused') throw table.way.refusal;
+      table.way.encoder.checkSize(message.content.length);
       const image = this.#imageOf(table, message.content);
       const isWritten = table.way.encoder.write('insert', null, image, head, seq, 0);
       return isWritten ? 'written' : 'withheld';
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      const value = {
-        ...decodedOf(table, 'insert', null, null, head, seq, 0),
-        after: { content: message.content.toString() },
-      };
+      const value = keptChange(told(table), 'insert', null, this.#said(message), head, seq, 0);
       this.#output.refuse({ value, refusal }, message.content.length);
       return 'refused';
     }
@@ -86,6 +84,17 @@ export class Outbox {
     return table;
   }
 
+  /** The content as it came, for it may be no row. */
+  #said({ content }: LogicalMessage): Image {
+    const tuple = this.#tuple;
+    tuple.reset(content, 1);
+    tuple.size = content.length;
+    tuple.starts[0] = 0;
+    tuple.lengths[0] = content.length;
+    tuple.binary[0] = 0;
+    return { tuple, whole: true };
+  }
+
   /** The content as the server would have sent the row: a text per column. */
   #imageOf({ relation }: Table, content: Buffer): Image {
     const values = objectOf(relation.table, content);
@@ -115,6 +124,11 @@ export class Outbox {
     return { tuple, whole: true };
   }
 }
+
+const contentColumn = new Column(0, { name: 'content', type: 'text', oid: 0, identity: false });
+
+/** What its letter tells of a table: a message has one column. */
+const told = ({ table }: Table) => ({ table, columns: [contentColumn], key: [] });
 
 /** An object's values; a number keeps its digits, whatever JavaScript would make of them. */
 function objectOf(table: string, content: Buffer): ReadonlyMap<string, unknown> {

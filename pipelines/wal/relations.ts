@@ -1,6 +1,6 @@
 import type { TableContract } from '../../contracts/contract.ts';
 import { Column } from '../../processors/transcode/columns.ts';
-import type { Told } from '../../processors/transcode/decoded.ts';
+import type { Told } from '../../processors/transcode/kept-change.ts';
 import type { TableEncoder } from '../../processors/transcode/table-encoder.ts';
 import { typeText } from '../../schemas/pg-type.ts';
 import { Refusal } from '../../schemas/refusal.ts';

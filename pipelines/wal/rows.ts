@@ -1,5 +1,5 @@
 import type { Image } from '../../processors/transcode/columns.ts';
-import { decodedOf } from '../../processors/transcode/decoded.ts';
+import { keptChange } from '../../processors/transcode/kept-change.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import { checkCount, isNull, isUnchanged, Tuple } from '../../processors/transcode/tuple.ts';
@@ -93,7 +93,7 @@ export class Rows {
       return isWritten ? 'written' : 'withheld';
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      const value = decodedOf(table, op, before, after, head, seq, part);
+      const value = keptChange(table, op, before, after, head, seq, part);
       const bytes = (before?.tuple.size ?? 0) + (after?.tuple.size ?? 0);
       this.#output.refuse({ value, refusal }, bytes);
       return 'refused';

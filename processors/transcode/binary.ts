@@ -108,5 +108,6 @@ function throughText(write: ColumnWriter, type: string, isText: boolean): Column
     scratch.clear();
     text(data, start, length, scratch);
     write(scratch.data, 0, scratch.at, out);
+    scratch.clear();
   };
 }

@@ -58,7 +58,7 @@ test('the smallest configuration is taken, and everything else has a default', a
       recover: 'stop',
       onIncompatible: 'letters',
     },
-    kafka: { ...least.kafka, partitions: 12, replication: 1, tls: false },
+    kafka: { ...least.kafka, partitions: 12, replication: 1, requestTimeout: 30, tls: false },
     contracts: join(folder, 'contracts/tables'),
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},

@@ -2,7 +2,15 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Bytes } from '../../schemas/bytes.ts';
-import { firstNonce, keyRefOf, open, seal, Sealer } from '../../schemas/sealed-box.ts';
+import {
+  firstNonce,
+  keyRefOf,
+  open,
+  partsOf,
+  seal,
+  Sealer,
+  sealInParts,
+} from '../../schemas/sealed-box.ts';
 
 const owned = { ref: Buffer.alloc(16, 1), key: Buffer.alloc(32, 2) };
 const occasion = { change: 'c1', revision: 'r1' };
@@ -16,6 +24,21 @@ test('what was sealed is opened by its key, and the box names that key', () => {
       expect(open(owned.key, box)).toEqual(plain);
       expect(keyRefOf(box)).toEqual(owned.ref);
     }),
+  );
+});
+
+test('sealed in parts it is the same box, in as many parts as was said', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.integer({ min: 1, max: 50 }),
+      (bytes, size) => {
+        const plain = Buffer.from(bytes);
+        const parts = [...sealInParts(owned, occasion, plain, size)];
+        expect(parts.length).toBe(partsOf(plain, size));
+        expect(Buffer.concat(parts)).toEqual(seal(owned, occasion, plain));
+      },
+    ),
   );
 });
 

@@ -147,6 +147,17 @@ test.for(refused)(
   },
 );
 
+test('a message far too large for its topic is a letter that keeps all of it, and is never parsed', async () => {
+  const content = `{"id":1,"note":"${'x'.repeat(30_000)}`; // It is no JSON, which nobody finds out.
+  const { letters } = await madeOf(
+    { contracts: [contract], limitBytes: 1_000 },
+    ...within(said(content)),
+  );
+  expect(letters).toMatchObject([
+    { value: { after: { content } }, refusal: { reason: 'too-large' } },
+  ]);
+});
+
 test('a refusal of a name tells the name', async () => {
   const { letters } = await made('{"id":1,"ot\\"her":2}');
   expect(letters[0]?.refusal.message).toBe(
