@@ -24,6 +24,7 @@ interface Published {
   readonly tablename: string;
   readonly attnames?: readonly string[] | null;
   readonly rowfilter?: string | null;
+  readonly columns: readonly string[]; // That the table has.
 }
 
 /** Looks whether every table under contract is published, and everything of it. */
@@ -51,7 +52,9 @@ export async function checkPublication(
           }),
     );
   } else if (findings.length === 0)
-    findings.push(ok('publication', `${publication} has all ${contracts.size} tables`));
+    findings.push(
+      ok('publication', `${publication} has all ${contracts.size - found.gone.length} tables`),
+    );
   if (!found.there) return findings;
   return [
     ...findings,
@@ -114,7 +117,13 @@ function optionFindings(publication: string, options: Options): readonly Finding
 
 async function publishedOf(db: Queryable, publication: string): Promise<readonly Published[]> {
   const rows = (await db.query(
-    sql`SELECT to_jsonb(t) AS row FROM pg_publication_tables t WHERE pubname = ${publication}`,
+    sql`SELECT to_jsonb(t) || jsonb_build_object('columns',
+                 (SELECT coalesce(jsonb_agg(attname), '[]') FROM pg_attribute
+                  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)) AS row
+        FROM pg_publication_tables t
+        JOIN pg_namespace n ON n.nspname = t.schemaname
+        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+        WHERE t.pubname = ${publication}`,
   )) as readonly { row: Published }[];
   return rows.map(({ row }) => row);
 }
@@ -125,12 +134,14 @@ function partFindings(
   contracts: ReadonlyMap<string, TableContract>,
   where: string,
 ): readonly Finding[] {
-  return published.flatMap(({ schemaname, tablename, attnames, rowfilter }) => {
+  return published.flatMap(({ schemaname, tablename, attnames, rowfilter, columns }) => {
     const table = `${schemaname}.${tablename}`;
     const findings: Finding[] = [];
     if (rowfilter) findings.push(ok('publication', `${table}: only rows WHERE ${rowfilter}`));
-    const columns = contracts.get(table)?.columns ?? [];
-    const left = columns.filter(({ name }) => attnames && !attnames.includes(name));
+    const promised = contracts.get(table)?.columns ?? [];
+    const left = promised.filter(
+      ({ name }) => attnames && columns.includes(name) && !attnames.includes(name),
+    );
     if (left.length > 0)
       findings.push(
         warning('publication', {

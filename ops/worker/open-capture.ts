@@ -107,7 +107,7 @@ async function bothEnds(
   stream: string,
   checkpoints: Checkpoints,
 ): Promise<Prepared> {
-  const { config, contracts, kafka } = setting;
+  const { config, contracts, kafka, counters } = setting;
   const prepared = await prepareSource({
     settings: config.source,
     stream,
@@ -120,6 +120,13 @@ async function bothEnds(
         'the slot cannot go on: giving up what it still had, as it was told to',
       ),
   });
+  for (const { table, what, fix } of prepared.changed) {
+    counters.refusedTable(table);
+    log.error(
+      { table, fix },
+      `table ${table} is no longer as its contract says: ${what}; what readers of its topic cannot follow is kept as dead letters`,
+    );
+  }
   if (prepared.unknownColumns.length > 0)
     log.warn(
       { columns: prepared.unknownColumns },

@@ -20,14 +20,14 @@ import {
   walEnd,
 } from './server.ts';
 import { alignFailover, createSlot, idleSlot, slotFault, unclaimed } from './slot.ts';
-import { checkTables, lookAtTables, tablesOf } from './tables.ts';
+import { lookAtTables, type TableFault, tablesOf } from './tables.ts';
 
 export interface Preparing {
   readonly settings: SourceSettings;
   readonly stream: string;
   readonly contracts: ReadonlyMap<string, TableContract>;
   readonly checkpoints: Checkpoints;
-  /** It has run before: a table that changed meanwhile concerns nobody but itself, and nobody is there to read. */
+  /** It was prepared before by this process: nobody is there to mend what changed meanwhile. */
   readonly again?: boolean;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void;
@@ -37,6 +37,8 @@ export interface Prepared {
   readonly from: Checkpoint;
   readonly head: bigint; // Where the WAL ended when it was looked at.
   readonly unknownColumns: readonly string[]; // Sealed and dropped until a contract names them.
+  /** Of a stream that has begun: where tables are no longer as promised, which concerns nobody but them. */
+  readonly changed: readonly TableFault[];
   readonly serverVersion: number; // As the server counts: 180004 is 18.4.
   readonly protocol: Protocol;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
@@ -66,16 +68,18 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const protocol = protocolFor(server, settings);
     await using sender = await Sender.connect(settings.url);
     const identity = await identify(sender);
-    const unknownColumns = preparing.again
-      ? (await lookAtTables(db, contracts)).unknownColumns
-      : await checkTables(db, contracts);
+    const tables = await lookAtTables(db, contracts);
+    const [fault] = tables.faults;
+    // A stream that has begun goes on as it would have without a restart: one changed table stops no other.
+    if (fault && !(await hasBegun(preparing))) throw new CannotRun(fault);
     if (!preparing.again)
       await ensurePublication(db, { publication: settings.publication, contracts }, server);
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,
       head: await walEnd(db),
-      unknownColumns,
+      unknownColumns: tables.unknownColumns,
+      changed: tables.faults,
       serverVersion: server.version,
       protocol,
       senderTimeoutMs: server.senderTimeoutMs,
@@ -87,6 +91,12 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
   } finally {
     await db.dispose();
   }
+}
+
+async function hasBegun({ again, checkpoints, stream }: Preparing): Promise<boolean> {
+  if (again) return true;
+  const checkpoint = await checkpoints.read(stream);
+  return checkpoint !== null && checkpoint.lsn > 0n;
 }
 
 type Start = Pick<Prepared, 'from' | 'created'>;

@@ -11,7 +11,8 @@ export interface Publishing {
 
 interface Published {
   readonly there: boolean;
-  readonly missing: readonly string[]; // Contracted and not published.
+  readonly missing: readonly string[]; // Contracted and not published, though it is there.
+  readonly gone: readonly string[]; // Contracted, and not in the database.
   readonly orphans: readonly string[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
 }
@@ -29,14 +30,22 @@ export async function lookAtPublication(
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
     LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
     WHERE t.pubname = ${publication}`)) as readonly { name: string; root: string | null }[];
-  const [there] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
+  const [made] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
+  const tables = (await db.query(sql`
+    SELECT n.nspname || '.' || c.relname AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})`)) as readonly {
+    readonly name: string;
+  }[];
+  const there = [...contracts.keys()].filter((table) => tables.some(({ name }) => name === table));
   const split = new Set(
     published.flatMap(({ root }) => (root !== null && contracts.has(root) ? [root] : [])),
   );
   const names = published.map(({ name }) => name);
   return {
-    there: there !== undefined,
-    missing: [...contracts.keys()].filter((table) => !names.includes(table) && !split.has(table)),
+    there: made !== undefined,
+    missing: there.filter((table) => !names.includes(table) && !split.has(table)),
+    gone: [...contracts.keys()].filter((table) => !there.includes(table)),
     orphans: published.flatMap(({ name, root }) =>
       contracts.has(name) || split.has(root ?? '') ? [] : [name],
     ),

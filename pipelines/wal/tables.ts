@@ -1,5 +1,5 @@
 import { type Queryable, sql } from '@databases/pg';
-import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
+import type { Trouble } from '../../contracts/cannot-run.ts';
 import { isConfidential, type TableContract } from '../../contracts/contract.ts';
 import { typeName } from '../../contracts/type-name.ts';
 
@@ -18,12 +18,18 @@ export const tablesOf = (
 ): ReadonlyMap<string, TableContract> =>
   new Map([...contracts].filter(([, { outbox }]) => outbox !== true));
 
+/** Where a table is not as its contract says. */
+export interface TableFault extends Trouble {
+  readonly table: string;
+}
+
 /** What is found when the contracts are held against the tables as they are. */
-export interface Tables {
-  readonly faults: readonly Trouble[];
+interface Tables {
+  readonly faults: readonly TableFault[];
   readonly unknownColumns: readonly string[]; // That no contract names.
 }
 
+/** Holds the contracts against the tables. */
 export async function lookAtTables(
   db: Queryable,
   contracts: ReadonlyMap<string, TableContract>,
@@ -49,24 +55,11 @@ export async function lookAtTables(
   };
 }
 
-/** Refuses contracts that do not hold; returns the columns that no contract names. */
-export async function checkTables(
-  db: Queryable,
-  contracts: ReadonlyMap<string, TableContract>,
-): Promise<readonly string[]> {
-  const {
-    faults: [first],
-    unknownColumns,
-  } = await lookAtTables(db, contracts);
-  if (first) throw new CannotRun(first);
-  return unknownColumns;
-}
-
 function lookAtTable(contract: TableContract, columns: readonly Column[]): Tables {
   const { table } = contract;
   const where = `contract of ${table}`;
-  const faults: Trouble[] = [];
-  const refuse = (what: string, fix: string) => void faults.push({ what, where, fix });
+  const faults: TableFault[] = [];
+  const refuse = (what: string, fix: string) => void faults.push({ table, what, where, fix });
   if (columns.length === 0) {
     refuse('the table is not in the source database', 'create it, or remove its contract');
     return { faults, unknownColumns: [] };
