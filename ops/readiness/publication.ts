@@ -1,5 +1,7 @@
 import { type Queryable, sql } from '@databases/pg';
 import type { TableContract } from '../../contracts/contract.ts';
+import type { Trouble } from '../../contracts/cannot-run.ts';
+import { lookAtOwnerWrites, type OwnerWrites } from '../../pipelines/wal/owner-writes.ts';
 import {
   lookAtPublication,
   publicationFaults,
@@ -31,10 +33,15 @@ interface Published {
 export async function checkPublication(
   db: Queryable,
   publishing: Publishing,
-  { standby, role }: Server,
+  { standby, role, version }: Server,
+  hasBegun = false,
 ): Promise<readonly Finding[]> {
   const { publication, contracts } = publishing;
-  const found = await lookAtPublication(db, publishing);
+  const looked = await lookAtPublication(db, publishing);
+  const { missing } = looked;
+  const writes = await lookAtOwnerWrites(db, publishing, { missing, version });
+  const { generated, kept } = writes;
+  const found = { ...looked, missing: missing.filter((table) => !kept.includes(table)) };
   const where = `publication ${publication}`;
   const findings: Finding[] = [];
   for (const fault of publicationFaults(found, publication))
@@ -48,19 +55,36 @@ export async function checkPublication(
         : failed('publication', {
             what: `role ${role} may not publish ${found.missing.join(', ')}`,
             where,
-            fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, found)}`,
+            fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, { found, generated })}`,
           }),
     );
-  } else if (findings.length === 0)
+  } else if (findings.length === 0 && kept.length === 0)
     findings.push(
       ok('publication', `${publication} has all ${contracts.size - found.gone.length} tables`),
     );
+  findings.push(...identityFindings(writes, hasBegun));
   if (!found.there) return findings;
   return [
     ...findings,
     ...optionFindings(publication, await optionsOf(db, publication)),
     ...partFindings(await publishedOf(db, publication), contracts, where),
   ];
+}
+
+/** Whether old rows tell enough, and whether anybody can still change them. */
+function identityFindings(
+  { faults, warnings }: OwnerWrites,
+  hasBegun: boolean,
+): readonly Finding[] {
+  const report = hasBegun ? warning : failed;
+  const trouble = ({ what, where, fix }: Trouble): Trouble => ({ what, where, fix });
+  const findings = [
+    ...faults.map((fault) => report('identity', trouble(fault))),
+    ...warnings.map((each) => warning('identity', trouble(each))),
+  ];
+  return findings.length > 0
+    ? findings
+    : [ok('identity', 'updates and deletes tell which row they are of')];
 }
 
 async function mayPublish(

@@ -9,6 +9,9 @@ import { failed, type Finding, looking, ok } from './finding.ts';
 /** What is known of the stream; nothing where its database could not be asked. */
 export type Known = { readonly checkpoint: Checkpoint | null } | null;
 
+/** Whether something was captured already: what changed since then stops nobody. */
+export const hasBegun = (known: Known): boolean => (known?.checkpoint?.lsn ?? 0n) > 0n;
+
 /** Looks at Conductor's own database, and reads the stream's checkpoint. */
 export async function checkState({ state: { url }, database, source }: Config): Promise<{
   readonly findings: readonly Finding[];

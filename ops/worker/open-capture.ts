@@ -119,14 +119,17 @@ async function bothEnds(
         recovering,
         'the slot cannot go on: giving up what it still had, as it was told to',
       ),
+    waiting: ({ what, ...held }) => log.warn(held, what),
   });
   for (const { table, what, fix } of prepared.changed) {
     counters.refusedTable(table);
     log.error(
       { table, fix },
-      `table ${table} is no longer as its contract says: ${what}; what readers of its topic cannot follow is kept as dead letters`,
+      `table ${table}: ${what}; the stream goes on, and what readers of its topic cannot follow is kept as dead letters`,
     );
   }
+  for (const { table, where, what, fix } of prepared.warnings)
+    log.warn({ table, fix }, `${where}: ${what}`);
   if (prepared.unknownColumns.length > 0)
     log.warn(
       { columns: prepared.unknownColumns },

@@ -1,12 +1,13 @@
 import databases, { type ConnectionPool } from '@databases/pg';
-import { CannotRun } from '../../contracts/cannot-run.ts';
+import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { breakOf } from './continuity.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
-import { ensurePublication } from './publication.ts';
+import { lookAtOwnerWrites } from './owner-writes.ts';
+import { ensurePublication, lookAtPublication } from './publication.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
 import { Sender } from './sender.ts';
 import {
@@ -20,6 +21,7 @@ import {
   walEnd,
 } from './server.ts';
 import { alignFailover, createSlot, idleSlot, slotFault, unclaimed } from './slot.ts';
+import { heldUp, slotHolders, untilCreated } from './slot-holders.ts';
 import { lookAtTables, type TableFault, tablesOf } from './tables.ts';
 
 export interface Preparing {
@@ -31,6 +33,8 @@ export interface Preparing {
   readonly again?: boolean;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void;
+  /** Told of whom the creation of the slot waits for, if it takes long. */
+  readonly waiting: (held: Trouble) => void;
 }
 
 export interface Prepared {
@@ -39,6 +43,7 @@ export interface Prepared {
   readonly unknownColumns: readonly string[]; // Sealed and dropped until a contract names them.
   /** Of a stream that has begun: where tables are no longer as promised, which concerns nobody but them. */
   readonly changed: readonly TableFault[];
+  readonly warnings: readonly TableFault[]; // What somebody may be sorry about.
   readonly serverVersion: number; // As the server counts: 180004 is 18.4.
   readonly protocol: Protocol;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
@@ -58,7 +63,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
   const contracts = tablesOf(preparing.contracts);
   const db = databases.default({
     ...postgresLogin(settings.url),
-    poolSize: 1,
+    poolSize: 2, // While one creates the slot, the other sees what it waits for.
     bigIntMode: 'string',
     onError: () => {},
   });
@@ -69,17 +74,30 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     await using sender = await Sender.connect(settings.url);
     const identity = await identify(sender);
     const tables = await lookAtTables(db, contracts);
-    const [fault] = tables.faults;
+    const { publication } = settings;
+    const found = await lookAtPublication(db, { publication, contracts });
+    const writes = await lookAtOwnerWrites(
+      db,
+      { publication, contracts },
+      { missing: found.missing, version: server.version },
+    );
+    const changed = [...tables.faults, ...writes.faults];
+    const [fault] = changed;
     // A stream that has begun goes on as it would have without a restart: one changed table stops no other.
     if (fault && !(await hasBegun(preparing))) throw new CannotRun(fault);
     if (!preparing.again)
-      await ensurePublication(db, { publication: settings.publication, contracts }, server);
+      await ensurePublication(db, publication, {
+        found: { ...found, missing: found.missing.filter((table) => !writes.kept.includes(table)) },
+        generated: writes.generated,
+        standby: server.standby,
+      });
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,
       head: await walEnd(db),
       unknownColumns: tables.unknownColumns,
-      changed: tables.faults,
+      changed,
+      warnings: writes.warnings,
       serverVersion: server.version,
       protocol,
       senderTimeoutMs: server.senderTimeoutMs,
@@ -118,7 +136,11 @@ async function startingPoint(
   const create = async (begun: Checkpoint): Promise<Start> => {
     // The entry first: whoever dies between the two knows afterwards that the slot is its own.
     await checkpoints.write(stream, begun);
-    const lsn = await createSlot(db, settings, server);
+    const lsn = await untilCreated(
+      createSlot(db, settings, server),
+      () => slotHolders(db),
+      (holders) => preparing.waiting(heldUp(settings.slot, holders)),
+    );
     return { from: { ...begun, lsn }, created: true };
   };
   const ours = checkpoint && (checkpoint.lsn > 0n || checkpoint.system === identity.system);

@@ -78,11 +78,9 @@ export function publicationFaults(
 /** Creates the publication, or adds the tables that gained a contract. */
 export async function ensurePublication(
   db: Queryable,
-  publishing: Publishing,
-  { standby }: { readonly standby: boolean },
+  publication: string,
+  { found, generated, standby }: Publish & { readonly standby: boolean },
 ): Promise<void> {
-  const { publication } = publishing;
-  const found = await lookAtPublication(db, publishing);
   const [fault] = publicationFaults(found, publication);
   if (fault) throw new CannotRun(fault);
   const { there, missing } = found;
@@ -91,7 +89,7 @@ export async function ensurePublication(
     throw new CannotRun({
       what,
       where: `publication ${publication}`,
-      fix: `${who}: ${publishText(publication, found)}`,
+      fix: `${who}: ${publishText(publication, { found, generated })}`,
     });
   };
   if (standby)
@@ -100,21 +98,30 @@ export async function ensurePublication(
   const name = sqlName(publication);
   const statement = there
     ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
-    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`;
+    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (${sql.__dangerous__rawValue(options(generated))})`;
   await db.query(statement).catch((error: unknown) => {
     if (!isSQLError(error) || error.code !== SQLErrorCode.INSUFFICIENT_PRIVILEGE) throw error;
     refuse(`the role may not publish ${missing.join(', ')}`, 'as their owner');
   });
 }
 
+/** What is found, and whether what is made is to have stored generated columns. */
+interface Publish {
+  readonly found: Published;
+  readonly generated: boolean;
+}
+
 /** The statement that publishes what is missing, for someone who may. */
 export const publishText = (
   publication: string,
-  { there, missing }: Pick<Published, 'there' | 'missing'>,
+  { found: { there, missing }, generated }: Publish,
 ): string =>
   there
     ? `ALTER PUBLICATION ${publication} ADD TABLE ${missing.join(', ')}`
-    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (publish_via_partition_root = true)`;
+    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (${options(generated)})`;
+
+const options = (generated: boolean): string =>
+  `publish_via_partition_root = true${generated ? ', publish_generated_columns = stored' : ''}`;
 
 function identifier(table: string) {
   const dot = table.indexOf('.');

@@ -82,7 +82,7 @@ function lookAtTable(contract: TableContract, columns: readonly Column[]): Table
   return { faults, unknownColumns: unknown.map(({ name }) => `${table}.${name}`) };
 }
 
-/** What an update or a delete must tell, so that its key can be made a token. */
+/** What an update or a delete must tell, so that its key can be made a token. Without an identity there are none. */
 function checkIdentity(
   { table, key, tenant, columns }: TableContract,
   found: readonly Column[],
@@ -90,11 +90,6 @@ function checkIdentity(
 ): void {
   const identity = found[0]?.identity ?? 'd';
   const full = `ALTER TABLE ${table} REPLICA IDENTITY FULL`;
-  if (identity === 'n' || (identity === 'd' && key.length === 0))
-    refuse(
-      'PostgreSQL refuses updates and deletes of a published table without a replica identity',
-      full,
-    );
   if (identity === 'i' && found.some(({ name, told }) => key.includes(name) && !told))
     refuse(
       'the index of its replica identity lacks the primary key, so a delete would not tell its key',
@@ -103,7 +98,7 @@ function checkIdentity(
   const tokenised = columns.some(
     (column) => key.includes(column.name) && (isConfidential(column) || column.rule === 'tokenise'),
   );
-  if (tokenised && tenant !== null && !key.includes(tenant) && identity !== 'f')
+  if (tokenised && tenant !== null && !key.includes(tenant) && identity !== 'f' && identity !== 'n')
     refuse(
       `the key is tokenised per tenant, but a delete does not tell the tenant (${tenant})`,
       full,

@@ -128,6 +128,7 @@ describe('an awkward database', () => {
       contracts: await readContracts(config),
       checkpoints,
       recovering: () => {},
+      waiting: () => {},
     });
     await own.run('awkward', (db) => db.query(sql`SELECT pg_drop_replication_slot(${own.role})`));
     expect(unknownColumns).toEqual(['public.summed.thrice']);
