@@ -7,6 +7,7 @@ import {
   publicationFaults,
   publishText,
   type Publishing,
+  withoutRenamed,
 } from '../../pipelines/wal/publication.ts';
 import type { Server } from '../../pipelines/wal/server.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
@@ -34,16 +35,22 @@ export async function checkPublication(
   db: Queryable,
   publishing: Publishing,
   { standby, role, version }: Server,
-  hasBegun = false,
+  captured: ReadonlySet<number> | null = null,
 ): Promise<readonly Finding[]> {
   const { publication, contracts } = publishing;
-  const looked = await lookAtPublication(db, publishing);
+  const { found: looked, renamed } = withoutRenamed(
+    await lookAtPublication(db, publishing),
+    publication,
+    captured ?? new Set(),
+  );
   const { missing } = looked;
   const writes = await lookAtOwnerWrites(db, publishing, { missing, version });
   const { generated, kept } = writes;
   const found = { ...looked, missing: missing.filter((table) => !kept.includes(table)) };
   const where = `publication ${publication}`;
-  const findings: Finding[] = [];
+  const findings: Finding[] = renamed.map(({ what, fix, table }) =>
+    warning('publication', { what, where: `table ${table}`, fix }),
+  );
   for (const fault of publicationFaults(found, publication))
     findings.push(failed('publication', fault));
   if (found.missing.length > 0) {
@@ -58,11 +65,11 @@ export async function checkPublication(
             fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, { found, generated })}`,
           }),
     );
-  } else if (findings.length === 0 && kept.length === 0)
+  } else if (findings.every(({ outcome }) => outcome !== 'failed') && kept.length === 0)
     findings.push(
       ok('publication', `${publication} has all ${contracts.size - found.gone.length} tables`),
     );
-  findings.push(...identityFindings(writes, hasBegun));
+  findings.push(...identityFindings(writes, captured === null ? failed : warning));
   if (!found.there) return findings;
   return [
     ...findings,
@@ -74,9 +81,8 @@ export async function checkPublication(
 /** Whether old rows tell enough, and whether anybody can still change them. */
 function identityFindings(
   { faults, warnings }: OwnerWrites,
-  hasBegun: boolean,
+  report: typeof failed,
 ): readonly Finding[] {
-  const report = hasBegun ? warning : failed;
   const trouble = ({ what, where, fix }: Trouble): Trouble => ({ what, where, fix });
   const findings = [
     ...faults.map((fault) => report('identity', trouble(fault))),

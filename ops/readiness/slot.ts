@@ -52,7 +52,7 @@ async function checkContinuity(
         fix: 'mend what is said of the state, and check again',
       }),
     ];
-  const { checkpoint } = known;
+  const checkpoint = await known.now(); // After the slot: a worker acknowledges what it has recorded, never more.
   if (!checkpoint)
     return [slot ? failed('slot', unclaimed(settings.slot)) : created(settings.slot)];
   if (identity) {

@@ -18,7 +18,7 @@ import { tablesOf } from '../../pipelines/wal/tables.ts';
 import { failed, type Finding, looking, ok, warning, withoutContracts } from './finding.ts';
 import { checkPublication } from './publication.ts';
 import { checkSlot } from './slot.ts';
-import { hasBegun, type Known } from './state.ts';
+import { capturedBefore, type Known } from './state.ts';
 import { checkTablesThere } from './tables.ts';
 
 /** Looks at the source as a capture worker would that is about to start. */
@@ -50,7 +50,7 @@ export async function checkSource(
         ),
       () =>
         promised('publication', (tables) =>
-          checkPublication(db, { publication, contracts: tables }, server, hasBegun(known)),
+          checkPublication(db, { publication, contracts: tables }, server, capturedBefore(known)),
         ),
       () => checkSlot(db, { settings: source, server, identity: identity?.found ?? null, known }),
       () => checkApart(source.url, state.url),

@@ -3,7 +3,7 @@ import type { TableContract } from '../../contracts/contract.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
 import { lookAtTables } from '../../pipelines/wal/tables.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
-import { hasBegun, type Known } from './state.ts';
+import { capturedBefore, type Known } from './state.ts';
 
 interface Access {
   readonly table: string;
@@ -29,7 +29,7 @@ export async function checkTablesThere(
   },
 ): Promise<readonly Finding[]> {
   const { faults, unknownColumns } = await lookAtTables(db, tables);
-  const begun = hasBegun(known);
+  const begun = capturedBefore(known) !== null;
   const findings: Finding[] = faults.map(({ what, where, fix }) =>
     begun
       ? warning('tables', {

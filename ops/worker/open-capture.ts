@@ -9,7 +9,7 @@ import { runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
 import { heartbeat } from '../../pipelines/wal/heartbeat.ts';
-import { formsAt } from '../../pipelines/wal/forms.ts';
+import { capturedTables, formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
 import { watchBudget } from '../../pipelines/wal/wal-budget.ts';
@@ -114,6 +114,7 @@ async function bothEnds(
     contracts,
     checkpoints,
     again: ranBefore.has(setting),
+    captured: () => capturedTables(config.state.url, stream),
     recovering: (recovering) =>
       log.error(
         recovering,

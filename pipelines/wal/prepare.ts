@@ -7,7 +7,7 @@ import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { breakOf } from './continuity.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
 import { lookAtOwnerWrites } from './owner-writes.ts';
-import { ensurePublication, lookAtPublication } from './publication.ts';
+import { ensurePublication, lookAtPublication, withoutRenamed } from './publication.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
 import { Sender } from './sender.ts';
 import {
@@ -31,6 +31,8 @@ export interface Preparing {
   readonly checkpoints: Checkpoints;
   /** It was prepared before by this process: nobody is there to mend what changed meanwhile. */
   readonly again?: boolean;
+  /** The tables that were captured, by OID: what they are called may have changed. */
+  readonly captured: () => Promise<ReadonlySet<number>>;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void;
   /** Told of whom the creation of the slot waits for, if it takes long. */
@@ -75,16 +77,21 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const identity = await identify(sender);
     const tables = await lookAtTables(db, contracts);
     const { publication } = settings;
-    const found = await lookAtPublication(db, { publication, contracts });
+    const begun = await hasBegun(preparing);
+    const { found, renamed } = withoutRenamed(
+      await lookAtPublication(db, { publication, contracts }),
+      publication,
+      begun ? await preparing.captured() : new Set(),
+    );
     const writes = await lookAtOwnerWrites(
       db,
       { publication, contracts },
       { missing: found.missing, version: server.version },
     );
-    const changed = [...tables.faults, ...writes.faults];
+    const changed = [...tables.faults, ...renamed, ...writes.faults];
     const [fault] = changed;
     // A stream that has begun goes on as it would have without a restart: one changed table stops no other.
-    if (fault && !(await hasBegun(preparing))) throw new CannotRun(fault);
+    if (fault && !begun) throw new CannotRun(fault);
     if (!preparing.again)
       await ensurePublication(db, publication, {
         found: { ...found, missing: found.missing.filter((table) => !writes.kept.includes(table)) },

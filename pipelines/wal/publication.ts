@@ -2,6 +2,7 @@ import { sqlName } from '../../contracts/sql-name.ts';
 import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
 import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
+import type { TableFault } from './tables.ts';
 
 /** What is to be published, and what is. */
 export interface Publishing {
@@ -9,11 +10,16 @@ export interface Publishing {
   readonly contracts: ReadonlyMap<string, TableContract>;
 }
 
+interface Orphan {
+  readonly name: string;
+  readonly oid: number;
+}
+
 interface Published {
   readonly there: boolean;
   readonly missing: readonly string[]; // Contracted and not published, though it is there.
   readonly gone: readonly string[]; // Contracted, and not in the database.
-  readonly orphans: readonly string[]; // Published and not contracted.
+  readonly orphans: readonly Orphan[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
 }
 
@@ -23,13 +29,13 @@ export async function lookAtPublication(
   { publication, contracts }: Publishing,
 ): Promise<Published> {
   const published = (await db.query(sql`
-    SELECT t.schemaname || '.' || t.tablename AS name, rn.nspname || '.' || r.relname AS root
+    SELECT t.schemaname || '.' || t.tablename AS name, c.oid::int8::float8 AS oid, rn.nspname || '.' || r.relname AS root
     FROM pg_publication_tables t
     JOIN pg_namespace n ON n.nspname = t.schemaname
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
     LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE t.pubname = ${publication}`)) as readonly { name: string; root: string | null }[];
+    WHERE t.pubname = ${publication}`)) as readonly (Orphan & { readonly root: string | null })[];
   const [made] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
   const tables = (await db.query(sql`
     SELECT n.nspname || '.' || c.relname AS name
@@ -46,8 +52,8 @@ export async function lookAtPublication(
     there: made !== undefined,
     missing: there.filter((table) => !names.includes(table) && !split.has(table)),
     gone: [...contracts.keys()].filter((table) => !there.includes(table)),
-    orphans: published.flatMap(({ name, root }) =>
-      contracts.has(name) || split.has(root ?? '') ? [] : [name],
+    orphans: published.flatMap(({ name, oid, root }) =>
+      contracts.has(name) || split.has(root ?? '') ? [] : [{ name, oid }],
     ),
     split: [...split],
   };
@@ -68,11 +74,29 @@ export function publicationFaults(
     });
   if (orphans.length > 0)
     faults.push({
-      what: `published without a contract: ${orphans.join(', ')}`,
+      what: `published without a contract: ${orphans.map(({ name }) => name).join(', ')}`,
       where,
-      fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]}`,
+      fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]?.name}`,
     });
   return faults;
+}
+
+/** Parts those that were captured under another name, and concern nobody but themselves, from the rest. */
+export function withoutRenamed(
+  found: Published,
+  publication: string,
+  captured: ReadonlySet<number>,
+): { readonly found: Published; readonly renamed: readonly TableFault[] } {
+  const { true: moved = [], false: orphans = [] } = Object.groupBy(found.orphans, ({ oid }) =>
+    captured.has(oid) ? 'true' : 'false',
+  );
+  const renamed = moved.map(({ name }) => ({
+    table: name,
+    what: 'it was captured under another name, and has no contract under this one',
+    where: `publication ${publication}`,
+    fix: `write a contract for it, or ALTER PUBLICATION ${publication} DROP TABLE ${name}`,
+  }));
+  return { found: { ...found, orphans }, renamed };
 }
 
 /** Creates the publication, or adds the tables that gained a contract. */

@@ -2,7 +2,7 @@ import type { Image } from '../../processors/transcode/columns.ts';
 import { decodedOf } from '../../processors/transcode/decoded.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
-import { isUnchanged, Tuple } from '../../processors/transcode/tuple.ts';
+import { isNull, isUnchanged, Tuple } from '../../processors/transcode/tuple.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Bases } from '../backfill/bases.ts';
@@ -100,11 +100,14 @@ export class Rows {
     }
   }
 
-  /** The old row tells what an unchanged TOAST column still is, as far as it was sent. */
+  /**
+   * The old row tells what an unchanged TOAST column still is, as far as it was sent: of a partition that tells
+   * less than its table, nulls stand for the rest, and what is unchanged is never null.
+   */
   #fillUnchanged({ columns }: Table): void {
     const { lengths } = this.#new;
     for (let index = 0; index < this.#new.count; index++) {
-      if (lengths[index] !== isUnchanged) continue;
+      if (lengths[index] !== isUnchanged || this.#old.lengths[index] === isNull) continue;
       if (this.#before.whole || columns[index]?.inIdentity) this.#new.take(index, this.#old);
     }
   }

@@ -127,6 +127,7 @@ describe('an awkward database', () => {
       stream: `source/${own.role}`,
       contracts: await readContracts(config),
       checkpoints,
+      captured: () => Promise.resolve(new Set()),
       recovering: () => {},
       waiting: () => {},
     });

@@ -79,6 +79,12 @@ test.for([
     'column n is text, not integer',
   ],
   ['dropped', 'is gone', ['DROP TABLE dropped'], 'the table is not in the source database'],
+  [
+    'moved',
+    'got another name',
+    ['ALTER TABLE moved RENAME TO elsewhere', "INSERT INTO elsewhere VALUES (2, 2, 'b')"],
+    'the table is not in the source database',
+  ],
 ] as const)(
   'after a kill a stream goes on beside a table that %s: it %s',
   async ([table, , statements, fault]) => {
@@ -97,8 +103,9 @@ test('conductor check warns of every table that changed, and says that the strea
   await worker.ended;
   const { code, stdout } = await way.start(['check']).ended;
   expect(code, stdout).toBe(0);
+  expect(stdout).toMatch(/warning +publication +it was captured under another name/);
   expect(stdout).not.toMatch(/publication .*(dropped|column list)/);
-  for (const table of ['shorter', 'renamed', 'rekeyed', 'retyped', 'dropped'])
+  for (const table of changing)
     expect(stdout).toMatch(
       new RegExp(`the stream goes on.*\n +where: contract of ${way.name}\\.${table}\n +fix: `),
     );
@@ -123,7 +130,11 @@ test('what a form may not become is letters, and flows once it is accepted; the 
   const { letters, once } = await judge.judge({
     uncompared: changing.map((name) => `${way.name}.${name}`),
   });
-  expect(letters.map((letter) => letter.table)).toEqual([`${way.name}.rekeyed`, table]);
+  expect(letters.map((letter) => letter.table)).toEqual([
+    `${way.name}.rekeyed`,
+    table,
+    `${way.name}.elsewhere`,
+  ]);
   const of = (name: string) => once.filter((each) => each.table === `${way.name}.${name}`).length;
   expect(['steady', ...changing].map(of)).toEqual([steady, 2, 2, 1, 2, 1, 1]);
 });

@@ -61,6 +61,7 @@ export class Stream {
       stream: streamName,
       contracts: this.#contracts,
       checkpoints: this.checkpoints,
+      captured: () => Promise.resolve(new Set()),
       recovering: (loss) => void this.told.push(loss),
       waiting: (held) => void this.waitedFor.push(held),
     });

@@ -1,8 +1,12 @@
+import { sql } from '@databases/pg';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Finding } from '../../../ops/readiness/finding.ts';
 import { checkSlot } from '../../../ops/readiness/slot.ts';
-import { lookAtServer } from '../../../pipelines/wal/server.ts';
+import type { Checkpoint } from '../../../pipelines/wal/checkpoint.ts';
+import { Sender } from '../../../pipelines/wal/sender.ts';
+import { identify, lookAtServer } from '../../../pipelines/wal/server.ts';
+import { parseLsn } from '../../../schemas/lsn.ts';
 import { type OwnPostgres, ownPostgres, run } from './own-postgres.ts';
 import { Stream } from './prepared.ts';
 
@@ -21,12 +25,22 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
 });
 
-async function warned(stream: Stream): Promise<readonly Finding[]> {
+/** What `conductor check` says of the slot, which knew of one checkpoint at first, and of another when it had seen the slot. */
+async function checked({ settings }: Stream, before: Checkpoint | null, now = before) {
   const db = server.db();
-  const known = { checkpoint: null };
-  const standing = { settings: stream.settings, server: await lookAtServer(db), known };
-  const findings = await checkSlot(db, { ...standing, identity: null });
-  return findings.filter(({ check, outcome }) => check === 'slot' && outcome === 'warning');
+  const known = {
+    checkpoint: before,
+    captured: new Set<number>(),
+    now: () => Promise.resolve(now),
+  };
+  await using sender = await Sender.connect(settings.url);
+  const identity = await identify(sender);
+  const found = await checkSlot(db, { settings, server: await lookAtServer(db), known, identity });
+  return found.filter(({ check }) => check === 'slot');
+}
+
+async function warned(stream: Stream): Promise<readonly Finding[]> {
+  return (await checked(stream, null)).filter(({ outcome }) => outcome === 'warning');
 }
 
 test('transactions that hold up the creation of a slot are named, by conductor check and by who waits for them', async () => {
@@ -65,4 +79,18 @@ test('transactions that hold up the creation of a slot are named, by conductor c
   await session.query("ROLLBACK PREPARED 'it''s held'");
   expect((await preparing).created).toBe(true);
   expect(stream.waitedFor).toHaveLength(1);
+});
+
+test('a worker that runs beside conductor check is not taken for something else that advances the slot', async () => {
+  const stream = new Stream({ url: server.url(), slot: 'beside' });
+  const { from } = await stream.prepare();
+  await run(server.db(), 'INSERT INTO things VALUES (7)');
+  const [{ end }] = (await server.db().query(sql`
+    SELECT end_lsn::text AS end
+    FROM pg_replication_slot_advance('beside', pg_current_wal_flush_lsn())`)) as [{ end: string }];
+  const now = { ...from, lsn: parseLsn(end) };
+  expect(await checked(stream, from, now)).toMatchObject([{ outcome: 'ok' }]);
+  expect(await checked(stream, from)).toMatchObject([
+    { outcome: 'failed', what: expect.stringContaining('by something else') },
+  ]);
 });
