@@ -121,7 +121,12 @@ async function knownOf(
 
 /** The tables of a stream that were captured, by OID. */
 export async function capturedTables(url: string, stream: string): Promise<ReadonlySet<number>> {
-  const db = databases.default({ ...postgresLogin(url), poolSize: 1, onError: () => {} });
+  const db = databases.default({
+    ...postgresLogin(url),
+    poolSize: 1,
+    bigIntMode: 'string',
+    onError: () => {},
+  });
   try {
     const [kept] = await db.query(sql`SELECT 1 WHERE to_regclass('cdc_relations') IS NOT NULL`);
     if (!kept) return new Set();
@@ -136,7 +141,12 @@ export async function capturedTables(url: string, stream: string): Promise<Reado
 
 /** Says of a table whose changes are refused that its new form may pass; false if nothing of it is refused. */
 export async function acceptForm(url: string, stream: string, table: string): Promise<boolean> {
-  const db = databases.default({ ...postgresLogin(url), poolSize: 1, onError: () => {} });
+  const db = databases.default({
+    ...postgresLogin(url),
+    poolSize: 1,
+    bigIntMode: 'string',
+    onError: () => {},
+  });
   try {
     const rows = await db.query(sql`
       UPDATE cdc_relations SET accepted = true, updated_at = now()
@@ -152,7 +162,12 @@ export async function refusedForms(
   url: string,
   stream: string,
 ): Promise<readonly { readonly table: string; readonly refused: string }[]> {
-  const db = databases.default({ ...postgresLogin(url), poolSize: 1, onError: () => {} });
+  const db = databases.default({
+    ...postgresLogin(url),
+    poolSize: 1,
+    bigIntMode: 'string',
+    onError: () => {},
+  });
   try {
     return (await db.query(sql`
       SELECT table_name AS table, refused FROM cdc_relations
