@@ -1,10 +1,13 @@
 import { type Queryable, sql } from '@databases/pg';
 import type { TableContract } from '../../contracts/contract.ts';
+import type { Trouble } from '../../contracts/cannot-run.ts';
+import { lookAtOwnerWrites, type OwnerWrites } from '../../pipelines/wal/owner-writes.ts';
 import {
   lookAtPublication,
   publicationFaults,
   publishText,
   type Publishing,
+  withoutRenamed,
 } from '../../pipelines/wal/publication.ts';
 import type { Server } from '../../pipelines/wal/server.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
@@ -24,18 +27,30 @@ interface Published {
   readonly tablename: string;
   readonly attnames?: readonly string[] | null;
   readonly rowfilter?: string | null;
+  readonly columns: readonly string[]; // That the table has.
 }
 
 /** Looks whether every table under contract is published, and everything of it. */
 export async function checkPublication(
   db: Queryable,
   publishing: Publishing,
-  { standby, role }: Server,
+  { standby, role, version }: Server,
+  captured: ReadonlySet<number> | null = null,
 ): Promise<readonly Finding[]> {
   const { publication, contracts } = publishing;
-  const found = await lookAtPublication(db, publishing);
+  const { found: looked, renamed } = withoutRenamed(
+    await lookAtPublication(db, publishing),
+    publication,
+    captured ?? new Set(),
+  );
+  const { missing } = looked;
+  const writes = await lookAtOwnerWrites(db, publishing, { missing, version });
+  const { generated, kept } = writes;
+  const found = { ...looked, missing: missing.filter((table) => !kept.includes(table)) };
   const where = `publication ${publication}`;
-  const findings: Finding[] = [];
+  const findings: Finding[] = renamed.map(({ what, fix, table }) =>
+    warning('publication', { what, where: `table ${table}`, fix }),
+  );
   for (const fault of publicationFaults(found, publication))
     findings.push(failed('publication', fault));
   if (found.missing.length > 0) {
@@ -47,17 +62,35 @@ export async function checkPublication(
         : failed('publication', {
             what: `role ${role} may not publish ${found.missing.join(', ')}`,
             where,
-            fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, found)}`,
+            fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, { found, generated })}`,
           }),
     );
-  } else if (findings.length === 0)
-    findings.push(ok('publication', `${publication} has all ${contracts.size} tables`));
+  } else if (findings.every(({ outcome }) => outcome !== 'failed') && kept.length === 0)
+    findings.push(
+      ok('publication', `${publication} has all ${contracts.size - found.gone.length} tables`),
+    );
+  findings.push(...identityFindings(writes, captured === null ? failed : warning));
   if (!found.there) return findings;
   return [
     ...findings,
     ...optionFindings(publication, await optionsOf(db, publication)),
     ...partFindings(await publishedOf(db, publication), contracts, where),
   ];
+}
+
+/** Whether old rows tell enough, and whether anybody can still change them. */
+function identityFindings(
+  { faults, warnings }: OwnerWrites,
+  report: typeof failed,
+): readonly Finding[] {
+  const trouble = ({ what, where, fix }: Trouble): Trouble => ({ what, where, fix });
+  const findings = [
+    ...faults.map((fault) => report('identity', trouble(fault))),
+    ...warnings.map((each) => warning('identity', trouble(each))),
+  ];
+  return findings.length > 0
+    ? findings
+    : [ok('identity', 'updates and deletes tell which row they are of')];
 }
 
 async function mayPublish(
@@ -114,7 +147,13 @@ function optionFindings(publication: string, options: Options): readonly Finding
 
 async function publishedOf(db: Queryable, publication: string): Promise<readonly Published[]> {
   const rows = (await db.query(
-    sql`SELECT to_jsonb(t) AS row FROM pg_publication_tables t WHERE pubname = ${publication}`,
+    sql`SELECT to_jsonb(t) || jsonb_build_object('columns',
+                 (SELECT coalesce(jsonb_agg(attname), '[]') FROM pg_attribute
+                  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)) AS row
+        FROM pg_publication_tables t
+        JOIN pg_namespace n ON n.nspname = t.schemaname
+        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+        WHERE t.pubname = ${publication}`,
   )) as readonly { row: Published }[];
   return rows.map(({ row }) => row);
 }
@@ -125,12 +164,14 @@ function partFindings(
   contracts: ReadonlyMap<string, TableContract>,
   where: string,
 ): readonly Finding[] {
-  return published.flatMap(({ schemaname, tablename, attnames, rowfilter }) => {
+  return published.flatMap(({ schemaname, tablename, attnames, rowfilter, columns }) => {
     const table = `${schemaname}.${tablename}`;
     const findings: Finding[] = [];
     if (rowfilter) findings.push(ok('publication', `${table}: only rows WHERE ${rowfilter}`));
-    const columns = contracts.get(table)?.columns ?? [];
-    const left = columns.filter(({ name }) => attnames && !attnames.includes(name));
+    const promised = contracts.get(table)?.columns ?? [];
+    const left = promised.filter(
+      ({ name }) => attnames && columns.includes(name) && !attnames.includes(name),
+    );
     if (left.length > 0)
       findings.push(
         warning('publication', {

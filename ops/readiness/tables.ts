@@ -3,7 +3,7 @@ import type { TableContract } from '../../contracts/contract.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
 import { lookAtTables } from '../../pipelines/wal/tables.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
-import type { Known } from './state.ts';
+import { capturedBefore, type Known } from './state.ts';
 
 interface Access {
   readonly table: string;
@@ -29,7 +29,16 @@ export async function checkTablesThere(
   },
 ): Promise<readonly Finding[]> {
   const { faults, unknownColumns } = await lookAtTables(db, tables);
-  const findings = faults.map((fault) => failed('tables', fault));
+  const begun = capturedBefore(known) !== null;
+  const findings: Finding[] = faults.map(({ what, where, fix }) =>
+    begun
+      ? warning('tables', {
+          what: `${what}: the stream goes on, and what readers of its topic cannot follow is kept as dead letters`,
+          where,
+          fix,
+        })
+      : failed('tables', { what, where, fix }),
+  );
   if (findings.length === 0)
     findings.push(ok('tables', `${tables.size} are as their contracts say`));
   if (unknownColumns.length > 0)
@@ -41,7 +50,7 @@ export async function checkTablesThere(
       }),
     );
   // A copy is due where nothing was captured yet; later only a repair would read the tables.
-  const due = settings.snapshot === 'initial' && !((known?.checkpoint?.lsn ?? 0n) > 0n);
+  const due = settings.snapshot === 'initial' && !begun;
   const accesses = await accessTo(db, [...tables.keys()]);
   const unread = accesses.flatMap((access) => accessFault(access, tables, role, due));
   if (unread.length === 0) findings.push(ok('select', `${role} may read every table for a copy`));

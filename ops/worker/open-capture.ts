@@ -9,7 +9,7 @@ import { requestReplacements } from '../../pipelines/backfill/replace-tables.ts'
 import { runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
-import { formsAt } from '../../pipelines/wal/forms.ts';
+import { capturedTables, formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
 import { WalSource } from '../../pipelines/wal/source.ts';
@@ -106,19 +106,30 @@ async function bothEnds(
   stream: string,
   checkpoints: Checkpoints,
 ): Promise<Prepared> {
-  const { config, contracts, kafka } = setting;
+  const { config, contracts, kafka, counters } = setting;
   const prepared = await prepareSource({
     settings: config.source,
     stream,
     contracts,
     checkpoints,
     again: ranBefore.has(setting),
+    captured: () => capturedTables(config.state.url, stream),
     recovering: (recovering) =>
       log.error(
         recovering,
         'the slot cannot go on: giving up what it still had, as it was told to',
       ),
+    waiting: ({ what, ...held }) => log.warn(held, what),
   });
+  for (const { table, what, fix } of prepared.changed) {
+    counters.refusedTable(table);
+    log.error(
+      { table, fix },
+      `table ${table}: ${what}; the stream goes on, and what readers of its topic cannot follow is kept as dead letters`,
+    );
+  }
+  for (const { table, where, what, fix } of prepared.warnings)
+    log.warn({ table, fix }, `${where}: ${what}`);
   if (prepared.unknownColumns.length > 0)
     log.warn(
       { columns: prepared.unknownColumns },

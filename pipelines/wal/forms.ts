@@ -114,6 +114,21 @@ async function knownOf(
   };
 }
 
+/** The tables of a stream that were captured, by OID. */
+export async function capturedTables(url: string, stream: string): Promise<ReadonlySet<number>> {
+  const db = ownPool(url, { name: 'conductor forms', size: 1 });
+  try {
+    const [kept] = await db.query(sql`SELECT 1 WHERE to_regclass('cdc_relations') IS NOT NULL`);
+    if (!kept) return new Set();
+    const rows = (await db.query(sql`
+      SELECT oid::float8 AS oid FROM cdc_relations
+      WHERE stream = ${stream} AND oid IS NOT NULL`)) as readonly { readonly oid: number }[];
+    return new Set(rows.map(({ oid }) => oid));
+  } finally {
+    await partFrom(db);
+  }
+}
+
 /** Says of a table whose changes are refused that its new form may pass; false if nothing of it is refused. */
 export async function acceptForm(url: string, stream: string, table: string): Promise<boolean> {
   const db = ownPool(url, { name: 'conductor forms', size: 1 });

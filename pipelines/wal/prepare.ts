@@ -1,12 +1,13 @@
 import type { ConnectionPool } from '@databases/pg';
-import { CannotRun } from '../../contracts/cannot-run.ts';
+import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
 import type { Checkpoint, Checkpoints, Recovery } from './checkpoint.ts';
 import { breakOf } from './continuity.ts';
 import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
-import { ensurePublication } from './publication.ts';
+import { lookAtOwnerWrites } from './owner-writes.ts';
+import { ensurePublication, lookAtPublication, withoutRenamed } from './publication.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
 import { Sender } from './sender.ts';
 import {
@@ -20,23 +21,31 @@ import {
   walEnd,
 } from './server.ts';
 import { alignFailover, createSlot, idleSlot, slotFault, unclaimed } from './slot.ts';
-import { checkTables, lookAtTables, tablesOf } from './tables.ts';
+import { heldUp, slotHolders, untilCreated } from './slot-holders.ts';
+import { lookAtTables, type TableFault, tablesOf } from './tables.ts';
 
 export interface Preparing {
   readonly settings: SourceSettings;
   readonly stream: string;
   readonly contracts: ReadonlyMap<string, TableContract>;
   readonly checkpoints: Checkpoints;
-  /** It has run before: a table that changed meanwhile concerns nobody but itself, and nobody is there to read. */
+  /** It was prepared before by this process: nobody is there to mend what changed meanwhile. */
   readonly again?: boolean;
+  /** The tables that were captured, by OID: what they are called may have changed. */
+  readonly captured: () => Promise<ReadonlySet<number>>;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void;
+  /** Told of whom the creation of the slot waits for, if it takes long. */
+  readonly waiting: (held: Trouble) => void;
 }
 
 export interface Prepared {
   readonly from: Checkpoint;
   readonly head: bigint; // Where the WAL ended when it was looked at.
   readonly unknownColumns: readonly string[]; // Sealed and dropped until a contract names them.
+  /** Of a stream that has begun: where tables are no longer as promised, which concerns nobody but them. */
+  readonly changed: readonly TableFault[];
+  readonly warnings: readonly TableFault[]; // What somebody may be sorry about.
   readonly serverVersion: number; // As the server counts: 180004 is 18.4.
   readonly protocol: Protocol;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
@@ -62,16 +71,36 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const protocol = protocolFor(server, settings);
     await using sender = await Sender.connect(settings.url);
     const identity = await identify(sender);
-    const unknownColumns = preparing.again
-      ? (await lookAtTables(db, contracts)).unknownColumns
-      : await checkTables(db, contracts);
+    const tables = await lookAtTables(db, contracts);
+    const { publication } = settings;
+    const begun = await hasBegun(preparing);
+    const { found, renamed } = withoutRenamed(
+      await lookAtPublication(db, { publication, contracts }),
+      publication,
+      begun ? await preparing.captured() : new Set(),
+    );
+    const writes = await lookAtOwnerWrites(
+      db,
+      { publication, contracts },
+      { missing: found.missing, version: server.version },
+    );
+    const changed = [...tables.faults, ...renamed, ...writes.faults];
+    const [fault] = changed;
+    // A stream that has begun goes on as it would have without a restart: one changed table stops no other.
+    if (fault && !begun) throw new CannotRun(fault);
     if (!preparing.again)
-      await ensurePublication(db, { publication: settings.publication, contracts }, server);
+      await ensurePublication(db, publication, {
+        found: { ...found, missing: found.missing.filter((table) => !writes.kept.includes(table)) },
+        generated: writes.generated,
+        standby: server.standby,
+      });
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,
       head: await walEnd(db),
-      unknownColumns,
+      unknownColumns: tables.unknownColumns,
+      changed,
+      warnings: writes.warnings,
       serverVersion: server.version,
       protocol,
       senderTimeoutMs: server.senderTimeoutMs,
@@ -88,6 +117,12 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
 /** What was chosen then, unless something else is chosen now. */
 const recoveryOf = ({ recovery }: Checkpoint, { recover: now }: SourceSettings): Recovery | null =>
   recovery === null || now === 'stop' ? recovery : now;
+
+async function hasBegun({ again, checkpoints, stream }: Preparing): Promise<boolean> {
+  if (again) return true;
+  const checkpoint = await checkpoints.read(stream);
+  return checkpoint !== null && checkpoint.lsn > 0n;
+}
 
 type Start = Pick<Prepared, 'from' | 'created'>;
 
@@ -108,7 +143,11 @@ async function startingPoint(
   const create = async (begun: Checkpoint): Promise<Start> => {
     // The entry first: whoever dies between the two knows afterwards that the slot is its own.
     await checkpoints.write(stream, begun);
-    const lsn = await patiently(settings.url, (own) => createSlot(own, settings, server));
+    const lsn = await untilCreated(
+      patiently(settings.url, (own) => createSlot(own, settings, server)),
+      () => slotHolders(db),
+      (holders) => preparing.waiting(heldUp(settings.slot, holders)),
+    );
     return { from: { ...begun, lsn }, created: true };
   };
   const ours = checkpoint && (checkpoint.lsn > 0n || checkpoint.system === identity.system);

@@ -2,6 +2,7 @@ import { sqlName } from '../../contracts/sql-name.ts';
 import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
 import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
+import type { TableFault } from './tables.ts';
 
 /** What is to be published, and what is. */
 export interface Publishing {
@@ -9,10 +10,16 @@ export interface Publishing {
   readonly contracts: ReadonlyMap<string, TableContract>;
 }
 
+interface Orphan {
+  readonly name: string;
+  readonly oid: number;
+}
+
 interface Published {
   readonly there: boolean;
-  readonly missing: readonly string[]; // Contracted and not published.
-  readonly orphans: readonly string[]; // Published and not contracted.
+  readonly missing: readonly string[]; // Contracted and not published, though it is there.
+  readonly gone: readonly string[]; // Contracted, and not in the database.
+  readonly orphans: readonly Orphan[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
 }
 
@@ -22,23 +29,31 @@ export async function lookAtPublication(
   { publication, contracts }: Publishing,
 ): Promise<Published> {
   const published = (await db.query(sql`
-    SELECT t.schemaname || '.' || t.tablename AS name, rn.nspname || '.' || r.relname AS root
+    SELECT t.schemaname || '.' || t.tablename AS name, c.oid::int8::float8 AS oid, rn.nspname || '.' || r.relname AS root
     FROM pg_publication_tables t
     JOIN pg_namespace n ON n.nspname = t.schemaname
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
     LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE t.pubname = ${publication}`)) as readonly { name: string; root: string | null }[];
-  const [there] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
+    WHERE t.pubname = ${publication}`)) as readonly (Orphan & { readonly root: string | null })[];
+  const [made] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
+  const tables = (await db.query(sql`
+    SELECT n.nspname || '.' || c.relname AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})`)) as readonly {
+    readonly name: string;
+  }[];
+  const there = [...contracts.keys()].filter((table) => tables.some(({ name }) => name === table));
   const split = new Set(
     published.flatMap(({ root }) => (root !== null && contracts.has(root) ? [root] : [])),
   );
   const names = published.map(({ name }) => name);
   return {
-    there: there !== undefined,
-    missing: [...contracts.keys()].filter((table) => !names.includes(table) && !split.has(table)),
-    orphans: published.flatMap(({ name, root }) =>
-      contracts.has(name) || split.has(root ?? '') ? [] : [name],
+    there: made !== undefined,
+    missing: there.filter((table) => !names.includes(table) && !split.has(table)),
+    gone: [...contracts.keys()].filter((table) => !there.includes(table)),
+    orphans: published.flatMap(({ name, oid, root }) =>
+      contracts.has(name) || split.has(root ?? '') ? [] : [{ name, oid }],
     ),
     split: [...split],
   };
@@ -59,21 +74,37 @@ export function publicationFaults(
     });
   if (orphans.length > 0)
     faults.push({
-      what: `published without a contract: ${orphans.join(', ')}`,
+      what: `published without a contract: ${orphans.map(({ name }) => name).join(', ')}`,
       where,
-      fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]}`,
+      fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]?.name}`,
     });
   return faults;
+}
+
+/** Parts those that were captured under another name, and concern nobody but themselves, from the rest. */
+export function withoutRenamed(
+  found: Published,
+  publication: string,
+  captured: ReadonlySet<number>,
+): { readonly found: Published; readonly renamed: readonly TableFault[] } {
+  const { true: moved = [], false: orphans = [] } = Object.groupBy(found.orphans, ({ oid }) =>
+    captured.has(oid) ? 'true' : 'false',
+  );
+  const renamed = moved.map(({ name }) => ({
+    table: name,
+    what: 'it was captured under another name, and has no contract under this one',
+    where: `publication ${publication}`,
+    fix: `write a contract for it, or ALTER PUBLICATION ${publication} DROP TABLE ${name}`,
+  }));
+  return { found: { ...found, orphans }, renamed };
 }
 
 /** Creates the publication, or adds the tables that gained a contract. */
 export async function ensurePublication(
   db: Queryable,
-  publishing: Publishing,
-  { standby }: { readonly standby: boolean },
+  publication: string,
+  { found, generated, standby }: Publish & { readonly standby: boolean },
 ): Promise<void> {
-  const { publication } = publishing;
-  const found = await lookAtPublication(db, publishing);
   const [fault] = publicationFaults(found, publication);
   if (fault) throw new CannotRun(fault);
   const { there, missing } = found;
@@ -82,7 +113,7 @@ export async function ensurePublication(
     throw new CannotRun({
       what,
       where: `publication ${publication}`,
-      fix: `${who}: ${publishText(publication, found)}`,
+      fix: `${who}: ${publishText(publication, { found, generated })}`,
     });
   };
   if (standby)
@@ -91,21 +122,30 @@ export async function ensurePublication(
   const name = sqlName(publication);
   const statement = there
     ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
-    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`;
+    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (${sql.__dangerous__rawValue(options(generated))})`;
   await db.query(statement).catch((error: unknown) => {
     if (!isSQLError(error) || error.code !== SQLErrorCode.INSUFFICIENT_PRIVILEGE) throw error;
     refuse(`the role may not publish ${missing.join(', ')}`, 'as their owner');
   });
 }
 
+/** What is found, and whether what is made is to have stored generated columns. */
+interface Publish {
+  readonly found: Published;
+  readonly generated: boolean;
+}
+
 /** The statement that publishes what is missing, for someone who may. */
 export const publishText = (
   publication: string,
-  { there, missing }: Pick<Published, 'there' | 'missing'>,
+  { found: { there, missing }, generated }: Publish,
 ): string =>
   there
     ? `ALTER PUBLICATION ${publication} ADD TABLE ${missing.join(', ')}`
-    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (publish_via_partition_root = true)`;
+    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (${options(generated)})`;
+
+const options = (generated: boolean): string =>
+  `publish_via_partition_root = true${generated ? ', publish_generated_columns = stored' : ''}`;
 
 function identifier(table: string) {
   const dot = table.indexOf('.');

@@ -100,7 +100,10 @@ export class Rows {
     }
   }
 
-  /** The old row tells what an unchanged TOAST column still is, as far as it was sent. */
+  /**
+   * The old row tells what an unchanged TOAST column still is, as far as it was sent: of a partition that tells
+   * less than its table, nulls stand for the rest, and what is unchanged is never null.
+   */
   #fillUnchanged({ columns }: Table): void {
     const { lengths } = this.#new;
     if (this.#isOldInPart()) tellNoNulls(this.#old);

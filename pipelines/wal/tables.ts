@@ -1,5 +1,5 @@
 import { type Queryable, sql } from '@databases/pg';
-import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
+import type { Trouble } from '../../contracts/cannot-run.ts';
 import { isConfidential, type TableContract } from '../../contracts/contract.ts';
 import { typeName } from '../../contracts/type-name.ts';
 
@@ -18,12 +18,18 @@ export const tablesOf = (
 ): ReadonlyMap<string, TableContract> =>
   new Map([...contracts].filter(([, { outbox }]) => outbox !== true));
 
+/** Where a table is not as its contract says. */
+export interface TableFault extends Trouble {
+  readonly table: string;
+}
+
 /** What is found when the contracts are held against the tables as they are. */
-export interface Tables {
-  readonly faults: readonly Trouble[];
+interface Tables {
+  readonly faults: readonly TableFault[];
   readonly unknownColumns: readonly string[]; // That no contract names.
 }
 
+/** Holds the contracts against the tables. */
 export async function lookAtTables(
   db: Queryable,
   contracts: ReadonlyMap<string, TableContract>,
@@ -49,24 +55,11 @@ export async function lookAtTables(
   };
 }
 
-/** Refuses contracts that do not hold; returns the columns that no contract names. */
-export async function checkTables(
-  db: Queryable,
-  contracts: ReadonlyMap<string, TableContract>,
-): Promise<readonly string[]> {
-  const {
-    faults: [first],
-    unknownColumns,
-  } = await lookAtTables(db, contracts);
-  if (first) throw new CannotRun(first);
-  return unknownColumns;
-}
-
 function lookAtTable(contract: TableContract, columns: readonly Column[]): Tables {
   const { table } = contract;
   const where = `contract of ${table}`;
-  const faults: Trouble[] = [];
-  const refuse = (what: string, fix: string) => void faults.push({ what, where, fix });
+  const faults: TableFault[] = [];
+  const refuse = (what: string, fix: string) => void faults.push({ table, what, where, fix });
   if (columns.length === 0) {
     refuse('the table is not in the source database', 'create it, or remove its contract');
     return { faults, unknownColumns: [] };
@@ -89,7 +82,7 @@ function lookAtTable(contract: TableContract, columns: readonly Column[]): Table
   return { faults, unknownColumns: unknown.map(({ name }) => `${table}.${name}`) };
 }
 
-/** What an update or a delete must tell, so that its key can be made a token. */
+/** What an update or a delete must tell, so that its key can be made a token. Without an identity there are none. */
 function checkIdentity(
   { table, key, tenant, columns }: TableContract,
   found: readonly Column[],
@@ -97,11 +90,6 @@ function checkIdentity(
 ): void {
   const identity = found[0]?.identity ?? 'd';
   const full = `ALTER TABLE ${table} REPLICA IDENTITY FULL`;
-  if (identity === 'n' || (identity === 'd' && key.length === 0))
-    refuse(
-      'PostgreSQL refuses updates and deletes of a published table without a replica identity',
-      full,
-    );
   if (identity === 'i' && found.some(({ name, told }) => key.includes(name) && !told))
     refuse(
       'the index of its replica identity lacks the primary key, so a delete would not tell its key',
@@ -110,7 +98,7 @@ function checkIdentity(
   const tokenised = columns.some(
     (column) => key.includes(column.name) && (isConfidential(column) || column.rule === 'tokenise'),
   );
-  if (tokenised && tenant !== null && !key.includes(tenant) && identity !== 'f')
+  if (tokenised && tenant !== null && !key.includes(tenant) && identity !== 'f' && identity !== 'n')
     refuse(
       `the key is tokenised per tenant, but a delete does not tell the tenant (${tenant})`,
       full,

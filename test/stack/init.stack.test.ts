@@ -127,7 +127,9 @@ describe('an awkward database', () => {
       stream: `source/${own.role}`,
       contracts: await readContracts(config),
       checkpoints,
+      captured: () => Promise.resolve(new Set()),
       recovering: () => {},
+      waiting: () => {},
     });
     await own.run('awkward', (db) => db.query(sql`SELECT pg_drop_replication_slot(${own.role})`));
     expect(unknownColumns).toEqual(['public.summed.thrice']);
