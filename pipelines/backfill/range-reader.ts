@@ -5,7 +5,14 @@ import type { Opening, Table } from '../wal/relations.ts';
 import { Column } from '../../processors/transcode/columns.ts';
 import { CopiedRows, copyHead } from './copied-rows.ts';
 import { copyClient, type CopyGulp, copyOut, cutOff } from './copy-out.ts';
-import { type Described, describeTable, type Part, partsOf, shapeOf } from './described.ts';
+import {
+  type Described,
+  describeTable,
+  type Part,
+  partsOf,
+  readFrom,
+  shapeOf,
+} from './described.ts';
 import type { Base, Blocks } from './runs.ts';
 import { beginSnapshot } from './snapshot.ts';
 import type { Touched, Watch } from './touched.ts';
@@ -146,7 +153,7 @@ export class RangeReader implements AsyncDisposable {
     const { watch } = this.#parts;
     const seen = await beginSnapshot(
       client,
-      { part: part.part, brought: this.#snapshots.brought(), signal: this.#signal },
+      { from: readFrom(part), brought: this.#snapshots.brought(), signal: this.#signal },
       (snapshot) => watch.isSeen(snapshot, touched),
     );
     const { relation } = table.table;
@@ -154,6 +161,7 @@ export class RangeReader implements AsyncDisposable {
     const there = parts.find((each) => each.part === part.part);
     if (
       there?.filenode === part.filenode &&
+      there.through?.condition === part.through?.condition &&
       (await shapeOf(client, relation.oid)) === table.described.shape
     )
       return true;
@@ -193,10 +201,11 @@ function commandOf({ table, part, blocks: [from, to], condition }: Job): string 
   const wanted = [
     `ctid >= '(${from},0)'`,
     `ctid < '(${to},0)'`,
+    ...(part.through ? [part.through.condition] : []),
     ...(filter ? [`(${filter})`] : []),
     ...(condition ? [`(${condition}\n)`] : []), // Its last line may be a comment.
   ];
-  return `COPY (SELECT ${select} FROM ONLY ${part.part} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
+  return `COPY (SELECT ${select} FROM ${readFrom(part)} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
 }
 
 /** What one reader has pushed and nobody has taken yet. */
