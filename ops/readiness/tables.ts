@@ -32,7 +32,10 @@ export async function checkTablesThere(
     readonly known: Known;
   },
 ): Promise<readonly Finding[]> {
-  const { faults, unknownColumns } = await lookAtTables(db, tables);
+  const { faults, unknownColumns } = await lookAtTables(db, {
+    publication: settings.publication,
+    contracts: tables,
+  });
   const findings = faults.map((fault) => failed('tables', fault));
   if (findings.length === 0)
     findings.push(ok('tables', `${tables.size} are as their contracts say`));

@@ -66,11 +66,11 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const protocol = protocolFor(server, settings);
     await using sender = await Sender.connect(settings.url);
     const identity = await identify(sender);
+    const publishing = { publication: settings.publication, contracts };
     const unknownColumns = preparing.again
-      ? (await lookAtTables(db, contracts)).unknownColumns
-      : await checkTables(db, contracts);
-    if (!preparing.again)
-      await ensurePublication(db, { publication: settings.publication, contracts }, server);
+      ? (await lookAtTables(db, publishing)).unknownColumns
+      : await checkTables(db, publishing);
+    if (!preparing.again) await ensurePublication(db, publishing, server);
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,
