@@ -60,6 +60,7 @@ interface Parts {
   readonly watch: Watch;
 }
 
+const mostPlanned = 16; // Tables; each has an encoder of its own, and there may be hundreds.
 const mostWaiting = 3; // Gulps of one reader that wait to be taken.
 
 /** Reads ranges of tables one after the other over a connection of its own. */
@@ -91,11 +92,14 @@ export class RangeReader implements AsyncDisposable {
     const client = await this.#connected();
     const known = this.#planned.get(table);
     const oid = known?.table.relation.oid ?? 0;
-    if (known && (await shapeOf(client, oid)) === known.described.shape)
-      return { ...known, parts: await partsOf(client, oid) };
     this.#planned.delete(table);
-    const plan = await planOf(client, table, this.#snapshots, this.#parts.opening);
+    const plan: Plan =
+      known && (await shapeOf(client, oid)) === known.described.shape
+        ? { ...known, parts: await partsOf(client, oid) }
+        : await planOf(client, table, this.#snapshots, this.#parts.opening);
     if (plan.kind === 'open') this.#planned.set(table, plan);
+    const [oldest] = this.#planned.keys();
+    if (this.#planned.size > mostPlanned && oldest !== undefined) this.#planned.delete(oldest);
     return plan;
   }
 

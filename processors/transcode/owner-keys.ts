@@ -9,7 +9,8 @@ interface Kept {
   readonly owned: OwnedKey;
 }
 
-const places = 16_384; // A power of two.
+const fewest = 64; // Places, a power of two: hundreds of tables have one of these each.
+const most = 16_384;
 
 /**
  * The keys of those who came lately, found by the bytes that name them in the server's message: no text
@@ -17,7 +18,8 @@ const places = 16_384; // A power of two.
  */
 export class OwnerKeys {
   readonly #columns: readonly Column[];
-  readonly #kept: (Kept | undefined)[] = Array.from({ length: places });
+  #kept: (Kept | undefined)[] = Array.from({ length: fewest });
+  #count = 0;
   readonly #name = new Bytes(256);
   #place = 0;
 
@@ -36,14 +38,25 @@ export class OwnerKeys {
       name.byte(tuple.binary[index] ?? 0);
       if (length > 0) name.copy(tuple.data, tuple.starts[index] ?? 0, length);
     }
-    this.#place = murmur2(name.data, name.at) & (places - 1);
+    this.#place = murmur2(name.data, name.at) & (this.#kept.length - 1);
     const kept = this.#kept[this.#place];
     return kept && isSame(kept.name, name) ? kept.owned : null;
   }
 
   /** Keeps the key of the owner that was just looked for. */
   keep(owned: OwnedKey): void {
+    if (!this.#kept[this.#place] && ++this.#count > this.#kept.length / 2) this.#grow();
     this.#kept[this.#place] = { name: Buffer.from(this.#name.view()), owned };
+  }
+
+  #grow(): void {
+    const length = this.#kept.length * 2;
+    if (length > most) return;
+    const before = this.#kept;
+    this.#kept = Array.from({ length });
+    for (const kept of before)
+      if (kept) this.#kept[murmur2(kept.name, kept.name.length) & (length - 1)] = kept;
+    this.#place = murmur2(this.#name.data, this.#name.at) & (length - 1);
   }
 }
 
