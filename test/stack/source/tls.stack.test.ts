@@ -3,14 +3,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from '@databases/pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Sender } from '../../../pipelines/wal/sender.ts';
+import { byOffset, changesOf } from '../backfill/folded.ts';
+import { events } from '../backfill/tables.ts';
+import { openWay } from '../way/way.ts';
 import { type OwnPostgres, ownPostgres, run } from './own-postgres.ts';
 import { Stream } from './prepared.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
-/** Makes an authority, and a certificate of it for `localhost`; gives where they are. */
+/** Makes an authority, and certificates of it for `localhost` and for the role `holder`; gives where they are. */
 function certificates(folder: string) {
   const openssl = (...args: readonly string[]) => {
     const { status, stderr } = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' });
@@ -32,9 +35,22 @@ function certificates(folder: string) {
   writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost');
   const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
   openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', 'server.pem', '-days', '2');
+  openssl('req', ...key('holder'), '-out', 'holder.csr', '-subj', '/CN=holder');
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'holder.csr',
+    ...signing.slice(0, 5),
+    '-out',
+    'holder.pem',
+    '-days',
+    '2',
+  );
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
   return {
     authority: join(folder, 'ca.pem'),
+    'root.crt': read('ca.pem'),
     'server.crt': read('server.pem'),
     'server.key': read('server.key'),
   };
@@ -44,6 +60,8 @@ function certificates(folder: string) {
 const hba = `
 hostssl all guest    127.0.0.1/32 scram-sha-256
 hostssl all guest    ::1/128      scram-sha-256
+hostssl all holder   127.0.0.1/32 cert
+hostssl all holder   ::1/128      cert
 host    all postgres 127.0.0.1/32 scram-sha-256
 `;
 
@@ -56,8 +74,9 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
     const made = certificates(folder);
     authority = made.authority;
     server = await ownPostgres({
-      settings: { ssl: 'on' },
+      settings: { ssl: 'on', ssl_ca_file: 'root.crt' },
       files: {
+        'root.crt': made['root.crt'],
         'server.crt': made['server.crt'],
         'server.key': made['server.key'],
         'pg_hba.conf': hba,
@@ -69,6 +88,7 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
       "CREATE ROLE guest LOGIN REPLICATION PASSWORD 'secret'",
       'GRANT SELECT ON things TO guest',
       'CREATE PUBLICATION guests FOR TABLE things',
+      'CREATE ROLE holder LOGIN REPLICATION',
     );
   });
 
@@ -128,4 +148,38 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
       await expect(Sender.connect(address)).rejects.toThrow();
     },
   );
+
+  test('a first copy and the stream come over TLS that is verified from both sides', async () => {
+    const { username: user, password, port } = new URL(server.url());
+    const host = '127.0.0.1';
+    await using way = await openWay([events], { postgres: { host, port: +port, user, password } });
+    await run(
+      way.source,
+      `GRANT USAGE ON SCHEMA ${way.name} TO holder`,
+      `GRANT SELECT ON events TO holder`,
+      `CREATE PUBLICATION ${way.name} FOR TABLE events WITH (publish_via_partition_root = true)`,
+      'INSERT INTO events SELECT n, n % 4, n FROM generate_series(1, 100) n',
+    );
+    const own = `sslcert=${join(folder, 'holder.pem')}&sslkey=${join(folder, 'holder.key')}`;
+    const address = server
+      .url(way.name, 'holder', `${withAuthority(verified)}&${own}`)
+      .replace(host, 'localhost');
+    const file = await way.variant(({ source }) => void (source['url'] = address));
+    const worker = way.start(['run', 'capture'], file);
+    await worker.running();
+    await run(way.source, 'INSERT INTO events SELECT n, n % 4, n FROM generate_series(101, 200) n');
+    // What is inserted while it is copied may come both ways.
+    const there = async () => byOffset(await changesOf(way, 'events')).size;
+    await vi.waitFor(async () => expect(await there()).toBe(200), {
+      timeout: 20_000,
+      interval: 100,
+    });
+    const sessions = await server.db().query(sql`
+      SELECT DISTINCT ssl, client_dn FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+      WHERE usename = 'holder'`);
+    expect(sessions).toEqual([{ ssl: true, client_dn: '/CN=holder' }]);
+
+    const without = new Stream({ url: address.replace(`&${own}`, '') }).prepare();
+    await expect(without).rejects.toThrow(/sslcert/);
+  });
 });
