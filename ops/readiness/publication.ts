@@ -71,9 +71,11 @@ export async function checkPublication(
     );
   findings.push(...identityFindings(writes, captured === null ? failed : warning));
   if (!found.there) return findings;
+  const options = await optionsOf(db, publication);
   return [
     ...findings,
-    ...optionFindings(publication, await optionsOf(db, publication)),
+    ...optionFindings(publication, options),
+    ...(options.pubtruncate ? partitionFindings(found.gathered, where) : []),
     ...partFindings(await publishedOf(db, publication), contracts, where),
   ];
 }
@@ -143,6 +145,18 @@ function optionFindings(publication: string, options: Options): readonly Finding
       }),
     );
   return findings;
+}
+
+/** The server sends no TRUNCATE of a partition whose changes come under the name of its root. */
+function partitionFindings(gathered: readonly string[], where: string): readonly Finding[] {
+  if (gathered.length === 0) return [];
+  return [
+    warning('publication', {
+      what: `PostgreSQL does not tell when one partition of ${gathered.join(', ')} is truncated, detached or dropped: its rows stay in the topic and the sinks`,
+      where,
+      fix: 'DELETE the rows of a partition before it goes, or TRUNCATE the whole table; conductor backfill --compare --table … finds what was left behind',
+    }),
+  ];
 }
 
 async function publishedOf(db: Queryable, publication: string): Promise<readonly Published[]> {

@@ -6,7 +6,14 @@ import { Column } from '../../processors/transcode/columns.ts';
 import { hangUp } from '../wal/own-pool.ts';
 import { CopiedRows, copyHead } from './copied-rows.ts';
 import { copyClient, type CopyGulp, copyOut, cutOff } from './copy-out.ts';
-import { type Described, describeTable, type Part, partsOf, shapeOf } from './described.ts';
+import {
+  type Described,
+  describeTable,
+  type Part,
+  partsOf,
+  readFrom,
+  shapeOf,
+} from './described.ts';
 import type { Base, Blocks } from './runs.ts';
 import { beginSnapshot } from './snapshot.ts';
 import type { Touched, Watch } from './touched.ts';
@@ -54,6 +61,7 @@ interface Parts {
   readonly watch: Watch;
 }
 
+const mostPlanned = 16; // Tables; each has an encoder of its own, and there may be hundreds.
 const mostWaiting = 3; // Gulps of one reader that wait to be taken.
 
 /** Reads ranges of tables one after the other over a connection of its own. */
@@ -85,11 +93,14 @@ export class RangeReader implements AsyncDisposable {
     const client = await this.#connected();
     const known = this.#planned.get(table);
     const oid = known?.table.relation.oid ?? 0;
-    if (known && (await shapeOf(client, oid)) === known.described.shape)
-      return { ...known, parts: await partsOf(client, oid) };
     this.#planned.delete(table);
-    const plan = await planOf(client, table, this.#snapshots, this.#parts.opening);
+    const plan: Plan =
+      known && (await shapeOf(client, oid)) === known.described.shape
+        ? { ...known, parts: await partsOf(client, oid) }
+        : await planOf(client, table, this.#snapshots, this.#parts.opening);
     if (plan.kind === 'open') this.#planned.set(table, plan);
+    const [oldest] = this.#planned.keys();
+    if (this.#planned.size > mostPlanned && oldest !== undefined) this.#planned.delete(oldest);
     return plan;
   }
 
@@ -151,7 +162,7 @@ export class RangeReader implements AsyncDisposable {
     const { watch } = this.#parts;
     const seen = await beginSnapshot(
       client,
-      { part: part.part, brought: this.#snapshots.brought(), signal: this.#signal },
+      { from: readFrom(part), brought: this.#snapshots.brought(), signal: this.#signal },
       (snapshot) => watch.isSeen(snapshot, touched),
     );
     const { relation } = table.table;
@@ -159,6 +170,7 @@ export class RangeReader implements AsyncDisposable {
     const there = parts.find((each) => each.part === part.part);
     if (
       there?.filenode === part.filenode &&
+      there.through?.condition === part.through?.condition &&
       (await shapeOf(client, relation.oid)) === table.described.shape
     )
       return true;
@@ -198,10 +210,11 @@ function commandOf({ table, part, blocks: [from, to], condition }: Job): string 
   const wanted = [
     `ctid >= '(${from},0)'`,
     `ctid < '(${to},0)'`,
+    ...(part.through ? [part.through.condition] : []),
     ...(filter ? [`(${filter})`] : []),
     ...(condition ? [`(${condition}\n)`] : []), // Its last line may be a comment.
   ];
-  return `COPY (SELECT ${select} FROM ONLY ${part.part} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
+  return `COPY (SELECT ${select} FROM ${readFrom(part)} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
 }
 
 /** What one reader has pushed and nobody has taken yet. */

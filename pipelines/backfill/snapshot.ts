@@ -6,17 +6,17 @@ import { Seen } from './seen.ts';
 const againMs = 10;
 
 /**
- * Begins a transaction whose snapshot is `isEnough`. The part is locked before the snapshot is taken: a
+ * Begins a transaction whose snapshot is `isEnough`. What it is read `from` is locked before the snapshot is taken: a
  * table that is rewritten or truncated between the two would look empty. A standby is asked only once it
  * has replayed all that the stream has brought; it does not tell which transactions it waits for.
  */
 export async function beginSnapshot(
   client: pg.Client,
   {
-    part,
+    from,
     brought,
     signal,
-  }: { readonly part: string; readonly brought: bigint; readonly signal: AbortSignal },
+  }: { readonly from: string; readonly brought: bigint; readonly signal: AbortSignal },
   isEnough: (seen: Seen) => boolean,
 ): Promise<Seen> {
   for (;;) {
@@ -24,7 +24,7 @@ export async function beginSnapshot(
     const standby = await replayedOf(client);
     if (standby === null || standby >= brought) {
       await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      await client.query(`LOCK TABLE ONLY ${part} IN ACCESS SHARE MODE`); // Takes no snapshot.
+      await client.query(`LOCK TABLE ${from} IN ACCESS SHARE MODE`); // Takes no snapshot.
       const { rows } = await client.query<{ snapshot: string }>(
         'SELECT pg_current_snapshot()::text AS snapshot',
       );

@@ -13,7 +13,7 @@ export function refusalOf(
   const said = wordsOf(error);
   const resume = 'then resume it: conductor backfill --resume --table …';
   if (code === '42501')
-    return `${said}: as the owner, GRANT SELECT ON ${part.part} TO the role of source.url; where row-level security hides rows from it, ALTER ROLE … BYPASSRLS; ${resume}`;
+    return `${said}: as the owner, GRANT SELECT ON ${part.through?.root ?? part.part} TO the role of source.url; where row-level security hides rows from it, ALTER ROLE … BYPASSRLS; ${resume}`;
   if (code.startsWith('22') && condition !== null)
     return `the condition does not fit every row (SQLSTATE ${code}): cancel it, and ask again with another --where`;
   if (code.startsWith('22'))

@@ -22,7 +22,7 @@ export function postgresTrouble(cause: unknown, setting: string, url: string): C
     case '28000': // Said of a rule of pg_hba.conf, too.
       return explain(
         `PostgreSQL refused the login: ${wordsOf(cause)}`,
-        `correct the user and password in ${setting}; where it speaks of no encryption, add ?sslmode=verify-full (and &sslrootcert=…) to it; otherwise add a line to the server's pg_hba.conf`,
+        `correct the user and password in ${setting}; where it speaks of no encryption, add ?sslmode=verify-full (and &sslrootcert=…) to it; where it speaks of a client certificate, &sslcert=… and &sslkey=…; otherwise add a line to the server's pg_hba.conf`,
       );
     case '53300':
       return notNow(

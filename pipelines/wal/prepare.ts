@@ -71,8 +71,8 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const protocol = protocolFor(server, settings);
     await using sender = await Sender.connect(settings.url);
     const identity = await identify(sender);
-    const tables = await lookAtTables(db, contracts);
     const { publication } = settings;
+    const tables = await lookAtTables(db, { publication, contracts });
     const begun = await hasBegun(preparing);
     const { found, renamed } = withoutRenamed(
       await lookAtPublication(db, { publication, contracts }),

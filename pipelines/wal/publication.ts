@@ -10,17 +10,21 @@ export interface Publishing {
   readonly contracts: ReadonlyMap<string, TableContract>;
 }
 
-interface Orphan {
-  readonly name: string;
-  readonly oid: number;
-}
-
 interface Published {
   readonly there: boolean;
   readonly missing: readonly string[]; // Contracted and not published, though it is there.
   readonly gone: readonly string[]; // Contracted, and not in the database.
-  readonly orphans: readonly Orphan[]; // Published and not contracted.
+  readonly orphans: readonly PublishedTable[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
+  readonly gathered: readonly string[]; // Partitioned, and published under one name.
+}
+
+interface PublishedTable {
+  readonly name: string;
+  readonly oid: number;
+  readonly root: string | null; // Of a partition.
+  readonly gathers: boolean; // Changes of its partitions come under its name.
+  readonly alone: boolean; // The publication names it, and could do without it.
 }
 
 /** Holds the publication against the contracts. */
@@ -29,13 +33,16 @@ export async function lookAtPublication(
   { publication, contracts }: Publishing,
 ): Promise<Published> {
   const published = (await db.query(sql`
-    SELECT t.schemaname || '.' || t.tablename AS name, c.oid::int8::float8 AS oid, rn.nspname || '.' || r.relname AS root
+    SELECT t.schemaname || '.' || t.tablename AS name, c.oid::int8::float8 AS oid, rn.nspname || '.' || r.relname AS root,
+           c.relkind = 'p' AS gathers,
+           EXISTS (SELECT FROM pg_publication_rel own JOIN pg_publication p ON p.oid = own.prpubid
+                   WHERE own.prrelid = c.oid AND p.pubname = t.pubname) AS alone
     FROM pg_publication_tables t
     JOIN pg_namespace n ON n.nspname = t.schemaname
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
     LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE t.pubname = ${publication}`)) as readonly (Orphan & { readonly root: string | null })[];
+    WHERE t.pubname = ${publication}`)) as readonly PublishedTable[];
   const [made] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
   const tables = (await db.query(sql`
     SELECT n.nspname || '.' || c.relname AS name
@@ -52,16 +59,15 @@ export async function lookAtPublication(
     there: made !== undefined,
     missing: there.filter((table) => !names.includes(table) && !split.has(table)),
     gone: [...contracts.keys()].filter((table) => !there.includes(table)),
-    orphans: published.flatMap(({ name, oid, root }) =>
-      contracts.has(name) || split.has(root ?? '') ? [] : [{ name, oid }],
-    ),
+    orphans: published.filter(({ name, root }) => !contracts.has(name) && !split.has(root ?? '')),
     split: [...split],
+    gathered: published.flatMap(({ name, gathers }) => (gathers ? [name] : [])),
   };
 }
 
 /** Why what is published is not what was promised: too much, or under other names. */
 export function publicationFaults(
-  { orphans, split }: Published,
+  { orphans, split }: Pick<Published, 'orphans' | 'split'>,
   publication: string,
 ): readonly Trouble[] {
   const where = `publication ${publication}`;
@@ -70,13 +76,13 @@ export function publicationFaults(
     faults.push({
       what: `changes of ${split.join(', ')} come under the names of their partitions`,
       where,
-      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`,
+      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true); or, to capture them one by one, write a contract for each partition in place of the one of ${split[0]}`,
     });
   if (orphans.length > 0)
     faults.push({
       what: `published without a contract: ${orphans.map(({ name }) => name).join(', ')}`,
       where,
-      fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]?.name}`,
+      fix: `write a contract for each, ${leaveOut(orphans, publication)}`,
     });
   return faults;
 }
@@ -90,13 +96,21 @@ export function withoutRenamed(
   const { true: moved = [], false: orphans = [] } = Object.groupBy(found.orphans, ({ oid }) =>
     captured.has(oid) ? 'true' : 'false',
   );
-  const renamed = moved.map(({ name }) => ({
-    table: name,
+  const renamed = moved.map((table) => ({
+    table: table.name,
     what: 'it was captured under another name, and has no contract under this one',
     where: `publication ${publication}`,
-    fix: `write a contract for it, or ALTER PUBLICATION ${publication} DROP TABLE ${name}`,
+    fix: `write a contract for it, ${leaveOut([table], publication)}`,
   }));
   return { found: { ...found, orphans }, renamed };
+}
+
+/** What a publication does not name cannot be dropped from it. */
+function leaveOut(orphans: readonly PublishedTable[], publication: string): string {
+  const bound = orphans.find(({ alone }) => !alone);
+  if (!bound) return `or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]?.name}`;
+  const whole = bound.root ?? 'all tables, or all of its schema';
+  return `or publish by name what is to be captured: ${bound.name} is published because ${whole} ${bound.root ? 'is' : 'are'}`;
 }
 
 /** Creates the publication, or adds the tables that gained a contract. */

@@ -2,6 +2,7 @@ import { type Queryable, sql } from '@databases/pg';
 import type { Trouble } from '../../contracts/cannot-run.ts';
 import { isConfidential, type TableContract } from '../../contracts/contract.ts';
 import { typeName } from '../../contracts/type-name.ts';
+import type { Publishing } from './publication.ts';
 
 interface Column {
   readonly table: string;
@@ -10,6 +11,7 @@ interface Column {
   readonly inKey: boolean;
   readonly identity: string; // The table's replica identity: d, n, f or i.
   readonly told: boolean; // Whether the index of replica identity i has it.
+  readonly sent: boolean; // What a column list leaves out, and what is generated and not published, nobody is told.
 }
 
 /** The contracts that are of tables: an outbox is none, and is not published. */
@@ -26,24 +28,29 @@ export interface TableFault extends Trouble {
 /** What is found when the contracts are held against the tables as they are. */
 interface Tables {
   readonly faults: readonly TableFault[];
-  readonly unknownColumns: readonly string[]; // That no contract names.
+  readonly unknownColumns: readonly string[]; // That are sent, and no contract names.
 }
 
 /** Holds the contracts against the tables. */
 export async function lookAtTables(
   db: Queryable,
-  contracts: ReadonlyMap<string, TableContract>,
+  { publication, contracts }: Publishing,
 ): Promise<Tables> {
   const columns = (await db.query(sql`
+    WITH published AS MATERIALIZED (
+      SELECT schemaname, tablename, to_jsonb(t) -> 'attnames' AS columns
+      FROM pg_publication_tables t WHERE pubname = ${publication})
     SELECT n.nspname || '.' || c.relname AS table, a.attname AS name,
            format_type(a.atttypid, a.atttypmod) AS type,
            coalesce(a.attnum = ANY (k.conkey), false) AS "inKey", c.relreplident AS identity,
-           coalesce(a.attnum = ANY (i.indkey), false) AS told
+           coalesce(a.attnum = ANY (i.indkey), false) AS told,
+           coalesce(p.columns ? a.attname::text, a.attgenerated = '') AS sent
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisreplident
     LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+    LEFT JOIN published p ON p.schemaname = n.nspname AND p.tablename = c.relname
     WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})`)) as readonly Column[];
   const tables = Map.groupBy(columns, ({ table }) => table);
   const looked = [...contracts.values()].map((contract) =>
@@ -78,7 +85,7 @@ function lookAtTable(contract: TableContract, columns: readonly Column[]): Table
     );
   checkIdentity(contract, columns, refuse);
   const named = new Set(contract.columns.map(({ name }) => name));
-  const unknown = columns.filter(({ name }) => !named.has(name));
+  const unknown = columns.filter(({ name, sent }) => sent && !named.has(name));
   return { faults, unknownColumns: unknown.map(({ name }) => `${table}.${name}`) };
 }
 

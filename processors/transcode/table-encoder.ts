@@ -61,7 +61,7 @@ export class TableEncoder {
   readonly #keyIsWhole: boolean; // Whether the table still has every column of the key.
   readonly #row: readonly Column[];
   readonly #secrets: Secrets;
-  readonly #value = new Bytes(4_096);
+  readonly #value = new Bytes(1_024);
   readonly #keyText = new Bytes(256);
   readonly #scratch = new Bytes(256);
 

@@ -21,6 +21,7 @@ const part = (name: string, blocks: number, filenode = 1): Part => ({
   oid: 1,
   filenode,
   blocks,
+  through: null,
 });
 
 const parts = fc

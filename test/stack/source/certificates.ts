@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 export const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
-/** Makes an authority, and a certificate of it for `localhost`; gives where they are. */
+/** Makes an authority, and certificates of it for `localhost` and for the role `holder`; gives where they are. */
 export function certificates(folder: string) {
   const openssl = (...args: readonly string[]) => {
     const { status, stderr } = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' });
@@ -26,9 +26,13 @@ export function certificates(folder: string) {
   writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost');
   const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
   openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', 'server.pem', '-days', '2');
+  openssl('req', ...key('holder'), '-out', 'holder.csr', '-subj', '/CN=holder');
+  const signed = signing.slice(0, 5);
+  openssl('x509', '-req', '-in', 'holder.csr', ...signed, '-out', 'holder.pem', '-days', '2');
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
   return {
     authority: join(folder, 'ca.pem'),
+    'root.crt': read('ca.pem'),
     'server.crt': read('server.pem'),
     'server.key': read('server.key'),
   };

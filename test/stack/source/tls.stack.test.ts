@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from '@databases/pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Sender } from '../../../pipelines/wal/sender.ts';
+import { byOffset, changesOf } from '../backfill/folded.ts';
+import { events } from '../backfill/tables.ts';
 import { truthOf } from '../capture/truth.ts';
 import { servers } from '../servers.ts';
 import { keep, type TestTable } from '../way/tables.ts';
@@ -25,6 +27,8 @@ const rows: TestTable = {
 const hba = `
 hostssl all guest    127.0.0.1/32 scram-sha-256
 hostssl all guest    ::1/128      scram-sha-256
+hostssl all holder   127.0.0.1/32 cert
+hostssl all holder   ::1/128      cert
 host    all postgres 127.0.0.1/32 scram-sha-256
 `;
 
@@ -37,8 +41,9 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
     const made = certificates(folder);
     authority = made.authority;
     server = await ownPostgres({
-      settings: { ssl: 'on' },
+      settings: { ssl: 'on', ssl_ca_file: 'root.crt' },
       files: {
+        'root.crt': made['root.crt'],
         'server.crt': made['server.crt'],
         'server.key': made['server.key'],
         'pg_hba.conf': hba,
@@ -50,6 +55,7 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
       "CREATE ROLE guest LOGIN REPLICATION PASSWORD 'secret'",
       'GRANT SELECT ON things TO guest',
       'CREATE PUBLICATION guests FOR TABLE things',
+      'CREATE ROLE holder LOGIN REPLICATION',
     );
   });
 
@@ -144,4 +150,38 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
       await expect(Sender.connect(address)).rejects.toThrow();
     },
   );
+
+  test('a first copy and the stream come over TLS that is verified from both sides', async () => {
+    const { username: user, password, port } = new URL(server.url());
+    const host = '127.0.0.1';
+    await using way = await openWay([events], { postgres: { host, port: +port, user, password } });
+    await run(
+      way.source,
+      `GRANT USAGE ON SCHEMA ${way.name} TO holder`,
+      `GRANT SELECT ON events TO holder`,
+      `CREATE PUBLICATION ${way.name} FOR TABLE events WITH (publish_via_partition_root = true)`,
+      'INSERT INTO events SELECT n, n % 4, n FROM generate_series(1, 100) n',
+    );
+    const own = `sslcert=${join(folder, 'holder.pem')}&sslkey=${join(folder, 'holder.key')}`;
+    const address = server
+      .url(way.name, 'holder', `${withAuthority(verified)}&${own}`)
+      .replace(host, 'localhost');
+    const file = await way.variant(({ source }) => void (source['url'] = address));
+    const worker = way.start(['run', 'capture'], file);
+    await worker.running();
+    await run(way.source, 'INSERT INTO events SELECT n, n % 4, n FROM generate_series(101, 200) n');
+    // What is inserted while it is copied may come both ways.
+    const there = async () => byOffset(await changesOf(way, 'events')).size;
+    await vi.waitFor(async () => expect(await there()).toBe(200), {
+      timeout: 20_000,
+      interval: 100,
+    });
+    const sessions = await server.db().query(sql`
+      SELECT DISTINCT ssl, client_dn FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+      WHERE usename = 'holder'`);
+    expect(sessions).toEqual([{ ssl: true, client_dn: '/CN=holder' }]);
+
+    const without = new Stream({ url: address.replace(`&${own}`, '') }).prepare();
+    await expect(without).rejects.toThrow(/sslcert/);
+  });
 });
