@@ -28,6 +28,11 @@ export const configSchema = z.strictObject({
       .default(12)
       .describe('Lanes per topic. Fixed once topics exist.'),
     replication: z.int().min(1).max(10).default(1).describe('Replicas per topic.'),
+    requestTimeout: z
+      .number()
+      .min(1)
+      .default(30)
+      .describe('After how many seconds without an answer a broker is given up.'),
     tls: z.boolean().default(false).describe('Speak TLS to the brokers.'),
     sasl: z
       .strictObject({
@@ -121,7 +126,10 @@ export async function loadConfig(
     );
   });
   const folder = dirname(resolve(path));
-  const raw = overridden(await withSecrets(parseYaml(text, path), folder, env, path), env);
+  const missing: string[] = [];
+  const given = await withSecrets(parseYaml(text, path), { folder, env, missing });
+  if (missing.length > 0) throw new ConfigError(`${path} cannot be used:\n${missing.join('\n')}`);
+  const raw = overridden(given, env);
   const result = configSchema.safeParse(raw);
   if (!result.success) throw new ConfigError(explain(result.error, path));
   const { contracts, keyring } = result.data;
@@ -177,21 +185,24 @@ const variable = (keys: readonly string[]) =>
     .join('_')
     .toUpperCase()}`;
 
+interface Secrets {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly missing: string[]; // What is said of those that are not there: of all at once.
+}
+
 async function withSecrets(
   value: unknown,
-  folder: string,
-  env: NodeJS.ProcessEnv,
-  path: string,
+  secrets: Secrets,
   keys: readonly string[] = [],
 ): Promise<unknown> {
   if (!isObject(value)) return value;
+  const { folder, env, missing } = secrets;
   const entries = Object.entries(value);
   const [only] = entries;
   if (entries.length === 1 && only && typeof only[1] === 'string') {
     const [kind, place] = [only[0], only[1]];
-    const complain = (what: string): never => {
-      throw new ConfigError(`${path} cannot be used:\n  ${keys.join('.')}: ${what}`);
-    };
+    const complain = (what: string) => void missing.push(`  ${keys.join('.')}: ${what}`);
     if (kind === 'env') return env[place] ?? complain(`the environment has no ${place}`);
     if (kind === 'file')
       return readFile(from(folder, place), 'utf8').then(
@@ -201,7 +212,7 @@ async function withSecrets(
   }
   const resolved: Record<string, unknown> = {};
   for (const [key, inner] of entries)
-    resolved[key] = await withSecrets(inner, folder, env, path, [...keys, key]);
+    resolved[key] = await withSecrets(inner, secrets, [...keys, key]);
   return resolved;
 }
 

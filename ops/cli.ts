@@ -1,6 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { CannotRun } from '../contracts/cannot-run.ts';
-import { ConfigError } from '../contracts/config.ts';
 import { backfillCommands } from './commands/backfill.ts';
 import { benchCommands } from './commands/bench.ts';
 import { chaosCommands } from './commands/chaos.ts';
@@ -13,7 +11,7 @@ import { schemaCommands } from './commands/schema.ts';
 import { stackCommands } from './commands/stack.ts';
 import { startCommands } from './commands/start.ts';
 import { UsageError } from './commands/usage-error.ts';
-import { reasonOf } from './worker/keep-running.ts';
+import { told } from './told.ts';
 
 const program = new Command('conductor')
   .description('A governed change stream: PostgreSQL → Kafka → Neo4j, Postgres, ClickHouse.')
@@ -47,11 +45,4 @@ function exitCodeOf(error: unknown): number {
   }
   process.stderr.write(`conductor: ${told(error)}\n`);
   return 1;
-}
-
-/** What is known to be in the way is said in words; what is not comes with its stack. */
-function told(error: unknown): string {
-  if (error instanceof CannotRun || error instanceof ConfigError) return error.message;
-  const known = error instanceof Error && error.name !== 'Error' && !(error instanceof TypeError);
-  return known || !(error instanceof Error) ? reasonOf(error) : (error.stack ?? error.message);
 }

@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
-import type { Change, Decoded, Governed } from '../schemas/change.ts';
+import type { Change, Governed } from '../schemas/change.ts';
 import type { DeadLetter } from '../schemas/dead-letter.ts';
 import { changeId, positionText } from '../schemas/position.ts';
 import { encodeValues } from '../schemas/secret.ts';
+import type { Refusal } from '../schemas/refusal.ts';
 import { keyText } from '../schemas/value.ts';
+import type { KeptChange } from '../processors/transcode/kept-change.ts';
 import type { Captured } from '../processors/transcode/output.ts';
 import type { Refused } from './flow/stage.ts';
 import type { Received } from './topic/received.ts';
@@ -11,15 +13,10 @@ import type { Received } from './topic/received.ts';
 /** The letter of a change that was refused after it was decoded. */
 export function letterOfChange(
   pipeline: string,
-  { value, refusal }: Refused<Decoded | Change | Governed>,
+  { value, refusal }: Refused<Change | Governed>,
 ): DeadLetter {
   return {
-    id: changeId(value.system, value.log, value.position),
-    pipeline,
-    reason: refusal.reason,
-    message: refusal.message,
-    table: value.table,
-    origin: `${value.log}@${positionText(value.position)}`,
+    ...openPart(pipeline, value, refusal),
     lane: value.lane,
     key: value.key && 'provenance' in value ? Buffer.from(keyText(value.key)) : null,
     payload: Buffer.from(encodeValues(value)),
@@ -28,8 +25,20 @@ export function letterOfChange(
 
 /** The letter of a change that capture could not pass on. */
 export function letterOfCaptured(pipeline: string, { value }: Refused<Captured>): DeadLetter {
-  if ('refusal' in value) return letterOfChange(pipeline, value);
-  throw new TypeError(`records of ${value.topic} were refused`);
+  if (!('refusal' in value)) throw new TypeError(`records of ${value.topic} were refused`);
+  const { payload } = value.value;
+  return { ...openPart(pipeline, value.value, value.refusal), lane: 0, key: null, payload };
+}
+
+/** What may be said of a change without its values. */
+function openPart(
+  pipeline: string,
+  { system, log, position, table }: Omit<KeptChange, 'payload'>,
+  { reason, message }: Refusal,
+) {
+  const id = changeId(system, log, position);
+  const origin = `${log}@${positionText(position)}`;
+  return { id, pipeline, reason, message, table, origin };
 }
 
 /** The letter of a record that was refused as it came from its topic. */

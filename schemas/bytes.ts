@@ -1,3 +1,4 @@
+const keptBytes = 32 * 1024 * 1024; // What grew larger for something rare is not kept.
 const halfSafe = 2 ** 52; // What is below it is exact as a double, and so is its double.
 
 /**
@@ -159,6 +160,23 @@ export class Bytes {
     for (let index = 0; index < text.length; index++) this.data[this.at++] = text.charCodeAt(index);
   }
 
+  /** Sixteen bytes as four words, of each its greatest byte first. */
+  words(first: number, second: number, third: number, last: number): void {
+    this.room(16);
+    const { at } = this;
+    const view = this.#view;
+    view.setInt32(at, first);
+    view.setInt32(at + 4, second);
+    view.setInt32(at + 8, third);
+    view.setInt32(at + 12, last);
+    this.at = at + 16;
+  }
+
+  /** Four bytes as a word, from a place within the room that was made. */
+  wordAt(at: number): number {
+    return this.#view.getInt32(at);
+  }
+
   /** What was written, valid until the next write. */
   view(): Buffer {
     return this.data.subarray(0, this.at);
@@ -166,6 +184,9 @@ export class Bytes {
 
   clear(): void {
     this.at = 0;
+    if (this.data.length <= keptBytes) return;
+    this.data = Buffer.allocUnsafeSlow(4_096);
+    this.#view = viewOf(this.data);
   }
 }
 

@@ -1,5 +1,12 @@
+import {
+  type CipherKey,
+  createCipheriv,
+  createDecipheriv,
+  hash,
+  type KeyObject,
+} from 'node:crypto';
+import { BoxCipher, longestText } from './box-cipher.ts';
 import type { Bytes } from './bytes.ts';
-import { type CipherKey, createCipheriv, createDecipheriv, hash } from 'node:crypto';
 
 /**
  * What seals a row: the nonce comes from the change and its contract's revision, so that a resend
@@ -14,53 +21,88 @@ const version = 1; // Of the box and of what is written into it; another form, a
 const refLength = 16;
 const nonceLength = 12;
 const tagLength = 16;
-const headLength = 1 + refLength + nonceLength;
+const nonceAt = 1 + refLength;
+const headLength = nonceAt + nonceLength;
+
+interface SealingKey {
+  readonly ref: Buffer;
+  readonly key: CipherKey;
+}
 
 /** Encrypts with AES-256-GCM. The box names its key and carries all that is needed to open it but the key. */
-export function seal(
-  { ref, key }: { readonly ref: Buffer; readonly key: CipherKey },
+export function seal(owned: SealingKey, occasion: Occasion, plaintext: string | Buffer): Buffer {
+  const bytes = Buffer.from(plaintext);
+  return Buffer.concat([...sealInParts(owned, occasion, bytes, Math.max(1, bytes.length))]);
+}
+
+/** How many parts a box has that is sealed so many bytes at a time. */
+export const partsOf = (plaintext: Buffer, partBytes: number): number =>
+  Math.max(1, Math.ceil(plaintext.length / partBytes));
+
+/** The same box piece by piece, each made when it is asked for: a large one is never there as a whole. */
+export function* sealInParts(
+  { ref, key }: SealingKey,
   { change, revision }: Occasion,
-  plaintext: string | Buffer,
-): Buffer {
+  plaintext: Buffer,
+  partBytes: number,
+): Iterable<Buffer> {
   const nonce = hash('sha256', `${version}/${change}/${revision}`, 'buffer').subarray(
     0,
     nonceLength,
   );
   const head = Buffer.concat([Buffer.of(version), ref, nonce]);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(head);
-  const sealed = cipher.update(Buffer.from(plaintext));
-  return Buffer.concat([head, sealed, cipher.final(), cipher.getAuthTag()]);
+  const parts = partsOf(plaintext, partBytes);
+  for (let part = 0; part < parts; part++) {
+    const from = part * partBytes;
+    const pieces = [cipher.update(plaintext.subarray(from, from + partBytes))];
+    if (part === 0) pieces.unshift(head);
+    if (part === parts - 1) pieces.push(cipher.final(), cipher.getAuthTag());
+    yield Buffer.concat(pieces);
+  }
 }
 
 /** Where the nonces of one transaction and contract begin: none of another one's lies between. */
 export const firstNonce = (transaction: string, revision: string): Buffer =>
   hash('sha256', `${version}/${transaction}/${revision}`, 'buffer').subarray(0, nonceLength);
 
-const head = Buffer.alloc(headLength);
+/** Seals changes under one key, which it is set up for once. */
+export class Sealer {
+  readonly #key: KeyObject;
+  readonly #head: Buffer;
+  readonly #cipher: BoxCipher;
 
-/**
- * Seals the change of a transaction that `seq` and `part` name, into `out`. Two numbers of 32 bits added
- * to two words of the first nonce give each its own, and cost no hash.
- */
-export function sealInto(
-  out: Bytes,
-  { ref, key }: { readonly ref: Buffer; readonly key: CipherKey },
-  first: Buffer,
-  { seq, part }: { readonly seq: number; readonly part: number },
-  plaintext: Buffer,
-): void {
-  head[0] = version;
-  ref.copy(head, 1);
-  const at = 1 + refLength;
-  first.copy(head, at);
-  head.writeUInt32BE((first.readUInt32BE(4) + seq) >>> 0, at + 4);
-  head.writeUInt32BE((first.readUInt32BE(8) + part) >>> 0, at + 8);
-  const cipher = createCipheriv('aes-256-gcm', key, head.subarray(at)).setAAD(head);
-  const sealed = cipher.update(plaintext);
-  cipher.final(); // Of this mode nothing is left but the tag.
-  out.copy(head, 0, headLength);
-  out.copy(sealed, 0, sealed.length);
-  out.copy(cipher.getAuthTag(), 0, tagLength);
+  constructor({ ref, key }: { readonly ref: Buffer; readonly key: KeyObject }) {
+    this.#key = key;
+    this.#head = Buffer.concat([Buffer.of(version), ref, Buffer.alloc(nonceLength)]);
+    this.#cipher = new BoxCipher(key, this.#head.subarray(0, nonceAt));
+  }
+
+  /**
+   * Seals the change of a transaction that `seq` and `part` name, into `out`. Two numbers of 32 bits
+   * added to two words of the first nonce give each its own, and cost no hash.
+   */
+  seal(
+    out: Bytes,
+    first: Buffer,
+    { seq, part }: { readonly seq: number; readonly part: number },
+    plain: Bytes,
+  ): void {
+    const head = this.#head;
+    const n0 = first.readInt32BE(0);
+    const n1 = (first.readInt32BE(4) + seq) | 0;
+    const n2 = (first.readInt32BE(8) + part) | 0;
+    head.writeInt32BE(n0, nonceAt);
+    head.writeInt32BE(n1, nonceAt + 4);
+    head.writeInt32BE(n2, nonceAt + 8);
+    out.copy(head, 0, headLength);
+    if (plain.at <= longestText) return this.#cipher.seal(n0, n1, n2, plain, out);
+    const cipher = createCipheriv('aes-256-gcm', this.#key, head.subarray(nonceAt)).setAAD(head);
+    const sealed = cipher.update(plain.view());
+    cipher.final(); // Of this mode nothing is left but the tag.
+    out.copy(sealed, 0, sealed.length);
+    out.copy(cipher.getAuthTag(), 0, tagLength);
+  }
 }
 
 /** The name of the key that a box was sealed with; null if it is no box. */

@@ -6,9 +6,9 @@ import { deadLettersTopic } from '../contracts/topics.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import type { Refused } from '../pipelines/flow/stage.ts';
 import { type DeadLetter, deadLetterSchema } from '../schemas/dead-letter.ts';
-import { seal } from '../schemas/sealed-box.ts';
+import { partsOf, sealInParts } from '../schemas/sealed-box.ts';
 import { frame } from '../schemas/wire.ts';
-import { topicSink } from './topic.ts';
+import { type Outgoing, topicSink } from './topic.ts';
 
 const letterBytes = 30 * 1024 * 1024;
 const chunkBytes = 4 * 1024 * 1024;
@@ -16,7 +16,8 @@ const chunkBytes = 4 * 1024 * 1024;
 /**
  * Keeps what was refused as sealed letters in `dlq.<pipeline>`. The letter is sealed under the
  * pipeline's own key; what is confidential in it stays in its subject's box, so that erasing the
- * subject erases it here too. A large one is cut into chunks, in order in one lane, under one id.
+ * subject erases it here too. A large one is cut into chunks, in order in one lane, under one id, each
+ * of which is sealed and sent before the next is made.
  */
 export async function deadLetters<T>(
   kafka: BaseOptions,
@@ -28,7 +29,7 @@ export async function deadLetters<T>(
   const schema = await registry.register(topic, deadLetterSchema);
   const owner = { tenant: null, domain: 'dead-letters', subject: pipeline };
 
-  const encode = (refused: Refused<T>) => {
+  function* chunksOf(refused: Refused<T>): Iterable<Outgoing> {
     const { lane, key, payload, ...open } = letterOf(refused);
     const owned = keyring.keyOf(owner);
     if (owned === 'destroyed')
@@ -37,23 +38,33 @@ export async function deadLetters<T>(
       );
     // A value may be refused twice in different forms: no nonce may serve both.
     const revision = `letter/${hash('sha256', payload, 'hex')}`;
-    const sealed = seal(owned, { change: open.id, revision }, payload);
     const headers = { id: open.id, reason: open.reason };
-    const chunks = Math.max(1, Math.ceil(sealed.length / chunkBytes));
-    return Array.from({ length: chunks }, (_, chunk) => {
-      const part = sealed.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
-      const value = frame(schema, { ...open, sealed: part, chunk, chunks });
-      return { topic, partition: lane, key, value, headers };
-    });
-  };
-  const letters = topicSink(kafka, topic, encode, letterBytes);
+    const chunks = partsOf(payload, chunkBytes);
+    let chunk = 0;
+    for (const sealed of sealInParts(owned, { change: open.id, revision }, payload, chunkBytes)) {
+      const value = frame(schema, { ...open, sealed, chunk: chunk++, chunks });
+      yield { topic, partition: lane, key, value, headers };
+    }
+  }
+  const letters = topicSink<Outgoing>(kafka, topic, (chunk) => chunk, letterBytes);
   return {
     name: letters.name,
     async write(batch) {
       const outgoing = batch.length > 0;
       if (outgoing) keyring.keyOf(owner);
       await keyring.saved();
-      await letters.write(batch);
+      let waiting: Outgoing[] = [];
+      let bytes = 0;
+      for (const refused of batch)
+        for (const chunk of chunksOf(refused)) {
+          waiting.push(chunk);
+          bytes += chunk.value.length;
+          if (bytes < chunkBytes) continue;
+          await letters.write(waiting);
+          waiting = [];
+          bytes = 0;
+        }
+      await letters.write(waiting);
     },
     [Symbol.asyncDispose]: () => letters[Symbol.asyncDispose](),
   };

@@ -2,6 +2,7 @@ import databases, { isSQLError, sql } from '@databases/pg';
 import type { ConnectionPool, Transaction } from '@databases/pg';
 import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
+import { wordsOf } from '../contracts/error-words.ts';
 import { postgresLogin } from '../contracts/postgres-login.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
@@ -148,7 +149,7 @@ function unopened(options: MirrorOptions, cause: unknown): Error {
   const { host, port, user, database } =
     'connectionString' in options ? partsOf(options.connectionString) : options;
   const code = codeOf(cause);
-  const said = cause instanceof Error ? cause.message || code : String(cause);
+  const said = wordsOf(cause) || code;
   const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
   const what = `cannot open the Postgres mirror ${database} at ${host}:${port} as ${user}: ${said.trim().split('\n')[0]}`;
   const mend =

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { loadConfig } from '../../contracts/config.ts';
 import { recoveries, type Recovery } from '../../contracts/source-settings.ts';
 import { log } from '../log.ts';
+import { apart, type Part } from '../worker/apart.ts';
 import { Metrics } from '../worker/counters.ts';
 import { serveHealth } from '../worker/health.ts';
-import { keepRunning } from '../worker/keep-running.ts';
-import { openPipeline, type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
+import { type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
+import { runPipeline } from '../worker/run-pipeline.ts';
 import { settingOf } from '../worker/setting.ts';
-import { stopping } from '../worker/stopping.ts';
+import { leave, stopping } from '../worker/stopping.ts';
 import { configFile, configOption, home } from './config-file.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -43,7 +44,7 @@ export function runCommands(program: Command): void {
       'after',
       '\nExamples:\n  conductor run capture govern --config conductor.yaml\n  conductor run capture --config shop.yaml crm.yaml    several databases, or slots of one, in one process',
     )
-    .action((names: readonly string[], flags: RunFlags) => run(names, flags));
+    .action((names: readonly string[], flags: RunFlags) => run(names, flags).finally(leave));
 }
 
 /** One pipeline of one configuration. */
@@ -63,24 +64,33 @@ async function run(names: readonly string[], { config, untilCurrent = false, rec
   const signal = stopping();
   log.info({ pipelines, health: health.url }, 'started');
 
-  const failed = new AbortController();
-  const runOne = async ({ path, pipeline, name }: Task) => {
+  const runOne: RunOne = async ({ path, pipeline, name }, stop) => {
     const counters = metrics.of(name);
     const setting = await settingOf(path, pipeline, { counters, untilCurrent, recover });
     await using _ = setting.keyring;
-    await keepRunning(
-      () => openPipeline(pipeline, setting),
-      counters,
-      AbortSignal.any([signal, failed.signal]),
-    );
+    await runPipeline(pipeline, setting, stop);
   };
-  try {
-    await Promise.all(tasks.map(runOne));
-  } catch (error) {
-    failed.abort();
-    throw error;
-  }
+  await apart(partsOf(tasks, runOne), signal);
   log.info({ pipelines, settled: metrics.states().map(({ settled }) => settled) }, 'done');
+}
+
+type RunOne = (task: Task, signal: AbortSignal) => Promise<void>;
+
+/** The pipelines of a configuration belong together: the first that fails stops them, and is what is thrown. */
+function partsOf(tasks: readonly Task[], runOne: RunOne): readonly Part[] {
+  const parts = Map.groupBy(tasks, ({ path }) => path);
+  return [...parts.values()].map((own) => ({
+    pipelines: own.map(({ name }) => name),
+    async run(signal) {
+      const failed = new AbortController();
+      const either = AbortSignal.any([signal, failed.signal]);
+      const running = own.map((task) =>
+        runOne(task, either).catch((error: unknown) => failed.abort(error)),
+      );
+      await Promise.all(running);
+      failed.signal.throwIfAborted();
+    },
+  }));
 }
 
 /** Every pipeline that was named, of every configuration; of several, each bears its slot's name too. */

@@ -39,6 +39,7 @@ export type ReplicaIdentity = 'default' | 'nothing' | 'full' | 'index';
 /** Where rows of a partitioned table lie, at the very bottom. */
 export interface Partition {
   readonly ident: string;
+  readonly schemaIdent: string;
   readonly identity: ReplicaIdentity;
   readonly foreign: boolean;
 }

@@ -86,7 +86,8 @@ const foreignKeys = sql`
 
 const partitions = sql`
   SELECT json_agg(json_build_object(
-    'ident', format('%I.%I', pn.nspname, p.relname), 'identity', ${identityOf(sql`p`)},
+    'ident', format('%I.%I', pn.nspname, p.relname), 'schemaIdent', quote_ident(pn.nspname),
+    'identity', ${identityOf(sql`p`)},
     'foreign', p.relkind = 'f') ORDER BY pn.nspname, p.relname)
   FROM pg_partition_tree(c.oid) tree
   JOIN pg_class p ON p.oid = tree.relid

@@ -119,7 +119,12 @@ function grants(
   { role: { ident }, databaseIdent }: Server,
   proposals: Proposals,
 ): readonly Statement[] {
-  const schemas = [...new Set(proposals.map(({ relation }) => relation.schemaIdent))];
+  // Privileges on a table do not reach its partitions, and a first copy reads them one by one.
+  const read = proposals.flatMap(({ relation }) => [
+    relation,
+    ...relation.partitions.filter(({ foreign }) => !foreign),
+  ]);
+  const schemas = [...new Set(read.map(({ schemaIdent }) => schemaIdent))];
   return [
     {
       sql: `GRANT CONNECT ON DATABASE ${databaseIdent} TO ${ident}`,
@@ -130,7 +135,7 @@ function grants(
       why: 'it may read the tables, for the first copy and for backfills; changes need no SELECT',
     },
     {
-      sql: `GRANT SELECT ON TABLE${listed(proposals.map(({ relation }) => relation.ident))}\nTO ${ident}`,
+      sql: `GRANT SELECT ON TABLE${listed(read.map((each) => each.ident))}\nTO ${ident}`,
       why: '',
     },
   ];
@@ -178,6 +183,7 @@ function partitionAdvice(proposals: Proposals): readonly string[] {
     const foreign = relation.partitions.filter((partition) => partition.foreign);
     const full = identityStatements(proposal).some(({ sql }) => sql.endsWith('FULL'));
     return [
+      `A partition of ${relation.ident} that is created later is copied through its root, which takes longer where it has many: GRANT SELECT on it, too, before a copy.`,
       ...(full || relation.identity === 'full'
         ? [`Each new partition of ${relation.ident} needs its own REPLICA IDENTITY FULL.`]
         : []),

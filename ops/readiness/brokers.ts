@@ -11,21 +11,22 @@ import {
 import { type Brokers, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { sinkNames } from '../worker/open-deliver.ts';
-import { failed, type Finding, ok, warning } from './finding.ts';
+import { failed, type Finding, ok, warning, withoutContracts } from './finding.ts';
 
 /** Looks at the brokers, and at the topics that are there already. */
 export async function checkBrokers(
   config: Config,
-  tables: readonly string[],
+  tables: readonly string[] | null,
 ): Promise<readonly Finding[]> {
   const { brokers, partitions, replication } = config.kafka;
-  const wanted = topicsOf(config, tables).map((name) => topicSettings(name, partitions));
+  const wanted = topicsOf(config, tables ?? []).map((name) => topicSettings(name, partitions));
   const found = await lookAtTopics(
     kafkaOptions(config, 'check'),
     wanted.map(({ name }) => name),
   );
   const missing = wanted.length - found.topics.size;
-  const told = `${found.count} at ${brokers.join(', ')}; of ${wanted.length} topics ${missing} will be made`;
+  const made = tables ? `; of ${wanted.length} topics ${missing} will be made` : '';
+  const told = `${found.count} at ${brokers.join(', ')}${made}`;
   const few = missing > 0 && found.count < replication;
   return [
     few
@@ -35,6 +36,7 @@ export async function checkBrokers(
           fix: `set kafka.replication to ${found.count} or less, or start more brokers`,
         })
       : ok('brokers', told),
+    ...(tables ? [] : [withoutContracts('topics')]),
     ...checkPartitions(found, partitions),
     ...wanted.flatMap((topic) => checkTopic(topic, found)),
   ];

@@ -22,6 +22,14 @@ export const failed = (check: string, trouble: Trouble): Finding => ({
   ...trouble,
 });
 
+/** What cannot be looked at, for it would be held against contracts that nobody can read. */
+export const withoutContracts = (check: string): Finding =>
+  warning(check, {
+    what: 'not looked at: there are no contracts to hold it against',
+    where: 'contracts',
+    fix: 'mend what is said of the contracts, and check again',
+  });
+
 /** Looks, and takes what is thrown for what was found: one that fails does not keep the others from looking. */
 export async function looking(
   check: string,

@@ -1,16 +1,20 @@
 import { type Queryable, sql } from '@databases/pg';
 import type { TableContract } from '../../contracts/contract.ts';
+import type { Trouble } from '../../contracts/cannot-run.ts';
+import { lookAtOwnerWrites, type OwnerWrites } from '../../pipelines/wal/owner-writes.ts';
 import {
   lookAtPublication,
   publicationFaults,
   publishText,
   type Publishing,
+  withoutRenamed,
 } from '../../pipelines/wal/publication.ts';
 import type { Server } from '../../pipelines/wal/server.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
 
 /** The row of `pg_publication`, as far as this version has it. */
 interface Options {
+  readonly pubtruncate: boolean;
   readonly puballtables: boolean;
 }
 
@@ -20,18 +24,30 @@ interface Published {
   readonly tablename: string;
   readonly attnames?: readonly string[] | null;
   readonly rowfilter?: string | null;
+  readonly columns: readonly string[]; // That the table has.
 }
 
 /** Looks whether every table under contract is published, and everything of it. */
 export async function checkPublication(
   db: Queryable,
   publishing: Publishing,
-  { standby, role }: Server,
+  { standby, role, version }: Server,
+  captured: ReadonlySet<number> | null = null,
 ): Promise<readonly Finding[]> {
   const { publication, contracts } = publishing;
-  const found = await lookAtPublication(db, publishing);
+  const { found: looked, renamed } = withoutRenamed(
+    await lookAtPublication(db, publishing),
+    publication,
+    captured ?? new Set(),
+  );
+  const { missing } = looked;
+  const writes = await lookAtOwnerWrites(db, publishing, { missing, version });
+  const { generated, kept } = writes;
+  const found = { ...looked, missing: missing.filter((table) => !kept.includes(table)) };
   const where = `publication ${publication}`;
-  const findings: Finding[] = [];
+  const findings: Finding[] = renamed.map(({ what, fix, table }) =>
+    warning('publication', { what, where: `table ${table}`, fix }),
+  );
   for (const fault of publicationFaults(found, publication))
     findings.push(failed('publication', fault));
   if (found.missing.length > 0) {
@@ -43,17 +59,37 @@ export async function checkPublication(
         : failed('publication', {
             what: `role ${role} may not publish ${found.missing.join(', ')}`,
             where,
-            fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, found)}`,
+            fix: `as their owner${standby ? ', on the primary' : ''}: ${publishText(publication, { found, generated })}`,
           }),
     );
-  } else if (findings.length === 0)
-    findings.push(ok('publication', `${publication} has all ${contracts.size} tables`));
+  } else if (findings.every(({ outcome }) => outcome !== 'failed') && kept.length === 0)
+    findings.push(
+      ok('publication', `${publication} has all ${contracts.size - found.gone.length} tables`),
+    );
+  findings.push(...identityFindings(writes, captured === null ? failed : warning));
   if (!found.there) return findings;
+  const options = await optionsOf(db, publication);
   return [
     ...findings,
-    ...optionFindings(publication, await optionsOf(db, publication)),
+    ...optionFindings(publication, options),
+    ...(options.pubtruncate ? partitionFindings(found.gathered, where) : []),
     ...partFindings(await publishedOf(db, publication), contracts, where),
   ];
+}
+
+/** Whether old rows tell enough, and whether anybody can still change them. */
+function identityFindings(
+  { faults, warnings }: OwnerWrites,
+  report: typeof failed,
+): readonly Finding[] {
+  const trouble = ({ what, where, fix }: Trouble): Trouble => ({ what, where, fix });
+  const findings = [
+    ...faults.map((fault) => report('identity', trouble(fault))),
+    ...warnings.map((each) => warning('identity', trouble(each))),
+  ];
+  return findings.length > 0
+    ? findings
+    : [ok('identity', 'updates and deletes tell which row they are of')];
 }
 
 async function mayPublish(
@@ -94,9 +130,27 @@ function optionFindings(publication: string, options: Options): readonly Finding
   return findings;
 }
 
+/** The server sends no TRUNCATE of a partition whose changes come under the name of its root. */
+function partitionFindings(gathered: readonly string[], where: string): readonly Finding[] {
+  if (gathered.length === 0) return [];
+  return [
+    warning('publication', {
+      what: `PostgreSQL does not tell when one partition of ${gathered.join(', ')} is truncated, detached or dropped: its rows stay in the topic and the sinks`,
+      where,
+      fix: 'DELETE the rows of a partition before it goes, or TRUNCATE the whole table; conductor backfill --compare --table … finds what was left behind',
+    }),
+  ];
+}
+
 async function publishedOf(db: Queryable, publication: string): Promise<readonly Published[]> {
   const rows = (await db.query(
-    sql`SELECT to_jsonb(t) AS row FROM pg_publication_tables t WHERE pubname = ${publication}`,
+    sql`SELECT to_jsonb(t) || jsonb_build_object('columns',
+                 (SELECT coalesce(jsonb_agg(attname), '[]') FROM pg_attribute
+                  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)) AS row
+        FROM pg_publication_tables t
+        JOIN pg_namespace n ON n.nspname = t.schemaname
+        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+        WHERE t.pubname = ${publication}`,
   )) as readonly { row: Published }[];
   return rows.map(({ row }) => row);
 }
@@ -107,12 +161,14 @@ function partFindings(
   contracts: ReadonlyMap<string, TableContract>,
   where: string,
 ): readonly Finding[] {
-  return published.flatMap(({ schemaname, tablename, attnames, rowfilter }) => {
+  return published.flatMap(({ schemaname, tablename, attnames, rowfilter, columns }) => {
     const table = `${schemaname}.${tablename}`;
     const findings: Finding[] = [];
     if (rowfilter) findings.push(ok('publication', `${table}: only rows WHERE ${rowfilter}`));
-    const columns = contracts.get(table)?.columns ?? [];
-    const left = columns.filter(({ name }) => attnames && !attnames.includes(name));
+    const promised = contracts.get(table)?.columns ?? [];
+    const left = promised.filter(
+      ({ name }) => attnames && columns.includes(name) && !attnames.includes(name),
+    );
     if (left.length > 0)
       findings.push(
         warning('publication', {

@@ -24,12 +24,16 @@ export async function readiness(configFile: string): Promise<readonly Finding[]>
   const promised = await looking('contracts', config.contracts, () =>
     checkContracts(config, contracts),
   );
+  // Held against no contracts, everything would seem to be as it was promised.
+  const known = promised.some(({ outcome }) => outcome === 'failed') ? null : contracts;
   const { findings: state, standing } = await checkState(config);
   const [captured, brokers, registered, keys, sinks] = await Promise.all([
     looking('source', `source.url = ${publicUrl(source.url)}`, () =>
-      checkSource(config, contracts, standing),
+      checkSource(config, known, standing),
     ),
-    looking('brokers', 'kafka.brokers', () => checkBrokers(config, [...contracts.keys()])),
+    looking('brokers', 'kafka.brokers', () =>
+      checkBrokers(config, known ? [...known.keys()] : null),
+    ),
     looking('registry', `registry.url = ${publicUrl(registry.url)}`, () =>
       checkRegistry(registry.url),
     ),

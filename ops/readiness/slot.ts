@@ -11,6 +11,7 @@ import {
   unclaimed,
   wantsFailover,
 } from '../../pipelines/wal/slot.ts';
+import { heldUp, lastingHolders } from '../../pipelines/wal/slot-holders.ts';
 import { BudgetMeter, sampleBudget } from '../../pipelines/wal/wal-budget.ts';
 import { lsnText } from '../../schemas/lsn.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
@@ -29,7 +30,7 @@ export async function checkSlot(db: Queryable, standing: Standing): Promise<read
   const slot = await findSlot(db, settings.slot);
   return [
     ...(await checkContinuity(db, slot, standing)),
-    ...(slot ? [] : await checkRoom(db)),
+    ...(slot ? [] : [...(await checkRoom(db)), ...(await checkHolders(db, settings.slot))]),
     ...(await checkFailover(db, settings, server)),
     ...(await checkBudget(db, slot, settings.slot)),
   ];
@@ -51,7 +52,7 @@ async function checkContinuity(
         fix: 'mend what is said of the state, and check again',
       }),
     ];
-  const { checkpoint } = known;
+  const checkpoint = await known.now(); // After the slot: a worker acknowledges what it has recorded, never more.
   if (!checkpoint)
     return [slot ? failed('slot', unclaimed(settings.slot)) : created(settings.slot)];
   if (identity) {
@@ -79,6 +80,11 @@ async function checkContinuity(
 }
 
 const created = (name: string) => ok('slot', `${name} will be created`);
+
+async function checkHolders(db: Queryable, name: string): Promise<readonly Finding[]> {
+  const holders = await lastingHolders(db);
+  return holders.length === 0 ? [] : [warning('slot', heldUp(name, holders))];
+}
 
 async function checkRoom(db: Queryable): Promise<readonly Finding[]> {
   const [room] = (await db.query(sql`

@@ -15,33 +15,43 @@ import {
   serverFaults,
 } from '../../pipelines/wal/server.ts';
 import { tablesOf } from '../../pipelines/wal/tables.ts';
-import { failed, type Finding, looking, ok, warning } from './finding.ts';
+import { failed, type Finding, looking, ok, warning, withoutContracts } from './finding.ts';
 import { checkPublication } from './publication.ts';
 import { checkSlot } from './slot.ts';
-import type { Known } from './state.ts';
+import { capturedBefore, type Known } from './state.ts';
 import { checkTablesThere } from './tables.ts';
 
 /** Looks at the source as a capture worker would that is about to start. */
 export async function checkSource(
   { source, state }: Config,
-  contracts: ReadonlyMap<string, TableContract>,
+  contracts: ReadonlyMap<string, TableContract> | null,
   known: Known,
 ): Promise<readonly Finding[]> {
-  const { url } = source;
+  const { url, publication } = source;
   const login = postgresLogin(url);
   const db = databases.default({ ...login, poolSize: 1, bigIntMode: 'string', onError: () => {} });
   const where = `source.url = ${publicUrl(url)}`;
   try {
     const server = await lookAtServer(db);
-    const tables = tablesOf(contracts);
+    const { role } = server;
+    const promised = (
+      check: string,
+      look: (tables: ReadonlyMap<string, TableContract>) => Promise<readonly Finding[]>,
+    ) => (contracts ? look(tablesOf(contracts)) : Promise.resolve([withoutContracts(check)]));
     const faults = serverFaults(server, url);
     const identity = faults.length === 0 ? await senderOf(url) : null;
     const checks = [
       () => checkSettings(server, source),
       () => checkTls(db, url),
       () => checkHeartbeat(db, server, source),
-      () => checkTablesThere(db, { tables, role: server.role, settings: source, known }),
-      () => checkPublication(db, { publication: source.publication, contracts: tables }, server),
+      () =>
+        promised('tables', (tables) =>
+          checkTablesThere(db, { tables, role, settings: source, known }),
+        ),
+      () =>
+        promised('publication', (tables) =>
+          checkPublication(db, { publication, contracts: tables }, server, capturedBefore(known)),
+        ),
       () => checkSlot(db, { settings: source, server, identity: identity?.found ?? null, known }),
       () => checkApart(source.url, state.url),
     ];

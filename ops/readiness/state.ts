@@ -3,11 +3,20 @@ import { publicUrl } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { type Checkpoint, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
+import { capturedTables } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { failed, type Finding, looking, ok } from './finding.ts';
 
 /** What is known of the stream; nothing where its database could not be asked. */
-export type Known = { readonly checkpoint: Checkpoint | null } | null;
+export type Known = {
+  readonly checkpoint: Checkpoint | null;
+  readonly captured: ReadonlySet<number>; // Tables, by OID.
+  readonly now: () => Promise<Checkpoint | null>; // A worker that runs writes others meanwhile.
+} | null;
+
+/** What was captured already; null if nothing was. What changed since then stops nobody. */
+export const capturedBefore = (known: Known): ReadonlySet<number> | null =>
+  known?.checkpoint && known.checkpoint.lsn > 0n ? known.captured : null;
 
 /** Looks at Conductor's own database, and reads the stream's checkpoint. */
 export async function checkState({ state: { url }, database, source }: Config): Promise<{
@@ -26,10 +35,13 @@ export async function checkState({ state: { url }, database, source }: Config): 
     });
     try {
       const access = await accessOf(db);
-      if (access.there) {
+      const now = async () => {
+        if (!access.there) return null;
         await using checkpoints = await checkpointsAt(url);
-        standing = { checkpoint: await checkpoints.read(`${database}/${source.slot}`) };
-      } else standing = { checkpoint: null };
+        return checkpoints.read(`${database}/${source.slot}`);
+      };
+      const captured = await capturedTables(url, `${database}/${source.slot}`);
+      standing = { checkpoint: await now(), captured, now };
       return [
         access.writable ? ok('state', publicUrl(url)) : failed('state', unwritable(access, where)),
       ];

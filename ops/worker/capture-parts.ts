@@ -9,9 +9,8 @@ import {
 import { horizonAt } from '../../pipelines/backfill/horizon.ts';
 import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import type { Forms } from '../../pipelines/wal/forms.ts';
-import { openings } from '../../pipelines/wal/opening.ts';
+import { openings, secondVersionOf } from '../../pipelines/wal/opening.ts';
 import { Outbox } from '../../pipelines/wal/outbox.ts';
-import { canBeBinary } from '../../pipelines/wal/tuple-form.ts';
 import type { Prepared } from '../../pipelines/wal/prepare.ts';
 import { type Opening, Relations } from '../../pipelines/wal/relations.ts';
 import { SpillRoom } from '../../pipelines/wal/spill.ts';
@@ -30,15 +29,17 @@ export const topicsOf = ({ config: { database }, contracts }: Setting): readonly
 
 const slackBytes = 16 * 1024; // What Kafka adds to a record of ours.
 
-/** The largest record that each topic takes: its owner may have made it for smaller ones than we would. */
-export async function limitsOf(setting: Setting): Promise<ReadonlyMap<string, number>> {
-  const { topics } = await lookAtTopics(setting.kafka, topicsOf(setting));
-  return new Map(
+/** How much each topic takes at once: its owner may have made it for less than we would. */
+export async function limitsOf(setting: Setting): Promise<(topic: string) => number> {
+  const names = topicsOf(setting).flatMap((topic) => [topic, secondVersionOf(topic)]);
+  const { topics } = await lookAtTopics(setting.kafka, names);
+  const limits = new Map(
     [...topics].map(([topic, { configs }]) => {
-      const taken = Number(configs.get('max.message.bytes') ?? rowLimitBytes + slackBytes);
+      const taken = Number(configs.get('max.message.bytes') ?? rowLimitBytes);
       return [topic, Math.min(rowLimitBytes, taken) - slackBytes];
     }),
   );
+  return (topic) => limits.get(topic) ?? rowLimitBytes - slackBytes;
 }
 
 export function openingOf(
@@ -97,7 +98,7 @@ export const backfillSettings = ({ config, contracts }: Setting, { from }: Prepa
 });
 
 export const walSettings = (
-  { config, untilCurrent }: Setting,
+  { config, counters, untilCurrent }: Setting,
   prepared: Prepared,
   { stream, binary }: { readonly stream: string; readonly binary: boolean },
 ) => ({
@@ -113,12 +114,5 @@ export const walSettings = (
   stream,
   lanes: config.kafka.partitions,
   until: untilCurrent ? prepared.head : null,
+  recording: (isDue: boolean) => counters.recording(isDue),
 });
-
-/** The form of values that the server is asked for. */
-export async function asksForBinary({ config, contracts }: Setting): Promise<boolean> {
-  const { url, publication, binary } = config.source;
-  if (binary !== 'auto') return binary;
-  const tables = [...contracts.values()].filter(({ outbox }) => !outbox).map(({ table }) => table);
-  return canBeBinary(url, publication, tables);
-}

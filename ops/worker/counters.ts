@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Ledger } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
-import type { WalBudget } from '../../pipelines/wal/wal-budget.ts';
+import { isRunningOut, type WalBudget } from '../../pipelines/wal/wal-budget.ts';
 
 /** What a pipeline counts while it runs. */
 export interface Counters {
@@ -13,10 +13,21 @@ export interface Counters {
   running(now: boolean): void;
   refusedTable(table: string): void;
   watch(ledger: Ledger): void;
+  /** What is settled waits for its checkpoint, or waits no more. */
+  recording(isDue: boolean): void;
   walBudget(budget: WalBudget): void;
   /** Counts what a sink of letters takes, by reason. */
   letters<T>(sink: Sink<Refused<T>>): Sink<Refused<T>>;
 }
+
+interface State {
+  settled: number;
+  refused: number;
+  running: boolean;
+  dueSinceMs: number | null; // Since when something settled has not been recorded.
+}
+
+const msSince = (ms: number | null): number => (ms === null ? 0 : performance.now() - ms);
 
 /** The metrics of one worker, and the counters of each of its pipelines. */
 export class Metrics {
@@ -57,6 +68,14 @@ export class Metrics {
     'conductor_wal_budget_seconds_left',
     'When the budget is used up at the present rate.',
   );
+  readonly #walWarning = this.#gauge(
+    'conductor_wal_budget_warning',
+    'Whether that budget is running out (1): four fifths are used, or the slot is not safe any more.',
+  );
+  readonly #unrecorded = this.#gauge(
+    'conductor_unrecorded_seconds',
+    'How long what is settled has waited for its checkpoint.',
+  );
   readonly #refused = new Counter({
     name: 'conductor_refused_total',
     help: 'Changes that became dead letters.',
@@ -70,7 +89,7 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #ledgers = new Map<string, Ledger>();
-  readonly #states = new Map<string, { settled: number; refused: number; running: boolean }>();
+  readonly #states = new Map<string, State>();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry }); // CPU, memory and event loop of the worker.
@@ -78,18 +97,20 @@ export class Metrics {
 
   /** What a person wants to know at a glance, pipeline by pipeline. */
   states() {
-    return [...this.#states].map(([pipeline, state]) => ({
+    return [...this.#states].map(([pipeline, { dueSinceMs, ...state }]) => ({
       pipeline,
       ...state,
       oldestMs: this.#ledgers.get(pipeline)?.oldestMs() ?? 0,
+      unrecordedMs: msSince(dueSinceMs),
     }));
   }
 
   of(pipeline: string): Counters {
-    const state = { settled: 0, refused: 0, running: false };
+    const state: State = { settled: 0, refused: 0, running: false, dueSinceMs: null };
     this.#states.set(pipeline, state);
     this.#settled.inc({ pipeline }, 0);
     this.#retries.inc({ pipeline }, 0);
+    this.#running.set({ pipeline }, 0);
     return {
       pipeline,
       settled: (values) => {
@@ -104,6 +125,8 @@ export class Metrics {
       },
       refusedTable: (table) => this.#refusedTables.inc({ pipeline, table }),
       watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
+      recording: (isDue) =>
+        (state.dueSinceMs = isDue ? (state.dueSinceMs ?? performance.now()) : null),
       walBudget: (budget) => this.#setWalBudget(pipeline, budget),
       letters: (sink) => ({
         name: sink.name,
@@ -124,11 +147,15 @@ export class Metrics {
       this.#bytes.set({ pipeline }, ledger.inFlight.bytes);
       this.#oldest.set({ pipeline }, ledger.oldestMs() / 1_000);
     }
+    for (const [pipeline, { dueSinceMs }] of this.#states)
+      if (this.#ledgers.has(pipeline))
+        this.#unrecorded.set({ pipeline }, msSince(dueSinceMs) / 1_000);
     return this.registry.metrics();
   }
 
   #setWalBudget(pipeline: string, budget: WalBudget): void {
     this.#walRetained.set({ pipeline }, budget.retainedBytes);
+    this.#walWarning.set({ pipeline }, isRunningOut(budget) ? 1 : 0);
     if (budget.budgetBytes === null) {
       for (const gauge of [this.#walBudget, this.#walUsed, this.#walLeft])
         gauge.remove({ pipeline });

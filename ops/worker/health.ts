@@ -10,7 +10,8 @@ const stuckMs = 60_000;
 
 /**
  * Answers `/metrics` for Prometheus, and `/healthz`: 200 while every pipeline runs and moves, 503 when
- * one waits out an outage or its oldest change has not settled for a minute. Being connected is not enough.
+ * one waits out an outage, or its oldest change has not settled for a minute, or what is settled has not
+ * been recorded for a minute. Being connected is not enough.
  */
 export async function serveHealth(
   metrics: Metrics,
@@ -26,7 +27,10 @@ export async function serveHealth(
     }
     if (request.url === '/healthz') {
       const states = metrics.states();
-      const healthy = states.every(({ running, oldestMs }) => running && oldestMs < stuckMs);
+      const healthy = states.every(
+        ({ running, oldestMs, unrecordedMs }) =>
+          running && oldestMs < stuckMs && unrecordedMs < stuckMs,
+      );
       response
         .writeHead(healthy ? 200 : 503, { 'content-type': 'application/json' })
         .end(`${JSON.stringify({ healthy, pipelines: states })}\n`);

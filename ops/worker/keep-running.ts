@@ -3,9 +3,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { lastValueFrom, tap } from 'rxjs';
 import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { ConfigError } from '../../contracts/config.ts';
+import { wordsOf } from '../../contracts/error-words.ts';
 import { KeyringError } from '../../contracts/keys/file-keyring.ts';
 import { UnknownSchema } from '../../contracts/registry.ts';
-import { ForeignServer } from '../../pipelines/wal/source.ts';
+import { ForeignServer } from '../../pipelines/wal/server.ts';
+import { NeedsText } from '../../processors/transcode/columns.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { log } from '../log.ts';
 import type { Counters } from './counters.ts';
@@ -43,7 +45,9 @@ export async function keepRunning(
       counters.retried();
       log.warn(
         { pipeline: counters.pipeline, waitMs, error: reasonOf(error) },
-        'lost a server; trying again',
+        firstOf(error) instanceof NeedsText
+          ? 'reading the slot again'
+          : 'lost a server; trying again',
       );
       await wait(waitMs, undefined, { signal }).catch(() => {});
     } finally {
@@ -75,12 +79,12 @@ function isOutage(error: unknown): boolean {
   return !isOneOf(whole, ours) && !isOneOf(whole, final);
 }
 
-/** What a person needs of an error: its message, and those of its causes. Messages of ours hold no values. */
+/** What a person needs of an error: its words, and those of its causes. None of them holds a value. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof SuppressedError) return reasonOf(firstOf(error));
   if (error instanceof AggregateError && error.errors.length > 0)
-    return [error.message, reasonOf(error.errors[0])].filter(Boolean).join(': ');
+    return [wordsOf(error), reasonOf(error.errors[0])].filter(Boolean).join(': ');
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-  return `${error.message}${code}`;
+  return `${wordsOf(error)}${code}`;
 }

@@ -1,4 +1,4 @@
-import { rowLimitBytes, topicSettings } from '../../contracts/topics.ts';
+import { topicSettings } from '../../contracts/topics.ts';
 import { capture, keysFirst, recycling } from '../../pipelines/capture.ts';
 import { letterOfCaptured } from '../../pipelines/letters.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
@@ -6,23 +6,20 @@ import { Backfill } from '../../pipelines/backfill/backfill.ts';
 import { Bases } from '../../pipelines/backfill/bases.ts';
 import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
 import { requestCopies, requestLateCopies } from '../../pipelines/backfill/late-copy.ts';
+import { requestReplacements } from '../../pipelines/backfill/replace-tables.ts';
 import { type Runs, runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
-import { heartbeat } from '../../pipelines/wal/heartbeat.ts';
-import { type Forms, formsAt } from '../../pipelines/wal/forms.ts';
+import { capturedTables, type Forms, formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
-import { watchBudget } from '../../pipelines/wal/wal-budget.ts';
 import { WalSource } from '../../pipelines/wal/source.ts';
 import { type Captured, Output } from '../../processors/transcode/output.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { log } from '../log.ts';
-import { background } from './background.ts';
 import {
-  asksForBinary,
   backfillSettings,
   limitsOf,
   openingOf,
@@ -33,6 +30,7 @@ import {
 import { type Opened, openAll, pulling } from './opened.ts';
 import { repairTables } from './repair-tables.ts';
 import type { Setting } from './setting.ts';
+import { asksForBinary, fallingBackToText } from './values-as-text.ts';
 
 /** Connects capture: the slot at one end, `cdc.*` at the other. */
 export const openCapture = (setting: Setting): Promise<Opened> =>
@@ -47,14 +45,13 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const forms = stack.use(await inState(formsAt(config.state.url, stream)));
     const runs = stack.use(await inState(runsAt(config.state.url, stream)));
     const prepared = await bothEnds(setting, stream, { checkpoints, runs, forms });
-    const limits = await limitsOf(setting);
+    const limitOf = await limitsOf(setting);
     const letters = await deadLetters<Captured>(kafka, 'capture', setting, (refused) =>
       letterOfCaptured('capture', refused),
     );
     stack.use(letters);
     const records = stack.use(recordsSink(kafka, 'cdc'));
     const pool = new SlabPool();
-    const limitOf = (topic: string) => limits.get(topic) ?? rowLimitBytes;
     const output = new Output(pool, limitOf);
     const watch = new Watch();
     const opening = await openingOf(setting, { forms, limitOf }, output);
@@ -66,11 +63,13 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     );
     const own = await partsOf(setting, opening, output);
     const parts = { ...own, forms, watch, bases };
-    if (prepared.repair) await repairTables(setting, prepared, { runs, records });
+    if (prepared.recovery === 'repair') await repairTables(setting, prepared, { runs, records });
+    else if (prepared.recovery === 'resnapshot')
+      await requestReplacements(runs, setting.contracts, prepared.from);
     else if (prepared.created && config.source.snapshot === 'initial')
       await requestFirstCopy(runs, setting.contracts, prepared.from);
     else if (config.source.snapshot === 'initial')
-      tellLate(await requestLateCopies(runs, forms, setting.contracts));
+      tellLate(await requestLateCopies({ runs, forms }, setting.contracts, prepared.changed));
     const copied = new Output(pool, limitOf);
     const copies = await openingOf(setting, { forms, limitOf }, copied);
     const wal = new WalSource(
@@ -81,7 +80,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       (beside) => {
         const backfill = new Backfill(
           { ...backfillSettings(setting, prepared), brought: beside.brought },
-          { runs, opening: copies, output: copied, watch },
+          { runs, opening: copies, output: copied, watch, replacing: () => bases.forget() },
           beside,
         );
         bases.baseOf = (table) => backfill.baseOf(table);
@@ -90,7 +89,6 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     );
     stack.use(wal);
 
-    stack.use(guest(setting));
     return (signal) =>
       capture(
         {
@@ -99,7 +97,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
           letters: counters.letters(letters),
         },
         pulling(setting, signal),
-      );
+      ).pipe(fallingBackToText(setting));
   });
 
 /** What was opened once: when it is opened again after an outage, nobody is there to mend a contract. */
@@ -119,13 +117,14 @@ async function bothEnds(
     forms,
   }: { readonly checkpoints: Checkpoints; readonly runs: Runs; readonly forms: Forms },
 ): Promise<Prepared> {
-  const { config, contracts, kafka } = setting;
+  const { config, contracts, kafka, counters } = setting;
   const prepared = await prepareSource({
     settings: config.source,
     stream,
     contracts,
     checkpoints,
     again: ranBefore.has(setting),
+    captured: () => capturedTables(config.state.url, stream),
     publishing: async (tables) => {
       if (config.source.snapshot === 'initial') tellLate(await requestCopies(runs, tables));
     },
@@ -136,7 +135,17 @@ async function bothEnds(
       );
       if (recovering.elsewhere) await forms.forget();
     },
+    waiting: ({ what, ...held }) => log.warn(held, what),
   });
+  for (const { table, what, fix } of prepared.changed) {
+    counters.refusedTable(table);
+    log.error(
+      { table, fix },
+      `table ${table}: ${what}; the stream goes on, and what readers of its topic cannot follow is kept as dead letters`,
+    );
+  }
+  for (const { table, where, what, fix } of prepared.warnings)
+    log.warn({ table, fix }, `${where}: ${what}`);
   if (prepared.unknownColumns.length > 0)
     log.warn(
       { columns: prepared.unknownColumns },
@@ -149,30 +158,4 @@ async function bothEnds(
   );
   ranBefore.add(setting);
   return prepared;
-}
-
-/** What a guest in someone's database owes: a heartbeat, so that no WAL is kept for nothing, and an eye on how much is. */
-function guest({ config: { source }, counters }: Setting): AsyncDisposable {
-  const stack = new AsyncDisposableStack();
-  stack.use(
-    background((signal) =>
-      heartbeat(source.url, source.heartbeat, signal, (what) =>
-        log.warn({ slot: source.slot }, what),
-      ),
-    ),
-  );
-  stack.use(
-    watchBudget({
-      url: source.url,
-      slot: source.slot,
-      everySeconds: 5,
-      seen: (budget) => counters.walBudget(budget),
-      warn: (budget) =>
-        log.warn(
-          { slot: source.slot, ...budget },
-          'the slot has used up most of the WAL that the server keeps for it: find out what holds capture up, or raise max_slot_wal_keep_size',
-        ),
-    }),
-  );
-  return stack;
 }

@@ -1,4 +1,5 @@
-import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
+import { baseOf } from '../../pipelines/backfill/first-copy.ts';
+import { isReplaced, requestReplacements } from '../../pipelines/backfill/replace-tables.ts';
 import type { Runs } from '../../pipelines/backfill/runs.ts';
 import { repairTable } from '../../pipelines/compare/repair.ts';
 import type { Prepared } from '../../pipelines/wal/prepare.ts';
@@ -9,7 +10,7 @@ import type { Setting } from './setting.ts';
 
 /**
  * Before a new slot is read that follows a lost one: fetches only what differs. What cannot be repaired
- * is copied anew, and that is said loudly.
+ * is copied anew, in place of all that was captured of it, and that is said loudly.
  */
 export async function repairTables(
   setting: Setting,
@@ -18,9 +19,10 @@ export async function repairTables(
 ): Promise<void> {
   const { config, contracts, keyring, registry, kafka } = setting;
   const whole = new Map(contracts);
-  const base = { timeline: from.timeline + from.era, lsn: from.lsn, watermark: from.watermark };
+  const before = await runs.all();
   for (const contract of contracts.values()) {
     const { table } = contract;
+    if (isReplaced(before, table, from)) continue; // Since a repair that was interrupted.
     await runs.set(table, 'cancelled'); // Of the old slot, or of a repair that was interrupted.
     if (contract.outbox) continue;
     const repaired = await repairTable({
@@ -30,7 +32,7 @@ export async function repairTables(
       kafka,
       runs,
       slot: config.source.slot,
-      from: base,
+      from: baseOf(from),
       contract,
       registry,
       keyring,
@@ -43,5 +45,5 @@ export async function repairTables(
       log.warn({ ...repaired, table }, 'repaired: only what differs is fetched');
     }
   }
-  await requestFirstCopy(runs, whole, from);
+  await requestReplacements(runs, whole, from);
 }

@@ -2,6 +2,7 @@ import { log } from '../log.ts';
 import { stopSignals } from '../stop-signals.ts';
 
 const patienceMs = 10_000;
+const lingerMs = 500;
 
 /** Aborts on the first SIGTERM or SIGINT, so that all drains; a second one, or 10 s, stops at once. */
 export const stopping = (): AbortSignal =>
@@ -12,3 +13,6 @@ export const stopping = (): AbortSignal =>
       process.exit(exitCode);
     }, patienceMs).unref();
   });
+
+/** Ends the process once all is done, though a server that is gone was still asked something. */
+export const leave = (): void => void setTimeout(() => process.exit(), lingerMs).unref();

@@ -13,6 +13,8 @@ export class ActiveRun {
    * what they did, so it is read once they have ended. Null if it was read before.
    */
   readonly past: number | null;
+  isReplaced: boolean; // All that it replaces has ended, durably; or there is nothing.
+  isReplacing = false;
   #parts: readonly CopiedPart[];
   #rows: number;
   readonly #taken = new Map<string, readonly Blocks[]>();
@@ -20,6 +22,7 @@ export class ActiveRun {
   constructor(run: Run, past: number | null = null) {
     this.run = run;
     this.past = past;
+    this.isReplaced = run.replaces === null;
     this.#parts = run.parts;
     this.#rows = run.rows;
   }

@@ -1,8 +1,13 @@
+import { wordsOf } from '../../contracts/error-words.ts';
 import type { Captured, Output } from '../../processors/transcode/output.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition } from '../flow/source.ts';
-import type { Opening } from '../wal/relations.ts';
-import { ActiveRun } from './active-run.ts';
+import type { Opening, Table } from '../wal/relations.ts';
+import type { ActiveRun } from './active-run.ts';
+import { ActiveRuns } from './active-runs.ts';
+import { Gathered } from './gathered.ts';
+import { Replacements } from './replacing.ts';
+import { pause } from './pause.ts';
 import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
 import type { Base, Runs } from './runs.ts';
 import type { Watch } from './touched.ts';
@@ -23,6 +28,8 @@ export interface BackfillParts {
   readonly opening: Opening; // Of the copy's own output.
   readonly output: Output;
   readonly watch: Watch;
+  /** Told when all that was captured of a table before ends in its topic. */
+  readonly replacing: (table: string) => void;
 }
 
 const pollMs = 1_000;
@@ -38,8 +45,9 @@ export class Backfill {
   readonly #parts: BackfillParts;
   readonly #wake: () => void;
   readonly #baseNow: () => Base;
-  readonly #active = new Map<number, ActiveRun>();
-  readonly #gulps: Gulp[] = [];
+  readonly #active: ActiveRuns;
+  readonly #gathered: Gathered;
+  readonly #replacements: Replacements;
   readonly #unconfirmed = new Map<string, Reading[]>();
   #noting: Promise<void> = Promise.resolve(); // One note after the other: an older one is never the last.
   #failure: Error | null = null;
@@ -50,9 +58,12 @@ export class Backfill {
     { wake, baseNow }: { readonly wake: () => void; readonly baseNow: () => Base },
   ) {
     this.#settings = settings;
+    this.#replacements = new Replacements(settings);
     this.#parts = parts;
+    this.#gathered = new Gathered(parts.output);
     this.#wake = wake;
     this.#baseNow = baseNow;
+    this.#active = new ActiveRuns(parts.runs, { baseNow, horizon: settings.horizon });
   }
 
   /** Takes up what was asked for, before the stream begins: what it changes of a table is looked at from then on. */
@@ -62,21 +73,24 @@ export class Backfill {
 
   /** Whether there is nothing to copy, and all that was copied is confirmed. */
   get isIdle(): boolean {
-    const runs = [...this.#active.values()];
+    const runs = [...this.#active];
     return (
       runs.every((active) => active.isPaused && !active.isBusy) &&
       !this.hasGulp &&
+      !this.#gathered.isFilling &&
       this.#unconfirmed.size === 0
     );
   }
 
   get hasGulp(): boolean {
-    return this.#gulps.length > 0 || !this.#parts.output.isEmpty || this.#failure !== null;
+    const isTold = !this.#gathered.isFilling && !this.#parts.output.isEmpty;
+    const isWaiting = this.#gathered.isWaiting || this.#replacements.isWaiting;
+    return isTold || isWaiting || this.#failure !== null;
   }
 
   /** Where rows of a table stand that may not have been copied yet; null if none is being copied. */
   baseOf(table: string): Base | null {
-    for (const { run } of this.#active.values()) if (run.table === table) return this.#baseNow();
+    for (const { run } of this.#active) if (run.table === table) return this.#baseNow();
     return null;
   }
 
@@ -94,29 +108,40 @@ export class Backfill {
   /** Makes records of what was read: synchronous, so that nothing of the stream comes between. */
   take(): Delivery<Captured> | null {
     if (this.#failure) throw this.#failure;
-    const gulp = this.#gulps.shift();
-    if (!gulp) return this.#told();
+    if (this.#replacements.isWaiting) return this.rest() ?? this.#replaced();
+    if (!this.#gathered.isWaiting) return this.#gathered.isFilling ? null : this.#told();
     failpoint('copying');
-    const { reading } = gulp;
-    const position = { log: reading.log, at: BigInt(gulp.isLast ? reading.read : reading.before) };
-    reading.encode(gulp);
-    gulp.taken();
-    if (gulp.isLast) {
-      const waiting = this.#unconfirmed.get(reading.log) ?? [];
-      waiting.push(reading);
-      this.#unconfirmed.set(reading.log, waiting);
+    const taken = this.#gathered.take();
+    if (!taken) return null;
+    const { delivery, whole } = taken;
+    if (whole) {
+      const waiting = this.#unconfirmed.get(whole.log) ?? [];
+      waiting.push(whole);
+      this.#unconfirmed.set(whole.log, waiting);
     }
-    return { position, ...this.#parts.output.take() };
+    return delivery;
+  }
+
+  /** The records that were made and not handed on yet. They go before whatever the stream has changed since. */
+  rest(): Delivery<Captured> | null {
+    return this.#gathered.rest()?.delivery ?? null;
+  }
+
+  #replaced(): Delivery<Captured> | null {
+    const replaced = this.#replacements.take();
+    if (!replaced) return null;
+    this.#parts.replacing(replaced.table.table);
+    return this.#told(replaced.log);
   }
 
   /** What is told of a table before its first row: there may be none to go with. */
-  #told(): Delivery<Captured> | null {
+  #told(log = `${this.#settings.slot}/tables`): Delivery<Captured> | null {
     if (this.#parts.output.isEmpty) return null;
-    const position = { log: `${this.#settings.slot}/tables`, at: 0n };
-    return { position, ...this.#parts.output.take() };
+    return { position: { log, at: 0n }, ...this.#parts.output.take() };
   }
 
   confirm({ log, at }: LogPosition): void {
+    this.#replacements.confirm(log);
     const waiting = this.#unconfirmed.get(log);
     while (waiting?.[0] && BigInt(waiting[0].read) <= at) {
       const done = waiting.shift();
@@ -137,30 +162,9 @@ export class Backfill {
     }
   }
 
-  /** Looks for runs that were asked for, paused, resumed or cancelled. */
   async #lookAtRuns(): Promise<void> {
-    for (const run of await this.#parts.runs.unfinished()) {
-      const active = this.#active.get(run.id);
-      if (active && run.status !== 'cancelled' && run.status !== 'failed') {
-        active.isPaused = run.status === 'paused';
-        if (run.status === 'waiting')
-          await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow());
-      } else if (active) this.#active.delete(run.id);
-      else if (run.status === 'paused') (await this.#activate(run)).isPaused = true;
-      else if (run.status === 'waiting' || run.status === 'running') {
-        // Only now is it certain that it has not ended while it was being looked up.
-        if (await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow()))
-          await this.#activate(run);
-      }
-    }
+    await this.#active.look();
     this.#wake();
-  }
-
-  async #activate(run: ActiveRun['run']): Promise<ActiveRun> {
-    const isNew = run.condition === null && run.parts.length === 0;
-    const active = new ActiveRun(run, isNew ? await this.#settings.horizon() : null);
-    this.#active.set(run.id, active);
-    return active;
   }
 
   /** Reads range after range. An outage of what is copied from is waited out: the stream goes on. */
@@ -170,27 +174,31 @@ export class Backfill {
     await using reader = new RangeReader(this.#settings, this.#parts, origin, signal);
     while (!signal.aborted) {
       try {
-        const read = await this.#readNext(reader);
-        if (!read) await pause(this.#active.size > 0 ? 50 : pollMs / 2, signal);
+        const read = await this.#readNext(reader, signal);
+        if (!read) await pause(this.#active.isAny ? 50 : pollMs / 2, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (isOwnFault(error)) throw error;
         reader.reset();
-        troubled(error instanceof Error ? error.message : String(error));
+        troubled(wordsOf(error));
         await pause(againMs, signal);
       }
     }
   }
 
   /** Reads the next range of any run; false if there is none for now. */
-  async #readNext(reader: RangeReader): Promise<boolean> {
-    for (const active of this.#active.values()) {
-      if (active.isPaused) continue;
+  async #readNext(reader: RangeReader, signal: AbortSignal): Promise<boolean> {
+    for (const active of this.#active) {
+      if (active.isPaused || active.isReplacing) continue;
       const { run } = active;
       const plan = await reader.plan(run.table);
       if (plan.kind === 'refused') {
         await this.#give(active, plan.message);
         continue;
+      }
+      if (!active.isReplaced) {
+        await this.#replace(active, plan.table, signal);
+        return true;
       }
       active.agree(plan.parts);
       const next = active.claim();
@@ -219,9 +227,23 @@ export class Backfill {
     return false;
   }
 
+  /** Nothing is read of a table before what it replaces has ended, durably. */
+  async #replace(active: ActiveRun, table: Table, signal: AbortSignal): Promise<void> {
+    active.isReplacing = true;
+    try {
+      const written = this.#replacements.write(active.run, table, signal);
+      this.#wake();
+      await written;
+      await this.#parts.runs.replaced(active.run.id);
+      active.isReplaced = true;
+    } finally {
+      active.isReplacing = false;
+    }
+  }
+
   async #read(reader: RangeReader, active: ActiveRun, job: Job): Promise<void> {
     const push = (gulp: Gulp) => {
-      this.#gulps.push(gulp);
+      this.#gathered.push(gulp);
       this.#wake();
     };
     let whole = false;
@@ -233,7 +255,11 @@ export class Backfill {
       reader.reset();
       await this.#give(active, refusal);
     } finally {
-      if (!whole) active.release(job.part.part, job.blocks);
+      if (!whole) {
+        active.release(job.part.part, job.blocks);
+        this.#gathered.leave(job.read);
+        this.#wake();
+      }
     }
   }
 
@@ -266,13 +292,4 @@ export class Backfill {
     this.#active.delete(id);
     this.#wake();
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }

@@ -3,6 +3,7 @@ import type { Column } from '../../processors/transcode/columns.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import { isUnchanged, type Tuple } from '../../processors/transcode/tuple.ts';
 import { Bytes } from '../../schemas/bytes.ts';
+import { hangUp } from '../wal/own-pool.ts';
 import type { Table } from '../wal/relations.ts';
 import { CopiedRows, copyHead } from './copied-rows.ts';
 import { copyClient, copyOut } from './copy-out.ts';
@@ -24,6 +25,7 @@ interface Asking {
 }
 
 const mostKnown = 100_000;
+const patienceMs = 60_000; // The stream waits meanwhile: somebody may hold the table locked, or the server is gone.
 
 /**
  * An update may leave out a long value that it did not change. Of a row that is not copied yet nobody has
@@ -65,7 +67,7 @@ export class Bases implements AsyncDisposable {
     if (!asking) return;
     const { slot, system } = this.#settings;
     const { runs, output } = this.#parts;
-    const client = (this.#client ??= await copyClient(this.#settings.url));
+    const client = (this.#client ??= await copyClient(this.#settings.url, patienceMs));
     const read = await runs.nextRead();
     const head = copyHead(base, { log: `${slot}/base`, system });
     const asText = table.columns.map(() => true); // Whatever its type is by now.
@@ -76,20 +78,25 @@ export class Bases implements AsyncDisposable {
       for await (const gulp of copyOut(client, command)) rows.encode(gulp);
     } catch (error) {
       this.#asking.delete(table.table);
-      if (!isOfNames(error)) throw error; // The table was altered since, or may not be read: the copy of it says so.
+      if (!isOfTable(error)) throw error; // It was altered since, or may not be read: the copy of it says so.
     }
     if (this.#known.size >= mostKnown) this.#known.clear();
     this.#known.add(name);
   }
 
+  /** Has them all sent again: what was sent of a table has ended. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client?.end().catch(() => {});
+    if (this.#client) await hangUp(this.#client);
   }
 
   async #askingOf({ table, relation }: Table): Promise<Asking | null> {
     const known = this.#asking.get(table);
     if (known?.form === relation) return known;
-    const client = (this.#client ??= await copyClient(this.#settings.url));
+    const client = (this.#client ??= await copyClient(this.#settings.url, patienceMs));
     const described = await describeTable(client, table, this.#settings.publication);
     const printed = relation.columns.map(({ name }) => described?.printed.get(name));
     const asking =
@@ -105,8 +112,9 @@ export class Bases implements AsyncDisposable {
   }
 }
 
-const isOfNames = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && String(error.code).startsWith('42');
+/** Of its names and rights, or of values: what was the key's text may be none of its type any more. */
+const isOfTable = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^(?:22|42)/.test(String(error.code));
 
 const whereOf = (key: readonly Column[], row: Tuple, scratch: Bytes): string =>
   key

@@ -1,8 +1,8 @@
 import type { Image } from '../../processors/transcode/columns.ts';
-import { decodedOf } from '../../processors/transcode/decoded.ts';
+import { keptChange } from '../../processors/transcode/kept-change.ts';
 import { type Head, headOf } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
-import { Tuple } from '../../processors/transcode/tuple.ts';
+import { checkCount, Tuple } from '../../processors/transcode/tuple.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { Frames } from '../wal/frames.ts';
 import type { Table } from '../wal/relations.ts';
@@ -75,7 +75,9 @@ export class CopiedRows {
       if (start >= end) return;
     }
     if (data.readInt16BE(start) === -1) return; // The end.
-    this.#tuple.fillFromCopy(data, start, this.#copying.asText);
+    const { table, asText } = this.#copying;
+    this.#tuple.fillFromCopy(data, start, asText);
+    checkCount(this.#tuple, table.table, table.columns.length);
     this.#write(end - start);
   }
 
@@ -87,7 +89,7 @@ export class CopiedRows {
       table.way.encoder.writeUnless(this.#touched, this.#image, head, read, part);
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      const value = decodedOf(table, 'insert', null, this.#image, head, read, part);
+      const value = keptChange(table, 'insert', null, this.#image, head, read, part);
       output.refuse({ value, refusal }, bytes);
     }
   }

@@ -3,19 +3,23 @@ import pg from 'pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { CopySocket } from './copy-socket.ts';
 import { complaint } from '../wal/frames.ts';
+import { loginMs, probeAfterMs } from '../wal/own-pool.ts';
 
 interface Wired {
   readonly connection: { readonly stream: Socket };
 }
 
-const sockets = new WeakMap<pg.Client, CopySocket>();
+const sockets = new WeakMap<pg.Client, { readonly own: CopySocket; readonly answerMs: number }>();
 
 /** One text for one value, whatever the server's defaults are; and an error where a policy would leave rows out. */
 const copyOptions =
   '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c row_security=off';
 
-/** A connection for copying, its values in the same text as the WAL's. */
-export async function copyClient(url: string): Promise<pg.Client> {
+/**
+ * A connection for copying, its values in the same text as the WAL's. A server may be silent for as
+ * long as others hold their locks, or for `answerMs`.
+ */
+export async function copyClient(url: string, answerMs = 0): Promise<pg.Client> {
   const own = new CopySocket();
   const client = new pg.Client({
     ...postgresLogin(url),
@@ -23,9 +27,11 @@ export async function copyClient(url: string): Promise<pg.Client> {
     application_name: 'conductor backfill',
     options: copyOptions,
     keepAlive: true,
-    connectionTimeoutMillis: 10_000,
+    keepAliveInitialDelayMillis: probeAfterMs,
+    connectionTimeoutMillis: loginMs,
+    query_timeout: answerMs,
   } as pg.ClientConfig);
-  sockets.set(client, own);
+  sockets.set(client, { own, answerMs });
   client.on('error', () => {}); // What is under way rejects.
   await client.connect();
   return client;
@@ -41,10 +47,11 @@ export const cutOff = (client: pg.Client): void => {
  * it runs the socket is read directly, for a client's event per row costs more than the row.
  */
 export async function* copyOut(client: pg.Client, command: string): AsyncIterable<CopyGulp> {
-  const own = sockets.get(client);
-  if (!own) throw new TypeError('a copy wants a client that was made for copying');
+  const copying = sockets.get(client);
+  if (!copying) throw new TypeError('a copy wants a client that was made for copying');
   const socket = (client as unknown as Wired).connection.stream;
-  const giveBack = own.takeOver(socket);
+  const { own, answerMs } = copying;
+  const giveBack = own.takeOver(socket, answerMs);
   try {
     const text = Buffer.from(`${command}\0`);
     const head = Buffer.alloc(5);

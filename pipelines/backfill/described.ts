@@ -20,6 +20,13 @@ export interface Part {
   readonly oid: number;
   readonly filenode: number;
   readonly blocks: number;
+  readonly through: Through | null; // What is read in its place; null if it is read itself.
+}
+
+/** A partition read by way of its root, for a role that may read the root alone: privileges on a partition are its own. */
+interface Through {
+  readonly root: string; // Schema and name, quoted.
+  readonly condition: string; // SQL that is true of the partition's rows alone, and tells the planner where they are.
 }
 
 interface ColumnRow {
@@ -138,12 +145,25 @@ export async function partsOf(client: ClientBase, oid: number): Promise<readonly
   const { rows } = await client.query<Part>(
     `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS part, c.oid::int8::float8 AS oid,
             pg_relation_filenode(c.oid)::int8::float8 AS filenode,
-            (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS blocks
+            (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS blocks,
+            CASE WHEN c.oid <> root.oid AND NOT (${mayReadItself}) THEN json_build_object(
+              'root', format('%I.%I', rn.nspname, root.relname),
+              'condition', concat_ws(' AND ', format('tableoid = %s', c.oid), pg_get_partition_constraintdef(c.oid)))
+            END AS through
      FROM (SELECT relid FROM pg_partition_tree($1::oid::regclass) WHERE isleaf UNION SELECT $1::oid::regclass) AS leaf
      JOIN pg_class c ON c.oid = leaf.relid AND c.relkind = 'r'
      JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_class root ON root.oid = $1
+     JOIN pg_namespace rn ON rn.oid = root.relnamespace
      ORDER BY 1`,
     [oid],
   );
   return rows;
 }
+
+/** SQL: whether the role may read the table `c` in the schema `n` by its own name. */
+export const mayReadItself = `has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+              AND NOT row_security_active(c.oid)`;
+
+/** How SQL names the table that a part is read from. */
+export const readFrom = ({ part, through }: Part): string => through?.root ?? `ONLY ${part}`;

@@ -1,5 +1,6 @@
 import type { TableContract } from '../../contracts/contract.ts';
 import type { Forms } from '../wal/forms.ts';
+import type { TableFault } from '../wal/tables.ts';
 import type { Runs } from './runs.ts';
 
 /**
@@ -20,19 +21,19 @@ export async function requestCopies(
 
 /**
  * Asks for the rows of tables that gained a contract after the stream had begun, whoever published them:
- * those of which nothing was ever captured, and no whole copy asked for. Returns them.
+ * those of which nothing was ever captured, and no whole copy asked for. What is not as promised waits
+ * until it is mended. Returns them.
  */
 export async function requestLateCopies(
-  runs: Runs,
-  forms: Forms,
+  { runs, forms }: { readonly runs: Runs; readonly forms: Forms },
   contracts: ReadonlyMap<string, TableContract>,
+  faults: readonly TableFault[],
 ): Promise<readonly string[]> {
-  const asked = new Set(
-    (await runs.all()).flatMap(({ table, condition }) => (condition === null ? [table] : [])),
-  );
+  const whole = (await runs.all()).filter(({ condition }) => condition === null);
+  const others = new Set([...whole, ...faults].map(({ table }) => table));
   const late: string[] = [];
   for (const { table, outbox } of contracts.values())
-    if (!outbox && !asked.has(table) && !(await forms.known(table))) late.push(table);
+    if (!outbox && !others.has(table) && !(await forms.known(table))) late.push(table);
   for (const table of late) await runs.request(table, null);
   return late;
 }

@@ -3,9 +3,17 @@ import type { TableContract } from '../../contracts/contract.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import type { Opening, Table } from '../wal/relations.ts';
 import { Column } from '../../processors/transcode/columns.ts';
+import { hangUp } from '../wal/own-pool.ts';
 import { CopiedRows, copyHead } from './copied-rows.ts';
 import { copyClient, type CopyGulp, copyOut, cutOff } from './copy-out.ts';
-import { type Described, describeTable, type Part, partsOf, shapeOf } from './described.ts';
+import {
+  type Described,
+  describeTable,
+  type Part,
+  partsOf,
+  readFrom,
+  shapeOf,
+} from './described.ts';
 import type { Base, Blocks } from './runs.ts';
 import { beginSnapshot } from './snapshot.ts';
 import type { Touched, Watch } from './touched.ts';
@@ -54,6 +62,7 @@ interface Parts {
   readonly watch: Watch;
 }
 
+const mostPlanned = 16; // Tables; each has an encoder of its own, and there may be hundreds.
 const mostWaiting = 3; // Gulps of one reader that wait to be taken.
 
 /** Reads ranges of tables one after the other over a connection of its own. */
@@ -85,17 +94,20 @@ export class RangeReader implements AsyncDisposable {
     const client = await this.#connected();
     const known = this.#planned.get(table);
     const oid = known?.table.relation.oid ?? 0;
-    if (known && (await shapeOf(client, oid)) === known.described.shape)
-      return { ...known, parts: await partsOf(client, oid) };
     this.#planned.delete(table);
-    const plan = await planOf(client, table, this.#snapshots, this.#parts.opening);
+    const plan: Plan =
+      known && (await shapeOf(client, oid)) === known.described.shape
+        ? { ...known, parts: await partsOf(client, oid) }
+        : await planOf(client, table, this.#snapshots, this.#parts.opening);
     if (plan.kind === 'open') this.#planned.set(table, plan);
+    const [oldest] = this.#planned.keys();
+    if (this.#planned.size > mostPlanned && oldest !== undefined) this.#planned.delete(oldest);
     return plan;
   }
 
   /**
-   * Reads a range and pushes what comes; resolves once all of it was taken. False if the table is not
-   * what was planned any more, and nothing was read.
+   * Reads a range and pushes what comes; resolves once all of it was taken. False if it is to be read again:
+   * the table is not what was planned any more, or so much was changed meanwhile that it was withheld.
    */
   async read(job: Job, push: (gulp: Gulp) => void): Promise<boolean> {
     const client = await this.#connected();
@@ -105,6 +117,10 @@ export class RangeReader implements AsyncDisposable {
     const pushed = new Pushed(this.#signal);
     try {
       if (!(await this.#begin(client, job, touched))) return false;
+      if (touched.isTooMany) {
+        await client.query('ROLLBACK'); // It waited too long for its lock.
+        return false;
+      }
       const reading = new Reading(job, this.#origin, this.#before, touched, output);
       for await (const gulp of copyOut(client, commandOf(job))) {
         push({ ...gulp, reading, isLast: false, taken: pushed.add() });
@@ -113,8 +129,8 @@ export class RangeReader implements AsyncDisposable {
       await client.query('COMMIT'); // Neither lock nor snapshot waits for what is slow behind us.
       push({ chunks: [], release: () => {}, reading, isLast: true, taken: pushed.add() });
       await pushed.fewerThan(1);
-      this.#before = job.read;
-      return true;
+      if (reading.isWhole) this.#before = job.read;
+      return reading.isWhole;
     } finally {
       watch.close(table, touched);
     }
@@ -127,7 +143,7 @@ export class RangeReader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client?.end().catch(() => {});
+    if (this.#client) await hangUp(this.#client);
   }
 
   async #connected(): Promise<pg.Client> {
@@ -147,7 +163,7 @@ export class RangeReader implements AsyncDisposable {
     const { watch } = this.#parts;
     const seen = await beginSnapshot(
       client,
-      { part: part.part, brought: this.#snapshots.brought(), past, signal: this.#signal },
+      { from: readFrom(part), brought: this.#snapshots.brought(), past, signal: this.#signal },
       (snapshot) => watch.isSeen(snapshot, touched),
     );
     const { relation } = table.table;
@@ -155,6 +171,7 @@ export class RangeReader implements AsyncDisposable {
     const there = parts.find((each) => each.part === part.part);
     if (
       there?.filenode === part.filenode &&
+      there.through?.condition === part.through?.condition &&
       (await shapeOf(client, relation.oid)) === table.described.shape
     )
       return true;
@@ -194,10 +211,11 @@ function commandOf({ table, part, blocks: [from, to], condition }: Job): string 
   const wanted = [
     `ctid >= '(${from},0)'`,
     `ctid < '(${to},0)'`,
+    ...(part.through ? [part.through.condition] : []),
     ...(filter ? [`(${filter})`] : []),
     ...(condition ? [`(${condition}\n)`] : []), // Its last line may be a comment.
   ];
-  return `COPY (SELECT ${select} FROM ONLY ${part.part} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
+  return `COPY (SELECT ${select} FROM ${readFrom(part)} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
 }
 
 /** What one reader has pushed and nobody has taken yet. */
@@ -238,7 +256,9 @@ export class Reading {
   readonly before: number;
   readonly part: Part;
   readonly blocks: Blocks;
+  readonly #touched: Touched;
   readonly #rows: CopiedRows;
+  #isWhole = false;
 
   constructor(
     job: Job,
@@ -256,6 +276,7 @@ export class Reading {
     this.blocks = blocks;
     const head = copyHead(base, { log, system });
     const { asText } = table.described;
+    this.#touched = touched;
     this.#rows = new CopiedRows({ table: table.table, asText, head, read, touched, output });
   }
 
@@ -263,7 +284,13 @@ export class Reading {
     return this.#rows.count;
   }
 
-  encode(gulp: CopyGulp): void {
+  /** Whether its end was taken, and nothing was withheld that nobody else tells. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  encode(gulp: Pick<Gulp, 'chunks' | 'release' | 'isLast'>): void {
     this.#rows.encode(gulp);
+    if (gulp.isLast) this.#isWhole = !this.#touched.isTooMany;
   }
 }

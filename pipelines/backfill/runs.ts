@@ -1,6 +1,6 @@
-import { postgresLogin } from '../../contracts/postgres-login.ts';
-import databases, { type ConnectionPool, type Queryable, sql } from '@databases/pg';
+import { type ConnectionPool, type Queryable, sql } from '@databases/pg';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
+import { ownPool, partFrom } from '../wal/own-pool.ts';
 
 export type RunStatus = 'waiting' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
 
@@ -26,6 +26,8 @@ export interface Run {
   readonly rows: number;
   readonly message: string | null;
   readonly compared: object | null; // What came of holding the source against the topic.
+  /** Where all that was captured of the table before is to end, if that is still to be said. */
+  readonly replaces: Place | null;
 }
 
 /** Where a run stands among the changes of its slot: after all that was confirmed when it began, before all else. */
@@ -35,42 +37,44 @@ export interface Base {
   readonly watermark: number;
 }
 
+/** Where one read, or one word about a table, stands: after everything of a smaller number at the same base. */
+export interface Place extends Base {
+  readonly read: number;
+}
+
 /** The copies that were asked for, in `cdc_backfills` of Conductor's own database. */
 export interface Runs extends AsyncDisposable {
   request(table: string, condition: string | null): Promise<number>;
   /** Asks for what is not done of these parts. */
   requestPart(table: string, condition: string, parts: readonly CopiedPart[]): Promise<number>;
+  /** Asks for a copy of a table in place of all that was captured of it before `base`. */
+  replace(table: string, base: Base): Promise<number>;
   all(): Promise<readonly Run[]>;
   one(id: number): Promise<Run | null>;
   /** Those that are not done, and those that have ended lately. */
   unfinished(): Promise<readonly Run[]>;
   /** Notes that a run is under way; false if it has ended meanwhile. */
   begin(id: number, base: Base): Promise<boolean>;
+  /** Notes that it is said where what a run replaces ends. */
+  replaced(id: number): Promise<void>;
   progress(id: number, parts: readonly CopiedPart[], rows: number): Promise<void>;
   become(id: number, status: RunStatus, message?: string): Promise<void>;
   /** Pauses, resumes or cancels the runs of a table; returns which. One that had failed begins anew: meanwhile nobody looked after its rows. */
   set(table: string, status: 'paused' | 'waiting' | 'cancelled'): Promise<readonly number[]>;
   /** Notes what came of holding the table against its topic. */
   compared(id: number, result: object): Promise<void>;
-  /** Has a run begin from the start, whatever became of it. */
-  beginAnew(id: number): Promise<void>;
   /** Takes a number for one read of a range: each is greater than all before it, across restarts. */
   nextRead(): Promise<number>;
 }
 
 export async function runsAt(url: string, stream: string): Promise<Runs> {
-  const db: ConnectionPool = databases.default({
-    ...postgresLogin(url),
-    poolSize: 2,
-    bigIntMode: 'string',
-    onError: () => {},
-  });
+  const db = ownPool(url, { name: 'conductor backfills', size: 2 });
   await db.tx(prepare);
   return {
     ...lookingUp(db, stream),
     ...asking(db, stream),
     ...noting(db),
-    [Symbol.asyncDispose]: () => db.dispose(),
+    [Symbol.asyncDispose]: () => partFrom(db),
   };
 }
 
@@ -102,7 +106,7 @@ const lookingUp = (
 const asking = (
   db: ConnectionPool,
   stream: string,
-): Pick<Runs, 'request' | 'requestPart' | 'begin' | 'beginAnew' | 'set'> => ({
+): Pick<Runs, 'request' | 'requestPart' | 'replace' | 'begin' | 'set'> => ({
   async request(table, condition) {
     const [row] = (await db.query(sql`
       INSERT INTO cdc_backfills (stream, table_name, condition) VALUES (${stream}, ${table}, ${condition})
@@ -117,17 +121,19 @@ const asking = (
     ];
     return Number(row.id);
   },
+  async replace(table, { timeline, lsn, watermark }) {
+    const [row] = (await db.query(sql`
+      INSERT INTO cdc_backfills (stream, table_name, timeline, lsn, watermark, replaces)
+      VALUES (${stream}, ${table}, ${timeline}, ${lsnText(lsn)}, ${watermark}, nextval('cdc_backfill_reads'))
+      RETURNING id`)) as [{ id: string }];
+    return Number(row.id);
+  },
   async begin(id, { timeline, lsn, watermark }) {
     const begun = await db.query(sql`
       UPDATE cdc_backfills SET status = 'running', timeline = ${timeline}, lsn = ${lsnText(lsn)},
         watermark = ${watermark}, updated_at = now()
       WHERE id = ${id} AND status IN ('waiting', 'running') RETURNING 1`);
     return begun.length > 0;
-  },
-  async beginAnew(id) {
-    await db.query(sql`
-      UPDATE cdc_backfills SET status = 'waiting', timeline = NULL, lsn = NULL, watermark = NULL,
-        parts = '[]', row_count = 0, message = NULL, updated_at = now() WHERE id = ${id}`);
   },
   async set(table, status) {
     const rows = (await db.query(sql`
@@ -143,7 +149,11 @@ const asking = (
 /** What becomes of a run. */
 const noting = (
   db: ConnectionPool,
-): Pick<Runs, 'progress' | 'become' | 'compared' | 'nextRead'> => ({
+): Pick<Runs, 'replaced' | 'progress' | 'become' | 'compared' | 'nextRead'> => ({
+  async replaced(id) {
+    await db.query(sql`
+      UPDATE cdc_backfills SET replaces = NULL, updated_at = now() WHERE id = ${id}`);
+  },
   async progress(id, parts, rows) {
     await db.query(sql`
       UPDATE cdc_backfills SET parts = ${JSON.stringify(parts)}::jsonb, row_count = ${rows},
@@ -193,6 +203,7 @@ async function prepare(tx: Queryable): Promise<void> {
       updated_at TIMESTAMPTZ NOT NULL DEFAULT now()
     )`);
   await tx.query(sql`ALTER TABLE cdc_backfills ADD COLUMN IF NOT EXISTS compared JSONB`);
+  await tx.query(sql`ALTER TABLE cdc_backfills ADD COLUMN IF NOT EXISTS replaces BIGINT`);
 }
 
 interface Stored {
@@ -207,22 +218,25 @@ interface Stored {
   readonly row_count: string;
   readonly message: string | null;
   readonly compared: object | null;
+  readonly replaces: string | null;
 }
 
 function runOf(row: Stored): Run {
-  const { timeline, lsn } = row;
+  const { timeline, lsn, replaces } = row;
+  const base =
+    timeline === null || lsn === null
+      ? null
+      : { timeline, lsn: parseLsn(lsn), watermark: Number(row.watermark ?? 0) };
   return {
     id: Number(row.id),
     table: row.table_name,
     condition: row.condition,
     status: row.status,
-    base:
-      timeline === null || lsn === null
-        ? null
-        : { timeline, lsn: parseLsn(lsn), watermark: Number(row.watermark ?? 0) },
+    base,
     parts: row.parts,
     rows: Number(row.row_count),
     message: row.message,
     compared: row.compared,
+    replaces: base && replaces !== null ? { ...base, read: Number(replaces) } : null,
   };
 }

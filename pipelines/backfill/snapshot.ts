@@ -7,7 +7,7 @@ const againMs = 10;
 const longestWaitMs = 500;
 
 /**
- * Begins a transaction whose snapshot is `isEnough`. The part is locked before the snapshot is taken: a
+ * Begins a transaction whose snapshot is `isEnough`. What it is read `from` is locked before the snapshot is taken: a
  * table that is rewritten or truncated between the two would look empty. A standby is asked only once it
  * has replayed all that the stream has brought; it does not tell which transactions it waits for. Those
  * before `past` have ended, if that is asked for.
@@ -15,12 +15,12 @@ const longestWaitMs = 500;
 export async function beginSnapshot(
   client: pg.Client,
   {
-    part,
+    from,
     brought,
     past,
     signal,
   }: {
-    readonly part: string;
+    readonly from: string;
     readonly brought: bigint;
     readonly past: number | null;
     readonly signal: AbortSignal;
@@ -32,7 +32,7 @@ export async function beginSnapshot(
     const standby = await replayedOf(client);
     if (standby === null || standby >= brought) {
       await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      await client.query(`LOCK TABLE ONLY ${part} IN ACCESS SHARE MODE`); // Takes no snapshot.
+      await client.query(`LOCK TABLE ${from} IN ACCESS SHARE MODE`); // Takes no snapshot.
       const { rows } = await client.query<{ snapshot: string }>(
         'SELECT pg_current_snapshot()::text AS snapshot',
       );

@@ -8,23 +8,36 @@ import type { Seen } from './seen.ts';
 export class Touched {
   readonly since: number; // Transactions that had been brought by then.
   readonly #keys = new Set<string>();
+  readonly #mostKeys: number;
   #all = false;
+  #isTooMany = false;
 
-  constructor(since: number) {
+  constructor(since: number, mostKeys: number) {
     this.since = since;
+    this.#mostKeys = mostKeys;
   }
 
   get isEmpty(): boolean {
     return !this.#all && this.#keys.size === 0;
   }
 
+  /** Whether more keys were changed than are remembered: what is read meanwhile is withheld, and to be read again. */
+  get isTooMany(): boolean {
+    return this.#isTooMany;
+  }
+
   add(key: string): void {
+    if (this.#all) return;
     this.#keys.add(key);
+    if (this.#keys.size <= this.#mostKeys) return;
+    this.#isTooMany = true;
+    this.addAll();
   }
 
   /** A truncate touches every key. */
   addAll(): void {
     this.#all = true;
+    this.#keys.clear();
   }
 
   has(key: string): boolean {
@@ -33,12 +46,19 @@ export class Touched {
 }
 
 const remembered = 65_536;
+const mostKeys = 262_144; // A reader may wait for its lock as long as it likes.
 
 /** The tables that are being copied, and what the stream does to them meanwhile. */
 export class Watch {
   readonly #tables = new Map<string, Set<Touched>>();
   readonly #recent = new Int32Array(remembered); // Transactions that the stream has brought lately.
+  readonly #mostKeys: number;
   #brought = 0;
+
+  /** `most` is how many keys are remembered of each range that is read. */
+  constructor(most = mostKeys) {
+    this.#mostKeys = most;
+  }
 
   /** Whether anybody wants to know. */
   get isOpen(): boolean {
@@ -46,7 +66,7 @@ export class Watch {
   }
 
   open(table: string): Touched {
-    const touched = new Touched(this.#brought);
+    const touched = new Touched(this.#brought, this.#mostKeys);
     const open = this.#tables.get(table) ?? new Set();
     this.#tables.set(table, open.add(touched));
     return touched;

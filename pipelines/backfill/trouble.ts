@@ -1,3 +1,4 @@
+import { wordsOf } from '../../contracts/error-words.ts';
 import type { Part } from './described.ts';
 
 /**
@@ -9,10 +10,10 @@ export function refusalOf(
   { part, condition }: { readonly part: Part; readonly condition: string | null },
 ): string | null {
   const code = codeOf(error);
-  const said = error instanceof Error ? error.message : '';
+  const said = wordsOf(error);
   const resume = 'then resume it: conductor backfill --resume --table …';
   if (code === '42501')
-    return `${said}: as the owner, GRANT SELECT ON ${part.part} TO the role of source.url; where row-level security hides rows from it, ALTER ROLE … BYPASSRLS; ${resume}`;
+    return `${said}: as the owner, GRANT SELECT ON ${part.through?.root ?? part.part} TO the role of source.url; where row-level security hides rows from it, ALTER ROLE … BYPASSRLS; ${resume}`;
   if (code.startsWith('22') && condition !== null)
     return `the condition does not fit every row (SQLSTATE ${code}): cancel it, and ask again with another --where`;
   if (code.startsWith('22'))

@@ -1,4 +1,4 @@
-import { decodedOf } from '../../processors/transcode/decoded.ts';
+import { keptChange } from '../../processors/transcode/kept-change.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { LogicalMessage } from './pgoutput.ts';
 import type { Table } from './relations.ts';
@@ -62,7 +62,7 @@ export class Changes {
       watch.truncated(table.table);
       if (table.way.kind === 'open') table.way.encoder.truncate(head, seq, part);
       else {
-        const value = decodedOf(table, 'truncate', null, null, head, seq, part);
+        const value = keptChange(table, 'truncate', null, null, head, seq, part);
         output.refuse({ value, refusal: table.way.refusal }, 0);
       }
       transactionLog.count(table.table, table.way.kind === 'open' ? 'written' : 'refused');

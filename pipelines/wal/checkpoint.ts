@@ -1,8 +1,11 @@
-import databases, { type ConnectionPool, sql } from '@databases/pg';
-import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { sql } from '@databases/pg';
 import { NotNow } from '../../contracts/cannot-run.ts';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
+import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
+
+/** How a stream goes on whose slot could not. */
+export type Recovery = 'resnapshot' | 'repair';
 
 /** What capture remembers of a stream, and the slot's owner is told only afterwards. */
 export interface Checkpoint {
@@ -12,6 +15,8 @@ export interface Checkpoint {
   /** Added to the timeline in positions: lifts those of a server whose own began anew above all before. */
   readonly era: number;
   readonly watermark: number; // The greatest commit time up to here, in microseconds.
+  /** What was chosen when the slot before was given up, until something was captured through the new one. */
+  readonly recovery: Recovery | null;
 }
 
 export interface Checkpoints extends AsyncDisposable {
@@ -27,12 +32,7 @@ export interface Checkpoints extends AsyncDisposable {
 
 /** Keeps checkpoints in `cdc_offsets` of Conductor's own database. */
 export async function checkpointsAt(url: string): Promise<Checkpoints> {
-  const db: ConnectionPool = databases.default({
-    ...postgresLogin(url),
-    poolSize: 2,
-    bigIntMode: 'string',
-    onError: () => {}, // A lost idle connection shows itself at the next query.
-  });
+  const db = ownPool(url, { name: 'conductor checkpoints', size: 2 });
   const asked = <T>(answer: Promise<T>): Promise<T> =>
     answer.catch((error: unknown) => {
       throw postgresTrouble(error, 'state.url', url);
@@ -50,12 +50,13 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
         ADD COLUMN IF NOT EXISTS system TEXT,
         ADD COLUMN IF NOT EXISTS timeline INTEGER,
         ADD COLUMN IF NOT EXISTS watermark BIGINT,
-        ADD COLUMN IF NOT EXISTS era INTEGER NOT NULL DEFAULT 0`);
+        ADD COLUMN IF NOT EXISTS era INTEGER NOT NULL DEFAULT 0,
+        ADD COLUMN IF NOT EXISTS recovery TEXT`);
   });
   try {
     await asked(creating);
   } catch (error) {
-    await db.dispose();
+    await partFrom(db);
     throw error;
   }
 
@@ -63,7 +64,7 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
     async read(stream) {
       const [row] = (await asked(
         db.query(
-          sql`SELECT lsn, system, timeline, era, watermark FROM cdc_offsets WHERE stream = ${stream}`,
+          sql`SELECT lsn, system, timeline, era, watermark, recovery FROM cdc_offsets WHERE stream = ${stream}`,
         ),
       )) as readonly (Omit<Checkpoint, 'lsn' | 'watermark'> & {
         readonly lsn: string;
@@ -71,14 +72,14 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
       })[];
       return row ? { ...row, lsn: parseLsn(row.lsn), watermark: Number(row.watermark) } : null;
     },
-    async write(stream, { lsn, system, timeline, era, watermark }) {
+    async write(stream, { lsn, system, timeline, era, watermark, recovery }) {
       const written = await asked(
         db.query(sql`
-        INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, era, watermark)
-        VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark})
+        INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, era, watermark, recovery)
+        VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark}, ${recovery})
         ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
           system = excluded.system, timeline = excluded.timeline,
-          era = excluded.era, watermark = excluded.watermark
+          era = excluded.era, watermark = excluded.watermark, recovery = excluded.recovery
         WHERE excluded.lsn = '0/0' OR known.system = excluded.system AND known.era = excluded.era
           AND known.timeline <= excluded.timeline AND known.lsn::pg_lsn <= excluded.lsn::pg_lsn
         RETURNING 1`),
@@ -93,7 +94,7 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
       )) as readonly { ago: number }[];
       return row?.ago ?? 0;
     },
-    [Symbol.asyncDispose]: () => db.dispose(),
+    [Symbol.asyncDispose]: () => partFrom(db),
   };
 }
 

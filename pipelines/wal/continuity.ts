@@ -42,7 +42,7 @@ export function breakOf({ slot, checkpoint, server, identity }: Standing): Break
     );
   if (checkpoint.lsn > 0n && slot.confirmed > checkpoint.lsn)
     return broken(
-      `the slot was advanced to ${lsnText(slot.confirmed)} by something else: what lies between is lost to this stream`,
+      `the slot was advanced to ${lsnText(slot.confirmed)} by something else, or dropped and made anew: what lies between is lost to this stream`,
     );
   return null;
 }

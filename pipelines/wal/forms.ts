@@ -1,6 +1,6 @@
-import { postgresLogin } from '../../contracts/postgres-login.ts';
-import databases, { type ConnectionPool, sql } from '@databases/pg';
+import { type ConnectionPool, sql } from '@databases/pg';
 import type { Relation } from '../../schemas/relation.ts';
+import { ownPool, partFrom } from './own-pool.ts';
 
 /** A table as it was when it was last captured. */
 export interface KnownForm {
@@ -31,12 +31,7 @@ export interface Forms extends AsyncDisposable {
 
 /** Keeps forms in `cdc_relations` of Conductor's own database. */
 export async function formsAt(url: string, stream: string): Promise<Forms> {
-  const db: ConnectionPool = databases.default({
-    ...postgresLogin(url),
-    poolSize: 1,
-    bigIntMode: 'string',
-    onError: () => {},
-  });
+  const db = ownPool(url, { name: 'conductor forms', size: 1 });
   await db.tx(async (tx) => {
     await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.cdc_relations'))`);
     await tx.query(sql`
@@ -90,7 +85,7 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
       await db.query(sql`DELETE FROM cdc_relations WHERE stream = ${stream}`);
     },
     accepted: () => acceptedOf(db, stream),
-    [Symbol.asyncDispose]: () => db.dispose(),
+    [Symbol.asyncDispose]: () => partFrom(db),
   };
 }
 
@@ -125,16 +120,31 @@ async function knownOf(
   };
 }
 
+/** The tables of a stream that were captured, by OID. */
+export async function capturedTables(url: string, stream: string): Promise<ReadonlySet<number>> {
+  const db = ownPool(url, { name: 'conductor forms', size: 1 });
+  try {
+    const [kept] = await db.query(sql`SELECT 1 WHERE to_regclass('cdc_relations') IS NOT NULL`);
+    if (!kept) return new Set();
+    const rows = (await db.query(sql`
+      SELECT oid::float8 AS oid FROM cdc_relations
+      WHERE stream = ${stream} AND oid IS NOT NULL`)) as readonly { readonly oid: number }[];
+    return new Set(rows.map(({ oid }) => oid));
+  } finally {
+    await partFrom(db);
+  }
+}
+
 /** Says of a table whose changes are refused that its new form may pass; false if nothing of it is refused. */
 export async function acceptForm(url: string, stream: string, table: string): Promise<boolean> {
-  const db = databases.default({ ...postgresLogin(url), poolSize: 1, onError: () => {} });
+  const db = ownPool(url, { name: 'conductor forms', size: 1 });
   try {
     const rows = await db.query(sql`
       UPDATE cdc_relations SET accepted = true, updated_at = now()
       WHERE stream = ${stream} AND table_name = ${table} AND refused IS NOT NULL RETURNING 1`);
     return rows.length > 0;
   } finally {
-    await db.dispose();
+    await partFrom(db);
   }
 }
 
@@ -143,7 +153,7 @@ export async function refusedForms(
   url: string,
   stream: string,
 ): Promise<readonly { readonly table: string; readonly refused: string }[]> {
-  const db = databases.default({ ...postgresLogin(url), poolSize: 1, onError: () => {} });
+  const db = ownPool(url, { name: 'conductor forms', size: 1 });
   try {
     return (await db.query(sql`
       SELECT table_name AS table, refused FROM cdc_relations
@@ -152,6 +162,6 @@ export async function refusedForms(
       refused: string;
     }[];
   } finally {
-    await db.dispose();
+    await partFrom(db);
   }
 }

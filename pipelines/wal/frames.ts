@@ -1,3 +1,5 @@
+import { wordsOf } from '../../contracts/error-words.ts';
+
 const headBytes = 5;
 
 /**
@@ -10,31 +12,39 @@ export class Frames {
   end = 0;
   kind = 0;
   #next = 0;
-  #waiting: Buffer[] = []; // Parts of a message that is not whole yet.
-  #waitingBytes = 0;
-  #wanted = 0;
+  readonly #head = Buffer.alloc(headBytes); // Of a message whose length is not known yet.
+  #headFilled = 0;
+  #cut: Buffer | null = null; // A message that is not whole yet, in a buffer of its size: it may be a large one.
+  #cutFilled = 0;
   #rest: Buffer | null = null; // What lies behind a message that was put together,
   #restAt = 0; // from here on.
 
   /** Takes what arrived, to be read before it is written over. All that came before is to be read first. */
   feed(chunk: Buffer): void {
-    if (this.#waitingBytes === 0) return this.#read(chunk, 0);
-    if (this.#waitingBytes < headBytes) {
-      const head = Buffer.concat([...this.#waiting, chunk.subarray(0, headBytes)]);
-      this.#wanted = head.length < headBytes ? headBytes : head.readInt32BE(1) + 1;
+    let at = 0;
+    if (this.#headFilled > 0) {
+      at = chunk.copy(this.#head, this.#headFilled);
+      this.#headFilled += at;
+      if (this.#headFilled < headBytes) return;
+      this.#headFilled = 0;
+      this.#begin(this.#head, 0, lengthAt(this.#head, 0));
     }
-    const missing = this.#wanted - this.#waitingBytes;
-    if (chunk.length < missing) {
-      this.#waiting.push(Buffer.from(chunk));
-      this.#waitingBytes += chunk.length;
-      return;
-    }
+    const cut = this.#cut;
+    if (!cut) return this.#read(chunk, 0);
     // Only the message that was cut is put together; the others are read where they lie.
-    this.#read(Buffer.concat([...this.#waiting, chunk.subarray(0, missing)]), 0);
+    const copied = chunk.copy(cut, this.#cutFilled, at);
+    this.#cutFilled += copied;
+    if (this.#cutFilled < cut.length) return;
+    this.#cut = null;
+    this.#read(cut, 0);
     this.#rest = chunk;
-    this.#restAt = missing;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#restAt = at + copied;
+  }
+
+  /** Keeps what there is of a message, with room for the rest of it. */
+  #begin(data: Buffer, at: number, length: number): void {
+    this.#cut = Buffer.allocUnsafe(length);
+    this.#cutFilled = data.copy(this.#cut, 0, at);
   }
 
   #read(data: Buffer, at: number): void {
@@ -44,7 +54,7 @@ export class Frames {
 
   /** Moves on to the next whole message; false if it has not arrived yet. */
   next(): boolean {
-    if (this.#waitingBytes > 0) return false;
+    if (this.#cut || this.#headFilled > 0) return false;
     if (this.#rest && this.#next === this.data.length) {
       this.#read(this.#rest, this.#restAt);
       this.#rest = null;
@@ -52,14 +62,11 @@ export class Frames {
     const { data } = this;
     const at = this.#next;
     const left = data.length - at;
-    const length = left >= headBytes ? data.readInt32BE(at + 1) + 1 : headBytes;
+    const length = left >= headBytes ? lengthAt(data, at) : headBytes;
     if (left < length) {
-      if (left > 0) {
-        this.#waiting = [Buffer.from(data.subarray(at))];
-        this.#waitingBytes = left;
-        this.#wanted = length;
-        this.#next = data.length;
-      }
+      if (left >= headBytes) this.#begin(data, at, length);
+      else this.#headFilled = data.copy(this.#head, 0, at);
+      this.#next = data.length;
       return false;
     }
     this.kind = data[at] ?? 0;
@@ -70,11 +77,14 @@ export class Frames {
   }
 }
 
-/** What the server complains of, from the fields of its message. */
+const lengthAt = (data: Buffer, at: number): number => data.readInt32BE(at + 1) + 1;
+
+/** What the server complains of, from the fields of its message: never in words that may quote a value. */
 export function complaint(data: Buffer, start: number, end: number): Error {
   const fields = new Map<string, string>();
   for (const field of data.toString('utf8', start, end).split('\0'))
     if (field.length > 1) fields.set(field.charAt(0), field.slice(1));
-  const error = new Error(fields.get('M') ?? 'the server ended the stream with an error');
-  return Object.assign(error, { code: fields.get('C') ?? '' });
+  const said = new Error(fields.get('M') ?? 'the server ended the stream with an error');
+  const code = fields.get('C') ?? '';
+  return Object.assign(new Error(wordsOf(Object.assign(said, { code }))), { code });
 }

@@ -1,6 +1,8 @@
 import { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 
 const gulpBytes = 512 * 1024; // The most that one read brings.
+const chunkBytes = 64 * 1024; // More than TLS brings at once: a record.
 const paceFrom = 16 * 1024; // A read that brings so much shows that the server has more to say.
 const paceMs = 1;
 const partMs = 1_000;
@@ -17,6 +19,8 @@ const calmMs = 4; // of which a few commits at a time are enough: every read wak
 export class Gulp {
   readonly socket: Socket; // As `pg` is to use it; over it, what speaks TLS.
   readonly #buffer = Buffer.allocUnsafeSlow(gulpBytes);
+  #chunks: Buffer[] = []; // What TLS has brought since the last gulp: many records, for each may hold one message.
+  #chunksBytes = 0;
   #stream: Socket | null = null; // Ours, once it was taken over.
   #filled: Buffer | null = null;
   #used = true; // Whether the gulp that was taken last may be written over.
@@ -43,12 +47,7 @@ export class Gulp {
     this.#stream = stream;
     stream.removeAllListeners('data');
     stream.removeAllListeners('end');
-    if (stream !== this.socket)
-      stream.on('data', (chunk: Buffer) => {
-        if (this.#parting) return;
-        stream.pause();
-        this.#arrived(chunk);
-      });
+    if (stream !== this.socket) stream.on('data', (chunk: Buffer) => this.#collect(stream, chunk));
     stream.on('error', (error) => this.#fail(error));
     stream.on('close', () => this.#fail(new Error('the server closed the replication connection')));
   }
@@ -60,14 +59,17 @@ export class Gulp {
       if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       this.#stream?.resume();
     }
-    if (!this.#filled && !this.#failure && patienceMs > 0) {
+    const isEmpty = !this.#filled && this.#chunks.length === 0;
+    if (isEmpty && !this.#failure && patienceMs > 0) {
       const stop = () => this.#arrival.resolve();
       const timer = setTimeout(stop, patienceMs);
       signal.addEventListener('abort', stop, { once: true });
       await this.#arrival.promise;
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
+      if (this.#chunks.length > 0) await turn(); // The records that came with the first are told one by one.
     }
+    if (this.#chunks.length > 0) this.#arrived(this.#collected());
     this.#arrival = Promise.withResolvers();
     const gulp = this.#filled;
     if (!gulp && this.#failure) throw this.#failure;
@@ -107,6 +109,26 @@ export class Gulp {
     if (this.#parting) return true;
     this.#arrived(this.#buffer.subarray(0, bytes));
     return false;
+  }
+
+  /** Goes on collecting while a gulp is in use, up to as much as the next one may hold. */
+  #collect(stream: Socket, chunk: Buffer): void {
+    if (this.#parting) return;
+    this.#chunks.push(chunk);
+    this.#chunksBytes += chunk.length;
+    if (this.#chunksBytes > gulpBytes - chunkBytes) stream.pause();
+    this.#arrival.resolve();
+  }
+
+  /** All that was collected, in the buffer that the socket under TLS does not use. */
+  #collected(): Buffer {
+    const bytes = this.#chunksBytes;
+    const gulp = bytes <= gulpBytes ? this.#buffer.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
+    let at = 0;
+    for (const chunk of this.#chunks) at += chunk.copy(gulp, at);
+    this.#chunks = [];
+    this.#chunksBytes = 0;
+    return gulp;
   }
 
   #arrived(gulp: Buffer): void {

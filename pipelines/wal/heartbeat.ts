@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import databases, { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
-import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
+import { wordsOf } from '../../contracts/error-words.ts';
+import { ownPool, partFrom } from './own-pool.ts';
 
 export const heartbeatPrefix = 'conductor.heartbeat';
 
@@ -19,13 +20,7 @@ export async function heartbeat(
   onTrouble: (what: string) => void,
 ): Promise<void> {
   if (seconds === 0) return;
-  const db = databases.default({
-    ...postgresLogin(url),
-    applicationName: 'conductor heartbeat',
-    poolSize: 1,
-    bigIntMode: 'string',
-    onError: () => {}, // A lost idle connection shows itself at the next beat.
-  });
+  const db = ownPool(url, { name: 'conductor heartbeat', size: 1 });
   let written: bigint | null = null; // As of the last beat.
   let told = false;
   try {
@@ -40,7 +35,7 @@ export async function heartbeat(
       await wait(seconds * 1_000, undefined, { signal }).catch(() => {});
     }
   } finally {
-    await db.dispose();
+    await partFrom(db);
   }
 }
 
@@ -77,5 +72,5 @@ async function writtenBytes(db: Queryable): Promise<bigint | null> {
 function reasonOf(error: unknown): string {
   if (isSQLError(error) && error.code === SQLErrorCode.INSUFFICIENT_PRIVILEGE)
     return 'the role may not write heartbeats, so a quiet database may keep WAL: GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text, boolean) to it, or set source.heartbeat: 0';
-  return `no heartbeat could be written: ${error instanceof Error ? error.message : String(error)}`;
+  return `no heartbeat could be written: ${wordsOf(error)}`;
 }

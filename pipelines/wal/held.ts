@@ -7,7 +7,7 @@ export interface Held {
   readonly streamed: boolean; // Whether each of its messages names its transaction.
   preparedAt: bigint | null;
   origin: string | null;
-  readonly formsBefore: Map<number, Relation>; // Of the tables that it describes anew.
+  readonly formsBefore: Map<number, Relation>; // Of the tables that were described anew since it came; a streamed one describes all of its own.
 }
 
 /** The transactions of which it is not known yet what becomes of them. */
@@ -41,6 +41,12 @@ export class HeldTransactions {
     this.#held.delete(xid);
     if (held.preparedAt !== null) this.#committed.push({ preparedAt: held.preparedAt, end });
     return held;
+  }
+
+  /** A table is described anew: what was prepared before is to be read in the form that it had. */
+  described(oid: number, before: Relation): void {
+    for (const { streamed, formsBefore } of this.#held.values())
+      if (!streamed && !formsBefore.has(oid)) formsBefore.set(oid, before);
   }
 
   forget(xid: number): Promise<void> | undefined {

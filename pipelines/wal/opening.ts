@@ -70,7 +70,7 @@ export async function openings(parts: OpeningParts): Promise<Opening> {
     let topic = changesTopic(database, relation.table);
     let registered = await register(topic, known?.accepted ? 'accepted' : undefined);
     if (!registered && parts.onIncompatible === 'v2') {
-      topic = `${topic}.v2`;
+      topic = secondVersionOf(topic);
       await parts.ensureTopic(topic);
       registered = await register(topic);
       if (registered)
@@ -99,6 +99,9 @@ export async function openings(parts: OpeningParts): Promise<Opening> {
     };
   };
 }
+
+/** Where a table goes on whose columns the readers of its topic could not follow. */
+export const secondVersionOf = (topic: string): string => `${topic}.v2`;
 
 /** What the contract and the table do not agree on; null if they do. */
 function driftOf({ table, columns }: Relation, contract: TableContract): string | null {

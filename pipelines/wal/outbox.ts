@@ -1,6 +1,6 @@
 import type { TableContract } from '../../contracts/contract.ts';
 import type { Image } from '../../processors/transcode/columns.ts';
-import { decodedOf } from '../../processors/transcode/decoded.ts';
+import { keptChange } from '../../processors/transcode/kept-change.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import { isNull, Tuple } from '../../processors/transcode/tuple.ts';
@@ -37,18 +37,28 @@ export class Outbox {
     const table = this.#tables.get(contract.table) ?? (await this.#open(contract, head.lsn));
     try {
       if (table.way.kind === 'refused') throw table.way.refusal;
+      table.way.encoder.checkSize(message.content.length);
       const image = this.#imageOf(table, message.content);
       const isWritten = table.way.encoder.write('insert', null, image, head, seq, 0);
       return isWritten ? 'written' : 'withheld';
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      const value = {
-        ...decodedOf(table, 'insert', null, null, head, seq, 0),
-        after: { content: message.content.toString() },
-      };
+      const value = keptChange(told(table), 'insert', null, this.#said(message), head, seq, 0);
       this.#output.refuse({ value, refusal }, message.content.length);
       return 'refused';
     }
+  }
+
+  /** Whether messages of any table are refused. */
+  get hasRefused(): boolean {
+    for (const { way } of this.#tables.values()) if (way.kind === 'refused') return true;
+    return false;
+  }
+
+  /** Forgets that these tables were refused, so that they are tried again. */
+  retry(tables: readonly string[]): void {
+    for (const [name, { way }] of this.#tables)
+      if (way.kind === 'refused' && tables.includes(name)) this.#tables.delete(name);
   }
 
   async #open(contract: TableContract, lsn: bigint): Promise<Table> {
@@ -74,6 +84,17 @@ export class Outbox {
     return table;
   }
 
+  /** The content as it came, for it may be no row. */
+  #said({ content }: LogicalMessage): Image {
+    const tuple = this.#tuple;
+    tuple.reset(content, 1);
+    tuple.size = content.length;
+    tuple.starts[0] = 0;
+    tuple.lengths[0] = content.length;
+    tuple.binary[0] = 0;
+    return { tuple, whole: true };
+  }
+
   /** The content as the server would have sent the row: a text per column. */
   #imageOf({ relation }: Table, content: Buffer): Image {
     const values = objectOf(relation.table, content);
@@ -84,13 +105,17 @@ export class Outbox {
           relation.table,
           `names ${JSON.stringify(name)}, which its contract does not`,
         );
-    const cells = relation.columns.map(({ name, type }) => textOf(values.get(name) ?? null, type));
-    const data = Buffer.from(cells.filter((cell) => cell !== null).join(''));
+    const cells = relation.columns.map(({ name, type }) => {
+      const text = textOf(values.get(name) ?? null, type);
+      if (text?.isWellFormed() === false)
+        throw undecodable(relation.table, `has half a character in ${JSON.stringify(name)}`);
+      return text === null ? null : Buffer.from(text);
+    });
     const tuple = this.#tuple;
-    tuple.reset(data, cells.length);
+    tuple.reset(Buffer.concat(cells.filter((cell) => cell !== null)), cells.length);
     let at = 0;
     for (const [index, cell] of cells.entries()) {
-      const length = cell === null ? isNull : Buffer.byteLength(cell);
+      const length = cell === null ? isNull : cell.length;
       tuple.starts[index] = at;
       tuple.lengths[index] = length;
       tuple.binary[index] = 0;
@@ -99,6 +124,11 @@ export class Outbox {
     return { tuple, whole: true };
   }
 }
+
+const contentColumn = new Column(0, { name: 'content', type: 'text', oid: 0, identity: false });
+
+/** What its letter tells of a table: a message has one column. */
+const told = ({ table }: Table) => ({ table, columns: [contentColumn], key: [] });
 
 /** An object's values; a number keeps its digits, whatever JavaScript would make of them. */
 function objectOf(table: string, content: Buffer): ReadonlyMap<string, unknown> {

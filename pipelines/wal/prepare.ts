@@ -1,12 +1,13 @@
-import databases, { type ConnectionPool } from '@databases/pg';
-import { CannotRun } from '../../contracts/cannot-run.ts';
+import type { ConnectionPool } from '@databases/pg';
+import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
-import { postgresLogin } from '../../contracts/postgres-login.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
-import type { Checkpoint, Checkpoints } from './checkpoint.ts';
+import type { Checkpoint, Checkpoints, Recovery } from './checkpoint.ts';
 import { breakOf } from './continuity.ts';
+import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
-import { ensurePublication, lookAtPublication } from './publication.ts';
+import { lookAtOwnerWrites } from './owner-writes.ts';
+import { ensurePublication, lookAtPublication, withoutRenamed } from './publication.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
 import { Sender } from './sender.ts';
 import {
@@ -20,33 +21,41 @@ import {
   walEnd,
 } from './server.ts';
 import { alignFailover, createSlot, idleSlot, slotFault, unclaimed } from './slot.ts';
-import { checkTables, lookAtTables, tablesOf } from './tables.ts';
+import { heldUp, slotHolders, untilCreated } from './slot-holders.ts';
+import { lookAtTables, type TableFault, tablesOf } from './tables.ts';
 
 export interface Preparing {
   readonly settings: SourceSettings;
   readonly stream: string;
   readonly contracts: ReadonlyMap<string, TableContract>;
   readonly checkpoints: Checkpoints;
-  /** It has run before: a table that changed meanwhile concerns nobody but itself, and nobody is there to read. */
+  /** It was prepared before by this process: nobody is there to mend what changed meanwhile. */
   readonly again?: boolean;
+  /** The tables that were captured, by OID: what they are called may have changed. */
+  readonly captured: () => Promise<ReadonlySet<number>>;
   /** Told of tables before they are published. */
   readonly publishing?: (tables: readonly string[]) => Promise<void>;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void | Promise<void>;
+  /** Told of whom the creation of the slot waits for, if it takes long. */
+  readonly waiting: (held: Trouble) => void;
 }
 
 export interface Prepared {
   readonly from: Checkpoint;
   readonly head: bigint; // Where the WAL ended when it was looked at.
   readonly unknownColumns: readonly string[]; // Sealed and dropped until a contract names them.
+  /** Of a stream that has begun: where tables are no longer as promised, which concerns nobody but them. */
+  readonly changed: readonly TableFault[];
+  readonly warnings: readonly TableFault[]; // What somebody may be sorry about.
   readonly serverVersion: number; // As the server counts: 180004 is 18.4.
   readonly protocol: Protocol;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
   readonly standby: boolean; // In recovery: it cannot be written to.
   /** Nothing was captured through the slot yet: a first copy is due. True again until a checkpoint is recorded. */
   readonly created: boolean;
-  /** Of a first copy that is due: only what differs is to be fetched. */
-  readonly repair: boolean;
+  /** Of a first copy that is due: how it makes up for what an earlier slot did not bring. */
+  readonly recovery: Recovery | null;
 }
 
 /**
@@ -56,43 +65,68 @@ export interface Prepared {
 export async function prepareSource(preparing: Preparing): Promise<Prepared> {
   const { settings } = preparing;
   const contracts = tablesOf(preparing.contracts);
-  const db = databases.default({
-    ...postgresLogin(settings.url),
-    poolSize: 1,
-    bigIntMode: 'string',
-    onError: () => {},
-  });
+  const patient = !preparing.again; // A publication waits for the locks of others.
+  const db = ownPool(settings.url, { name: 'conductor', size: 1, patient });
   try {
     const server = await lookAtServer(db);
     checkServer(server, settings.url);
     const protocol = protocolFor(server, settings);
     await using sender = await Sender.connect(settings.url);
     const identity = await identify(sender);
-    const unknownColumns = preparing.again
-      ? (await lookAtTables(db, contracts)).unknownColumns
-      : await checkTables(db, contracts);
+    const { publication } = settings;
+    const tables = await lookAtTables(db, { publication, contracts });
+    const begun = await hasBegun(preparing);
+    const { found, renamed } = withoutRenamed(
+      await lookAtPublication(db, { publication, contracts }),
+      publication,
+      begun ? await preparing.captured() : new Set(),
+    );
+    const writes = await lookAtOwnerWrites(
+      db,
+      { publication, contracts },
+      { missing: found.missing, version: server.version },
+    );
+    const changed = [...tables.faults, ...renamed, ...writes.faults];
+    const [fault] = changed;
+    // A stream that has begun goes on as it would have without a restart: one changed table stops no other.
+    if (fault && !begun) throw new CannotRun(fault);
     if (!preparing.again) {
-      const publishing = { publication: settings.publication, contracts };
-      const { missing } = await lookAtPublication(db, publishing);
+      const missing = found.missing.filter((table) => !writes.kept.includes(table));
       if (missing.length > 0) await preparing.publishing?.(missing);
-      await ensurePublication(db, publishing, server);
+      await ensurePublication(db, publication, {
+        found: { ...found, missing },
+        generated: writes.generated,
+        standby: server.standby,
+      });
     }
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,
       head: await walEnd(db),
-      unknownColumns,
+      unknownColumns: tables.unknownColumns,
+      changed,
+      warnings: writes.warnings,
       serverVersion: server.version,
       protocol,
       senderTimeoutMs: server.senderTimeoutMs,
       standby: server.standby,
-      repair: from.created && settings.recover === 'repair',
+      recovery: from.created ? recoveryOf(from.from, settings) : null,
     };
   } catch (error) {
     throw postgresTrouble(error, 'source.url', settings.url);
   } finally {
-    await db.dispose();
+    await partFrom(db);
   }
+}
+
+/** What was chosen then, unless something else is chosen now. */
+const recoveryOf = ({ recovery }: Checkpoint, { recover: now }: SourceSettings): Recovery | null =>
+  recovery === null || now === 'stop' ? recovery : now;
+
+async function hasBegun({ again, checkpoints, stream }: Preparing): Promise<boolean> {
+  if (again) return true;
+  const checkpoint = await checkpoints.read(stream);
+  return checkpoint !== null && checkpoint.lsn > 0n;
 }
 
 type Start = Pick<Prepared, 'from' | 'created'>;
@@ -114,7 +148,11 @@ async function startingPoint(
   const create = async (begun: Checkpoint): Promise<Start> => {
     // The entry first: whoever dies between the two knows afterwards that the slot is its own.
     await checkpoints.write(stream, begun);
-    const lsn = await createSlot(db, settings, server);
+    const lsn = await untilCreated(
+      patiently(settings.url, (own) => createSlot(own, settings, server)),
+      () => slotHolders(db),
+      (holders) => preparing.waiting(heldUp(settings.slot, holders)),
+    );
     return { from: { ...begun, lsn }, created: true };
   };
   const ours = checkpoint && (checkpoint.lsn > 0n || checkpoint.system === identity.system);
@@ -125,12 +163,22 @@ async function startingPoint(
   const standing = { slot, checkpoint, server: { head, standby: server.standby }, identity };
   const broken = breakOf(standing);
   if (broken) {
-    await recover(db, broken, { standing, head, settings, told: recovering });
-    return create(beginning(checkpoint, identity, broken.elsewhere));
+    const recovery = await recover(db, broken, { standing, head, settings, told: recovering });
+    return create({ ...beginning(checkpoint, identity, broken.elsewhere), recovery });
   }
   if (!slot) return create(beginning(checkpoint, identity, false));
   await alignFailover(sender, slot, { settings, server });
   const created = checkpoint.lsn === 0n;
   const lsn = created ? slot.confirmed : checkpoint.lsn;
   return { from: { ...checkpoint, lsn, timeline: identity.timeline }, created };
+}
+
+/** A slot begins once every transaction that is open has ended. */
+async function patiently<T>(url: string, ask: (db: ConnectionPool) => Promise<T>): Promise<T> {
+  const db = ownPool(url, { name: 'conductor', size: 1, patient: true });
+  try {
+    return await ask(db);
+  } finally {
+    await partFrom(db);
+  }
 }

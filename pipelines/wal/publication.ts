@@ -2,6 +2,7 @@ import { sqlName } from '../../contracts/sql-name.ts';
 import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
 import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
+import type { TableFault } from './tables.ts';
 
 /** What is to be published, and what is. */
 export interface Publishing {
@@ -11,10 +12,20 @@ export interface Publishing {
 
 interface Published {
   readonly there: boolean;
-  readonly missing: readonly string[]; // Contracted and not published.
-  readonly orphans: readonly string[]; // Published and not contracted.
+  readonly missing: readonly string[]; // Contracted and not published, though it is there.
+  readonly gone: readonly string[]; // Contracted, and not in the database.
+  readonly orphans: readonly PublishedTable[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
+  readonly gathered: readonly string[]; // Partitioned, and published under one name.
   readonly omitted: readonly string[]; // Kinds of changes that it does not tell of.
+}
+
+interface PublishedTable {
+  readonly name: string;
+  readonly oid: number;
+  readonly root: string | null; // Of a partition.
+  readonly gathers: boolean; // Changes of its partitions come under its name.
+  readonly alone: boolean; // The publication names it, and could do without it.
 }
 
 /** Holds the publication against the contracts. */
@@ -23,37 +34,47 @@ export async function lookAtPublication(
   { publication, contracts }: Publishing,
 ): Promise<Published> {
   const published = (await db.query(sql`
-    SELECT t.schemaname || '.' || t.tablename AS name, rn.nspname || '.' || r.relname AS root
+    SELECT t.schemaname || '.' || t.tablename AS name, c.oid::int8::float8 AS oid, rn.nspname || '.' || r.relname AS root,
+           c.relkind = 'p' AS gathers,
+           EXISTS (SELECT FROM pg_publication_rel own JOIN pg_publication p ON p.oid = own.prpubid
+                   WHERE own.prrelid = c.oid AND p.pubname = t.pubname) AS alone
     FROM pg_publication_tables t
     JOIN pg_namespace n ON n.nspname = t.schemaname
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
     LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE t.pubname = ${publication}`)) as readonly { name: string; root: string | null }[];
-  const [there] = (await db.query(sql`
+    WHERE t.pubname = ${publication}`)) as readonly PublishedTable[];
+  const [made] = (await db.query(sql`
     SELECT array_remove(ARRAY[CASE WHEN NOT pubinsert THEN 'inserts' END, CASE WHEN NOT pubupdate THEN 'updates' END,
       CASE WHEN NOT pubdelete THEN 'deletes' END, CASE WHEN NOT pubtruncate THEN 'truncates' END], NULL) AS omitted
     FROM pg_publication WHERE pubname = ${publication}`)) as readonly {
     readonly omitted: readonly string[];
   }[];
+  const tables = (await db.query(sql`
+    SELECT n.nspname || '.' || c.relname AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})`)) as readonly {
+    readonly name: string;
+  }[];
+  const there = [...contracts.keys()].filter((table) => tables.some(({ name }) => name === table));
   const split = new Set(
     published.flatMap(({ root }) => (root !== null && contracts.has(root) ? [root] : [])),
   );
   const names = published.map(({ name }) => name);
   return {
-    there: there !== undefined,
-    missing: [...contracts.keys()].filter((table) => !names.includes(table) && !split.has(table)),
-    orphans: published.flatMap(({ name, root }) =>
-      contracts.has(name) || split.has(root ?? '') ? [] : [name],
-    ),
+    there: made !== undefined,
+    missing: there.filter((table) => !names.includes(table) && !split.has(table)),
+    gone: [...contracts.keys()].filter((table) => !there.includes(table)),
+    orphans: published.filter(({ name, root }) => !contracts.has(name) && !split.has(root ?? '')),
     split: [...split],
-    omitted: there?.omitted ?? [],
+    gathered: published.flatMap(({ name, gathers }) => (gathers ? [name] : [])),
+    omitted: made?.omitted ?? [],
   };
 }
 
 /** Why what is published is not what was promised: too much, too little, or under other names. */
 export function publicationFaults(
-  { orphans, split, omitted }: Published,
+  { orphans, split, omitted }: Pick<Published, 'orphans' | 'split' | 'omitted'>,
   publication: string,
 ): readonly Trouble[] {
   const where = `publication ${publication}`;
@@ -62,13 +83,13 @@ export function publicationFaults(
     faults.push({
       what: `changes of ${split.join(', ')} come under the names of their partitions`,
       where,
-      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`,
+      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true); or, to capture them one by one, write a contract for each partition in place of the one of ${split[0]}`,
     });
   if (orphans.length > 0)
     faults.push({
-      what: `published without a contract: ${orphans.join(', ')}`,
+      what: `published without a contract: ${orphans.map(({ name }) => name).join(', ')}`,
       where,
-      fix: `write a contract for each, or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]}`,
+      fix: `write a contract for each, ${leaveOut(orphans, publication)}`,
     });
   if (omitted.length > 0)
     faults.push({
@@ -79,14 +100,38 @@ export function publicationFaults(
   return faults;
 }
 
+/** Parts those that were captured under another name, and concern nobody but themselves, from the rest. */
+export function withoutRenamed(
+  found: Published,
+  publication: string,
+  captured: ReadonlySet<number>,
+): { readonly found: Published; readonly renamed: readonly TableFault[] } {
+  const { true: moved = [], false: orphans = [] } = Object.groupBy(found.orphans, ({ oid }) =>
+    captured.has(oid) ? 'true' : 'false',
+  );
+  const renamed = moved.map((table) => ({
+    table: table.name,
+    what: 'it was captured under another name, and has no contract under this one',
+    where: `publication ${publication}`,
+    fix: `write a contract for it, ${leaveOut([table], publication)}`,
+  }));
+  return { found: { ...found, orphans }, renamed };
+}
+
+/** What a publication does not name cannot be dropped from it. */
+function leaveOut(orphans: readonly PublishedTable[], publication: string): string {
+  const bound = orphans.find(({ alone }) => !alone);
+  if (!bound) return `or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]?.name}`;
+  const whole = bound.root ?? 'all tables, or all of its schema';
+  return `or publish by name what is to be captured: ${bound.name} is published because ${whole} ${bound.root ? 'is' : 'are'}`;
+}
+
 /** Creates the publication, or adds the tables that gained a contract. */
 export async function ensurePublication(
   db: Queryable,
-  publishing: Publishing,
-  { standby }: { readonly standby: boolean },
+  publication: string,
+  { found, generated, standby }: Publish & { readonly standby: boolean },
 ): Promise<void> {
-  const { publication } = publishing;
-  const found = await lookAtPublication(db, publishing);
   const [fault] = publicationFaults(found, publication);
   if (fault) throw new CannotRun(fault);
   const { there, missing } = found;
@@ -95,7 +140,7 @@ export async function ensurePublication(
     throw new CannotRun({
       what,
       where: `publication ${publication}`,
-      fix: `${who}: ${publishText(publication, found)}`,
+      fix: `${who}: ${publishText(publication, { found, generated })}`,
     });
   };
   if (standby)
@@ -104,21 +149,30 @@ export async function ensurePublication(
   const name = sqlName(publication);
   const statement = there
     ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
-    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`;
+    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (${sql.__dangerous__rawValue(options(generated))})`;
   await db.query(statement).catch((error: unknown) => {
     if (!isSQLError(error) || error.code !== SQLErrorCode.INSUFFICIENT_PRIVILEGE) throw error;
     refuse(`the role may not publish ${missing.join(', ')}`, 'as their owner');
   });
 }
 
+/** What is found, and whether what is made is to have stored generated columns. */
+interface Publish {
+  readonly found: Published;
+  readonly generated: boolean;
+}
+
 /** The statement that publishes what is missing, for someone who may. */
 export const publishText = (
   publication: string,
-  { there, missing }: Pick<Published, 'there' | 'missing'>,
+  { found: { there, missing }, generated }: Publish,
 ): string =>
   there
     ? `ALTER PUBLICATION ${publication} ADD TABLE ${missing.join(', ')}`
-    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (publish_via_partition_root = true)`;
+    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (${options(generated)})`;
+
+const options = (generated: boolean): string =>
+  `publish_via_partition_root = true${generated ? ', publish_generated_columns = stored' : ''}`;
 
 function identifier(table: string) {
   const dot = table.indexOf('.');

@@ -2,14 +2,14 @@ import type { Queryable } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
 import { lsnText } from '../../schemas/lsn.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import type { Checkpoint, Recovery } from './checkpoint.ts';
 import type { Break, Standing } from './continuity.ts';
 import type { Identity } from './server.ts';
 import { dropSlot } from './slot.ts';
 
 /** What a recovery gives up, said before anything is done: somebody chose it, and somebody is to read it. */
 export interface Recovering {
-  readonly recover: 'resnapshot' | 'repair';
+  readonly recover: Recovery;
   readonly why: string;
   readonly elsewhere: boolean; // The server is another one, or its positions begin anew.
   readonly slot: string;
@@ -18,7 +18,7 @@ export interface Recovering {
   readonly lostTo: string;
 }
 
-/** Stops, unless the settings say how to go on; then makes room for a new slot. */
+/** Stops, unless the settings say how to go on; then makes room for a new slot. Returns what was chosen. */
 export async function recover(
   db: Queryable,
   broken: Break,
@@ -33,7 +33,7 @@ export async function recover(
     readonly settings: SourceSettings;
     readonly told: (recovering: Recovering) => void | Promise<void>;
   },
-): Promise<void> {
+): Promise<Recovery> {
   const { slot, checkpoint, identity } = standing;
   const where = `replication slot ${name}`;
   if (how === 'stop') throw new CannotRun({ what: broken.what, where, fix: choices(broken) });
@@ -52,6 +52,7 @@ export async function recover(
     lostTo: lsnText(head),
   });
   if (slot) await dropSlot(db, name);
+  return how;
 }
 
 /** What somebody may choose where a stream cannot go on. */
@@ -67,7 +68,7 @@ export function beginning(
   { system, timeline }: Identity,
   elsewhere: boolean,
 ): Checkpoint {
-  const { era = 0, watermark = 0 } = before ?? {};
+  const { era = 0, watermark = 0, recovery = null } = before ?? {};
   const beyond = before && elsewhere ? era + before.timeline + 1 - timeline : 0;
-  return { lsn: 0n, system, timeline, era: Math.max(era, beyond), watermark };
+  return { lsn: 0n, system, timeline, era: Math.max(era, beyond), watermark, recovery };
 }

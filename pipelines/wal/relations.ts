@@ -1,6 +1,6 @@
 import type { TableContract } from '../../contracts/contract.ts';
 import { Column } from '../../processors/transcode/columns.ts';
-import type { Told } from '../../processors/transcode/decoded.ts';
+import type { Told } from '../../processors/transcode/kept-change.ts';
 import type { TableEncoder } from '../../processors/transcode/table-encoder.ts';
 import { typeText } from '../../schemas/pg-type.ts';
 import { Refusal } from '../../schemas/refusal.ts';
@@ -27,7 +27,9 @@ export class Relations {
   readonly #contracts: ReadonlyMap<string, TableContract>;
   readonly #opening: Opening;
   readonly #types = new Map<number, { readonly schema: string; readonly name: string }>();
-  readonly #sent = new Map<number, Relation>();
+  readonly #latest = new Map<number, Relation>(); // As described last, be it for what is held.
+  readonly #current = new Map<number, Relation>(); // Of what is read now.
+  readonly #recalled = new Set<number>(); // Tables that are read in a form of another time.
   readonly #tables = new Map<number, Table>();
 
   constructor(contracts: ReadonlyMap<string, TableContract>, opening: Opening) {
@@ -40,8 +42,48 @@ export class Relations {
   }
 
   /** Takes note of a table's form. What follows from it waits for the first row: the transaction may be undone. */
-  learn({ oid, schema, name, identity, columns }: SentRelation): void {
-    const relation: Relation = {
+  learn(sent: SentRelation): void {
+    this.foresee(sent);
+    this.#take(this.#formOf(sent));
+  }
+
+  /**
+   * Takes note of a form that came with a transaction which is read later. The server says a form once, to
+   * whoever comes first: after that transaction the others have it from there.
+   */
+  foresee(sent: SentRelation): void {
+    this.#latest.set(sent.oid, this.#formOf(sent));
+  }
+
+  /** A table's form as what is read now has it; undefined if the server has not described it. */
+  formOf(oid: number): Relation | undefined {
+    return this.#current.get(oid);
+  }
+
+  /** Goes back to a form that was held: what is read now was written before others came. */
+  recall(sent: SentRelation): void {
+    this.restore([this.#formOf(sent)]);
+  }
+
+  /** Goes back to forms as they were, until `catchUp`. */
+  restore(forms: Iterable<Relation>): void {
+    for (const form of forms) {
+      this.#recalled.add(form.oid);
+      this.#take(form);
+    }
+  }
+
+  /** Goes on with the forms that came last, in the order of their arrival, whenever they were read. */
+  catchUp(): void {
+    for (const oid of this.#recalled) {
+      const latest = this.#latest.get(oid);
+      if (latest) this.#take(latest);
+    }
+    this.#recalled.clear();
+  }
+
+  #formOf({ oid, schema, name, identity, columns }: SentRelation): Relation {
+    return {
       oid,
       schema,
       name,
@@ -54,22 +96,11 @@ export class Relations {
         identity: column.identity,
       })),
     };
-    this.#take(relation);
-  }
-
-  /** A table's form as the server has described it last; undefined if it has not. */
-  formOf(oid: number): Relation | undefined {
-    return this.#sent.get(oid);
-  }
-
-  /** Goes back to forms as they were: what comes now was written before others came. */
-  restore(forms: Iterable<Relation>): void {
-    for (const form of forms) this.#take(form);
   }
 
   #take(relation: Relation): void {
     const { oid } = relation;
-    this.#sent.set(oid, relation);
+    this.#current.set(oid, relation);
     const known = this.#tables.get(oid);
     if (known && !sameForm(known.relation, relation)) this.#tables.delete(oid);
   }
@@ -81,7 +112,7 @@ export class Relations {
 
   /** Makes a table ready. */
   async open(oid: number, lsn: bigint): Promise<Table> {
-    const relation = this.#sent.get(oid);
+    const relation = this.#current.get(oid);
     if (!relation)
       throw new Error(`the server sent a change of relation ${oid} before describing it`);
     const contract = this.#contracts.get(relation.table) ?? null;

@@ -1,8 +1,8 @@
 import type { Image } from '../../processors/transcode/columns.ts';
-import { decodedOf } from '../../processors/transcode/decoded.ts';
+import { keptChange } from '../../processors/transcode/kept-change.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
-import { isUnchanged, Tuple } from '../../processors/transcode/tuple.ts';
+import { checkCount, isNull, isUnchanged, Tuple } from '../../processors/transcode/tuple.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Bases } from '../backfill/bases.ts';
@@ -49,17 +49,17 @@ export class Rows {
     base: 'unsent' | 'sent',
   ): Written | 'needs-base' {
     if (kind === kinds.insert) {
-      this.#new.fill(data, at + 1, end);
+      fill(this.#new, table, data, at + 1, end);
       return this.#one(table, 'insert', null, this.#after, head, seq, 0);
     }
     let next = at;
     const hasOld = kind === kinds.delete || data[at] !== newTag;
     if (hasOld) {
       this.#before.whole = data[at] === wholeTag;
-      next = this.#old.fill(data, at + 1, end);
+      next = fill(this.#old, table, data, at + 1, end);
     }
     if (kind === kinds.delete) return this.#one(table, 'delete', this.#before, null, head, seq, 0);
-    this.#new.fill(data, next + 1, end);
+    fill(this.#new, table, data, next + 1, end);
     if (hasOld) this.#fillUnchanged(table);
     if (base === 'unsent' && this.#bases?.needs(table, this.#new)) return 'needs-base';
     if (!hasOld) return this.#one(table, 'update', null, this.#after, head, seq, 0);
@@ -93,27 +93,60 @@ export class Rows {
       return isWritten ? 'written' : 'withheld';
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      const value = decodedOf(table, op, before, after, head, seq, part);
+      const value = keptChange(table, op, before, after, head, seq, part);
       const bytes = (before?.tuple.size ?? 0) + (after?.tuple.size ?? 0);
       this.#output.refuse({ value, refusal }, bytes);
       return 'refused';
     }
   }
 
-  /** The old row tells what an unchanged TOAST column still is, as far as it was sent. */
+  /**
+   * The old row tells what an unchanged TOAST column still is, as far as it was sent: of a partition that tells
+   * less than its table, nulls stand for the rest, and what is unchanged is never null.
+   */
   #fillUnchanged({ columns }: Table): void {
     const { lengths } = this.#new;
+    if (this.#isOldInPart()) tellNoNulls(this.#old);
     for (let index = 0; index < this.#new.count; index++) {
       if (lengths[index] !== isUnchanged) continue;
       if (this.#before.whole || columns[index]?.inIdentity) this.#new.take(index, this.#old);
     }
   }
 
+  /**
+   * A null cannot be what a long value still is. Where it seems so, a leaf of a partitioned table wrote the old
+   * row by another replica identity than the table's own, and no more of it than that.
+   */
+  #isOldInPart(): boolean {
+    for (let index = 0; index < this.#new.count; index++)
+      if (this.#new.lengths[index] === isUnchanged && this.#old.lengths[index] === isNull)
+        return true;
+    return false;
+  }
+
   /** Whether the key is another than it was, as far as the old row tells it. */
   #hasMoved({ way }: Table): boolean {
     if (way.kind === 'refused') return false;
     for (const column of way.encoder.key)
-      if (column.isTold(this.#before) && !this.#old.same(column.index, this.#new)) return true;
+      if (
+        column.isTold(this.#before) &&
+        column.has(this.#old) &&
+        !this.#old.same(column.index, this.#new)
+      )
+        return true;
     return false;
   }
+}
+
+/** Of a row that was sent in part, what is null was not sent. */
+function tellNoNulls({ lengths, count }: Tuple): void {
+  for (let index = 0; index < count; index++)
+    if (lengths[index] === isNull) lengths[index] = isUnchanged;
+}
+
+/** Fills a tuple with a row of the table, and returns where it ends. */
+function fill(tuple: Tuple, { table, columns }: Table, data: Buffer, at: number, end: number) {
+  const next = tuple.fill(data, at, end);
+  checkCount(tuple, table, columns.length);
+  return next;
 }

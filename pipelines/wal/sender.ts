@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { Gulp } from './gulp.ts';
+import { answerMs, loginMs, probeAfterMs } from './own-pool.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -36,6 +37,9 @@ export class Sender implements AsyncDisposable {
       application_name: 'conductor',
       options: sessionOptions,
       keepAlive: true,
+      keepAliveInitialDelayMillis: probeAfterMs,
+      connectionTimeoutMillis: loginMs,
+      query_timeout: answerMs,
       stream: () => gulp.socket,
     } as pg.ClientConfig);
     client.on('error', () => {}); // Before the stream begins a command rejects; afterwards the socket tells.

@@ -121,3 +121,8 @@ export async function identify(sender: Pick<Sender, 'ask'>): Promise<Identity> {
   const history = Buffer.isBuffer(content) ? content.toString() : String(content);
   return { system, timeline, history };
 }
+
+/** The server behind `source.url` is not the one that the checkpoint speaks of. */
+export class ForeignServer extends Error {
+  override readonly name = 'ForeignServer';
+}

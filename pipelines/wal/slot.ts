@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Queryable, sql } from '@databases/pg';
+import pg from 'pg';
 import { NotNow, type Trouble } from '../../contracts/cannot-run.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
-import { parseLsn } from '../../schemas/lsn.ts';
+import { lsnText, parseLsn } from '../../schemas/lsn.ts';
 import type { Sender } from './sender.ts';
 import type { Server } from './server.ts';
 
@@ -61,6 +62,25 @@ function lostBy(row: Row): string | null {
   if (row.invalidation_reason) return row.invalidation_reason;
   if (row.conflicting) return 'a conflict with recovery';
   return row.wal_status === 'lost' ? 'wal_removed' : null;
+}
+
+/**
+ * Rejects if the slot has moved past `at` since it was looked at: the server would begin where the slot is,
+ * and say nothing of what lies between.
+ */
+export async function checkUnmoved(
+  sender: Pick<Sender, 'ask'>,
+  name: string,
+  at: bigint,
+): Promise<void> {
+  const [row] = await sender.ask(
+    `SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = ${pg.escapeLiteral(name)}`,
+  );
+  const confirmed = typeof row?.['lsn'] === 'string' ? parseLsn(row['lsn']) : null;
+  if (confirmed !== null && confirmed > at)
+    throw new Error(
+      `replication slot ${name} has moved to ${lsnText(confirmed)}, past ${lsnText(at)}, just before it was to be read: looking at it again`,
+    );
 }
 
 /** The slot, once nobody reads it: the server may take a moment to see that a killed worker is gone. */

@@ -5,10 +5,12 @@ import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { complaint, Frames } from './frames.ts';
+import { LateAcknowledgement } from './late-acknowledgement.ts';
+import { atMost, partMs } from './own-pool.ts';
 import { Sender } from './sender.ts';
-import { identify } from './server.ts';
+import { ForeignServer, identify } from './server.ts';
+import { checkUnmoved } from './slot.ts';
 import { startCommand } from './start-command.ts';
-import { statusUpdate } from './status-update.ts';
 import { TimelineWatch } from './timeline-watch.ts';
 import { timelines } from './timelines.ts';
 import { type Parts, Transactions } from './transactions.ts';
@@ -26,6 +28,8 @@ export interface WalSettings {
   readonly stream: string; // What the checkpoint is filed under.
   readonly lanes: number;
   readonly until: bigint | null; // Where to end; null goes on for ever.
+  /** Told when what is settled waits for its checkpoint, and when it waits no more. */
+  readonly recording: (isDue: boolean) => void;
 }
 
 /** What copying beside the stream knows of it. */
@@ -37,7 +41,6 @@ export interface Beside {
 
 const deliveryBytes = 1024 * 1024;
 const confirmEveryMs = 250;
-const statusEveryMs = 5_000;
 const askEveryMs = 1_000;
 const retryEveryMs = 2_000; // How often is looked whether somebody has accepted a refused table.
 const gatherMs = 5; // With a backlog, how long a delivery waits to be worth its way.
@@ -47,13 +50,10 @@ const errorResponse = 0x45;
 const walData = 0x77;
 const keepalive = 0x6b;
 
-/**
- * Reads a replication slot. A position is confirmed in three steps, each after the one before: all up
- * to it is settled, the checkpoint records it, the server is told.
- */
+/** Reads a replication slot, and says of it no more than is settled and recorded. */
 export class WalSource implements Source<Captured> {
   readonly #settings: WalSettings;
-  readonly #checkpoints: Checkpoints;
+  readonly #acknowledged: LateAcknowledgement;
   readonly #parts: Parts;
   readonly #output: Output;
   readonly #backfill: Backfill | null;
@@ -61,12 +61,7 @@ export class WalSource implements Source<Captured> {
   #watch: TimelineWatch | null = null; // Of a standby.
   #transactions: Transactions | null = null;
   #timelineOf: ((lsn: bigint) => number) | null = null; // Which wrote the server's WAL, era and all.
-  #known: Checkpoint; // What the checkpoint records, and so the most that the server is told.
-  #settled: bigint;
-  #watermarks: { readonly at: bigint; readonly watermark: number }[] = [];
-  #recording: Promise<void> | null = null; // Under way: a slow checkpoint is waited for, not asked again.
-  #failure: unknown = null; // Of the checkpoint.
-  #lastStatusMs = 0;
+  #isLost = false; // A server is: whether it answers once more is not waited for.
   #silentMs = 0; // How long it was listened for the server in vain.
   #lastRetryMs = 0;
 
@@ -85,9 +80,11 @@ export class WalSource implements Source<Captured> {
         brought: () => this.#transactions?.brought ?? from.lsn,
       }) ?? null;
     this.#settings = settings;
-    this.#checkpoints = checkpoints;
-    this.#known = from;
-    this.#settled = from.lsn;
+    this.#acknowledged = new LateAcknowledgement(
+      settings,
+      { checkpoints, forms: parts.forms },
+      from,
+    );
     this.#parts = parts;
     this.#output = parts.output;
   }
@@ -101,20 +98,24 @@ export class WalSource implements Source<Captured> {
     await using watch = standby ? await TimelineWatch.open(url, timeline) : null;
     this.#watch = watch;
     await this.#backfill?.open();
-    const transactions = this.#begin(sender, timelineOf);
+    const transactions = await this.#begin(sender, timelineOf);
     this.#transactions = transactions;
+    this.#acknowledged.follow(sender, transactions);
     const ticking = setInterval(() => this.#tick(), confirmEveryMs);
     const copying = new AbortController();
     const copied = this.#backfill?.run(AbortSignal.any([signal, copying.signal]));
     try {
       yield* this.#deliveries(sender, transactions, signal);
+    } catch (error) {
+      this.#isLost = true;
+      throw error;
     } finally {
       clearInterval(ticking);
       copying.abort();
-      await copied;
-      await this.#recording;
-      await this.#record().catch(() => {}); // Disposal tries again, and says why not.
+      await this.#parting(copied ?? Promise.resolve());
+      if (!this.#isLost) await this.#acknowledged.recordLast().catch(() => {}); // Disposal tries again, and says why not.
       this.#sender = null;
+      this.#acknowledged.part();
       await transactions.discard();
     }
   }
@@ -122,28 +123,29 @@ export class WalSource implements Source<Captured> {
   confirm(position: LogPosition): void {
     const { log, at } = position;
     if (log !== this.#settings.slot) this.#backfill?.confirm(position);
-    else if (at > this.#settled) {
-      this.#settled = at;
-      this.#sender?.nudge();
-    }
+    else if (this.#acknowledged.settle(at)) this.#sender?.nudge();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#recording;
-    await this.#record();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#parting(this.#acknowledged.recordLast());
   }
 
-  #begin(sender: Sender, timelineOf: (lsn: bigint) => number): Transactions {
+  #parting(ending: Promise<void>): Promise<void> {
+    return this.#isLost ? atMost(partMs, ending) : ending;
+  }
+
+  async #begin(sender: Sender, timelineOf: (lsn: bigint) => number): Promise<Transactions> {
     const { slot, lanes } = this.#settings;
-    const origin = { system: this.#known.system, log: slot, lanes, timelineOf };
-    const { lsn: at, watermark } = this.#known;
+    const origin = { system: this.#acknowledged.known.system, log: slot, lanes, timelineOf };
+    const { lsn: at, watermark } = this.#acknowledged.known;
+    await checkUnmoved(sender, slot, at);
     sender.start(startCommand(this.#settings, at));
     return new Transactions(origin, this.#parts, { at, watermark });
   }
 
   /** Where copied rows stand. After a promotion, what is not confirmed may still be of the timeline before. */
   #base(): Base {
-    const { lsn, watermark, timeline, era } = this.#known;
+    const { lsn, watermark, timeline, era } = this.#acknowledged.known;
     return { lsn, watermark, timeline: this.#timelineOf?.(lsn) ?? timeline + era };
   }
 
@@ -160,7 +162,7 @@ export class WalSource implements Source<Captured> {
       const patienceMs = this.#output.isEmpty || !sender.hasBacklog ? idleMs : gatherMs;
       const askedMs = performance.now();
       const gulp = await sender.take(signal, this.#backfill?.hasGulp ? 0 : patienceMs);
-      if (this.#failure) throw this.#failure;
+      this.#acknowledged.check();
       if (!gulp) this.#missed(performance.now() - askedMs);
       else {
         this.#silentMs = 0;
@@ -177,13 +179,13 @@ export class WalSource implements Source<Captured> {
       }
       if (gulp && sender.hasBacklog && this.#output.bytes < deliveryBytes) continue;
       const isDue = !this.#output.isEmpty || transactions.at > told;
-      const isBusy = this.#settled < told; // What comes during a write goes with the next: many small ones are slow.
+      const isBusy = this.#acknowledged.settled < told; // What comes during a write goes with the next: many small ones are slow.
       if (isDue && !isBusy) {
         told = transactions.at;
-        yield await this.#delivery(transactions);
-      } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
+        yield* this.#streamed(transactions);
+      } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#acknowledged.say(true); // The answer tells how far the server has read: WAL of others is let go.
       yield* this.#copied();
-      const isDone = until !== null && told >= until && this.#settled >= told;
+      const isDone = until !== null && told >= until && this.#acknowledged.settled >= told;
       if (isDone && (this.#backfill?.isIdle ?? true)) return;
     }
   }
@@ -197,13 +199,20 @@ export class WalSource implements Source<Captured> {
       throw new Error(
         `the server has not said anything for ${Math.round(this.#silentMs / 1_000)} s`,
       );
-    this.#send(true);
+    this.#acknowledged.say(true);
   }
 
   /** The stream and what is copied take turns: neither waits for the end of the other. */
   async *#turns(transactions: Transactions): AsyncIterable<Delivery<Captured>> {
-    yield await this.#delivery(transactions);
+    yield* this.#streamed(transactions);
     yield* this.#copied();
+  }
+
+  /** Rows that were copied go before what the stream has changed since they were looked at. */
+  async *#streamed(transactions: Transactions): AsyncIterable<Delivery<Captured>> {
+    const rest = this.#output.isEmpty ? null : this.#backfill?.rest();
+    if (rest) yield rest;
+    yield await this.#delivery(transactions);
   }
 
   *#copied(): Iterable<Delivery<Captured>> {
@@ -215,7 +224,7 @@ export class WalSource implements Source<Captured> {
   async #delivery({ at, watermark }: Transactions): Promise<Delivery<Captured>> {
     await this.#watch?.look();
     if (!this.#output.isEmpty) failpoint('delivering');
-    this.#watermarks.push({ at, watermark });
+    this.#acknowledged.given(at, watermark);
     return { position: { log: this.#settings.slot, at }, ...this.#output.take() };
   }
 
@@ -226,7 +235,7 @@ export class WalSource implements Source<Captured> {
       if (data[start] === walData) return transactions.take(data, start + 25, end);
       if (data[start] !== keepalive) return undefined;
       transactions.caughtUp(data.readBigUInt64BE(start + 1));
-      if (data[start + 17] === 1) this.#send(false);
+      if (data[start + 17] === 1) this.#acknowledged.say(false);
     } else if (kind === errorResponse) throw complaint(data, start, end);
     return undefined;
   }
@@ -234,63 +243,29 @@ export class WalSource implements Source<Captured> {
   /** Finds out who the server is: a slot of another server has positions of another world. */
   async #timelines(sender: Sender) {
     const { system, timeline, history } = await identify(sender);
-    if (system !== this.#known.system)
+    const { era, system: known } = this.#acknowledged.known; // The era lifts positions that began anew above all before.
+    if (system !== known)
       throw new ForeignServer(
-        `the checkpoint of ${this.#settings.stream} belongs to server ${this.#known.system}, but source.url leads to server ${system}: correct source.url, or remove the checkpoint from cdc_offsets to begin anew`,
+        `the checkpoint of ${this.#settings.stream} belongs to server ${known}, but source.url leads to server ${system}: correct source.url, or remove the checkpoint from cdc_offsets to begin anew`,
       );
     const timelineOf = timelines(timeline, history);
-    const { era } = this.#known; // Lifts positions that began anew above all before.
     return { timeline, timelineOf: (lsn: bigint) => timelineOf(lsn) + era };
   }
 
   #tick(): void {
-    this.#recording ??= this.#record()
-      .catch((error: unknown) => {
-        this.#failure = error;
-        this.#sender?.nudge();
-      })
-      .finally(() => (this.#recording = null));
-    const { relations } = this.#parts;
-    if (relations.hasRefused && performance.now() - this.#lastRetryMs > retryEveryMs)
+    this.#acknowledged.tick();
+    const { relations, outbox } = this.#parts;
+    const hasRefused = relations.hasRefused || outbox.hasRefused;
+    if (hasRefused && performance.now() - this.#lastRetryMs > retryEveryMs)
       void this.#retryRefused();
-    const { senderTimeoutMs } = this.#settings;
-    const everyMs =
-      senderTimeoutMs > 0 ? Math.min(statusEveryMs, senderTimeoutMs / 4) : statusEveryMs;
-    if (performance.now() - this.#lastStatusMs > everyMs) this.#send(false);
   }
 
   /** Whoever cannot be asked now is asked again: meanwhile their changes are refused as before. */
   async #retryRefused(): Promise<void> {
     this.#lastRetryMs = performance.now();
-    const { relations, forms } = this.#parts;
-    relations.retry(await forms.accepted().catch(() => []));
+    const { relations, outbox, forms } = this.#parts;
+    const accepted = await forms.accepted().catch(() => []);
+    relations.retry(accepted);
+    outbox.retry(accepted);
   }
-
-  /** The checkpoint first, then the server. A prepared transaction holds both back: it is not sent again. */
-  async #record(): Promise<void> {
-    const prepared = this.#transactions?.oldestPrepared(this.#settled) ?? null;
-    const lsn = prepared !== null && prepared < this.#settled ? prepared : this.#settled;
-    if (lsn <= this.#known.lsn) return;
-    let { watermark } = this.#known;
-    while (this.#watermarks[0] && this.#watermarks[0].at <= lsn)
-      watermark = this.#watermarks.shift()?.watermark ?? watermark;
-    const known = { ...this.#known, lsn, watermark };
-    failpoint('checkpointing');
-    await this.#parts.forms.confirmed(lsn);
-    await this.#checkpoints.write(this.#settings.stream, known);
-    this.#known = known;
-    failpoint('checkpointed');
-    this.#send(false);
-    failpoint('acknowledged');
-  }
-
-  #send(replyRequested: boolean): void {
-    this.#lastStatusMs = performance.now();
-    this.#sender?.send(statusUpdate(this.#known.lsn, { nowMs: Date.now(), replyRequested }));
-  }
-}
-
-/** The server behind `source.url` is not the one that the checkpoint speaks of. */
-export class ForeignServer extends Error {
-  override readonly name = 'ForeignServer';
 }

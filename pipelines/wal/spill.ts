@@ -13,6 +13,7 @@ import { Bytes } from '../../schemas/bytes.ts';
 
 const blockBytes = 256 * 1024;
 const inMemoryBytes = 8 * 1024 * 1024; // Of all transactions together; what is more goes to files.
+const pieceBytes = 1024 * 1024; // So much is encrypted and written at once.
 const tagLength = 16;
 
 /**
@@ -68,18 +69,23 @@ export class SpillRoom {
     );
   }
 
-  seal(plain: Buffer): Buffer {
+  /** Seals a piece of a block, `left` bytes of which are still to follow. */
+  seal(plain: Buffer, left: number): Buffer {
     const nonce = Buffer.alloc(12);
     nonce.writeBigUInt64BE(BigInt(this.#blocks++));
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce);
-    const sealed = [cipher.update(plain), cipher.final()];
-    const head = Buffer.alloc(4);
+    const head = Buffer.alloc(8);
     head.writeUInt32BE(plain.length);
+    head.writeUInt32BE(left, 4);
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(head);
+    const sealed = [cipher.update(plain), cipher.final()];
     return Buffer.concat([head, nonce, cipher.getAuthTag(), ...sealed]);
   }
 
-  open(nonce: Buffer, tag: Buffer, sealed: Buffer): Buffer {
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, nonce).setAuthTag(tag);
+  /** Opens what stands behind a head: the two numbers, the nonce and the tag. */
+  open(head: Buffer, sealed: Buffer): Buffer {
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, head.subarray(8, 20))
+      .setAAD(head.subarray(0, 8))
+      .setAuthTag(head.subarray(20));
     return Buffer.concat([decipher.update(sealed), decipher.final()]);
   }
 }
@@ -99,6 +105,7 @@ export class Spill {
 
   /** Adds a message of a transaction or of a subtransaction; what it returns is to be waited for. */
   append(xid: number, data: Buffer, start: number, end: number): Promise<void> | undefined {
+    if (end - start > inMemoryBytes) return this.#putLarge(xid, data, start, end);
     const block = this.#block;
     block.room(8 + end - start);
     block.data.writeUInt32BE(end - start, block.at);
@@ -140,24 +147,52 @@ export class Spill {
       this.#block = new Bytes(blockBytes + 4_096);
       return;
     }
-    try {
-      this.#file ??= await this.#room.file();
-      await this.#file.appendFile(this.#room.seal(block));
-    } catch (cause) {
-      throw this.#room.trouble(cause);
-    }
+    await this.#write(block);
     this.#block.clear();
   }
 
+  /** Puts a message into the file from where it lies: it may be so large that no copy of it may be made. */
+  async #putLarge(xid: number, data: Buffer, start: number, end: number): Promise<void> {
+    if (this.#block.at > 0) await this.#put();
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(end - start);
+    head.writeUInt32BE(xid, 4);
+    await this.#write(head, data.subarray(start, end));
+  }
+
+  /** Writes a block, sealed piece by piece. */
+  async #write(...parts: readonly Buffer[]): Promise<void> {
+    let left = parts.reduce((sum, { length }) => sum + length, 0);
+    try {
+      this.#file ??= await this.#room.file();
+      for (const part of parts)
+        for (let at = 0; at < part.length; at += pieceBytes) {
+          const piece = part.subarray(at, at + pieceBytes);
+          left -= piece.length;
+          await this.#file.appendFile(this.#room.seal(piece, left));
+        }
+    } catch (cause) {
+      throw this.#room.trouble(cause);
+    }
+  }
+
   async *#fromFile(file: FileHandle): AsyncIterable<Buffer> {
-    const head = Buffer.alloc(4 + 12 + tagLength);
+    const head = Buffer.alloc(8 + 12 + tagLength);
+    let block: Buffer | null = null;
+    let filled = 0;
     for (let at = 0; ;) {
       const { bytesRead } = await file.read(head, 0, head.length, at);
       if (bytesRead === 0) return;
       const sealed = Buffer.allocUnsafe(head.readUInt32BE(0));
       await file.read(sealed, 0, sealed.length, at + head.length);
       at += head.length + sealed.length;
-      yield this.#room.open(head.subarray(4, 16), head.subarray(16), sealed);
+      const left = head.readUInt32BE(4);
+      block ??= Buffer.allocUnsafe(sealed.length + left);
+      filled += this.#room.open(head, sealed).copy(block, filled);
+      if (left > 0) continue;
+      yield block;
+      block = null;
+      filled = 0;
     }
   }
 }

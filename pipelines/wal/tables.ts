@@ -1,7 +1,8 @@
 import { type Queryable, sql } from '@databases/pg';
-import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
+import type { Trouble } from '../../contracts/cannot-run.ts';
 import { isConfidential, type TableContract } from '../../contracts/contract.ts';
 import { typeName } from '../../contracts/type-name.ts';
+import type { Publishing } from './publication.ts';
 
 interface Column {
   readonly table: string;
@@ -10,6 +11,7 @@ interface Column {
   readonly inKey: boolean;
   readonly identity: string; // The table's replica identity: d, n, f or i.
   readonly told: boolean; // Whether the index of replica identity i has it.
+  readonly sent: boolean; // What a column list leaves out, and what is generated and not published, nobody is told.
 }
 
 /** The contracts that are of tables: an outbox is none, and is not published. */
@@ -18,26 +20,37 @@ export const tablesOf = (
 ): ReadonlyMap<string, TableContract> =>
   new Map([...contracts].filter(([, { outbox }]) => outbox !== true));
 
-/** What is found when the contracts are held against the tables as they are. */
-export interface Tables {
-  readonly faults: readonly Trouble[];
-  readonly unknownColumns: readonly string[]; // That no contract names.
+/** Where a table is not as its contract says. */
+export interface TableFault extends Trouble {
+  readonly table: string;
 }
 
+/** What is found when the contracts are held against the tables as they are. */
+interface Tables {
+  readonly faults: readonly TableFault[];
+  readonly unknownColumns: readonly string[]; // That are sent, and no contract names.
+}
+
+/** Holds the contracts against the tables. */
 export async function lookAtTables(
   db: Queryable,
-  contracts: ReadonlyMap<string, TableContract>,
+  { publication, contracts }: Publishing,
 ): Promise<Tables> {
   const columns = (await db.query(sql`
+    WITH published AS MATERIALIZED (
+      SELECT schemaname, tablename, to_jsonb(t) -> 'attnames' AS columns
+      FROM pg_publication_tables t WHERE pubname = ${publication})
     SELECT n.nspname || '.' || c.relname AS table, a.attname AS name,
            format_type(a.atttypid, a.atttypmod) AS type,
            coalesce(a.attnum = ANY (k.conkey), false) AS "inKey", c.relreplident AS identity,
-           coalesce(a.attnum = ANY (i.indkey), false) AS told
+           coalesce(a.attnum = ANY (i.indkey), false) AS told,
+           coalesce(p.columns ? a.attname::text, a.attgenerated = '') AS sent
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisreplident
     LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+    LEFT JOIN published p ON p.schemaname = n.nspname AND p.tablename = c.relname
     WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})`)) as readonly Column[];
   const tables = Map.groupBy(columns, ({ table }) => table);
   const looked = [...contracts.values()].map((contract) =>
@@ -49,24 +62,11 @@ export async function lookAtTables(
   };
 }
 
-/** Refuses contracts that do not hold; returns the columns that no contract names. */
-export async function checkTables(
-  db: Queryable,
-  contracts: ReadonlyMap<string, TableContract>,
-): Promise<readonly string[]> {
-  const {
-    faults: [first],
-    unknownColumns,
-  } = await lookAtTables(db, contracts);
-  if (first) throw new CannotRun(first);
-  return unknownColumns;
-}
-
 function lookAtTable(contract: TableContract, columns: readonly Column[]): Tables {
   const { table } = contract;
   const where = `contract of ${table}`;
-  const faults: Trouble[] = [];
-  const refuse = (what: string, fix: string) => void faults.push({ what, where, fix });
+  const faults: TableFault[] = [];
+  const refuse = (what: string, fix: string) => void faults.push({ table, what, where, fix });
   if (columns.length === 0) {
     refuse('the table is not in the source database', 'create it, or remove its contract');
     return { faults, unknownColumns: [] };
@@ -85,11 +85,11 @@ function lookAtTable(contract: TableContract, columns: readonly Column[]): Table
     );
   checkIdentity(contract, columns, refuse);
   const named = new Set(contract.columns.map(({ name }) => name));
-  const unknown = columns.filter(({ name }) => !named.has(name));
+  const unknown = columns.filter(({ name, sent }) => sent && !named.has(name));
   return { faults, unknownColumns: unknown.map(({ name }) => `${table}.${name}`) };
 }
 
-/** What an update or a delete must tell, so that its key can be made a token. */
+/** What an update or a delete must tell, so that its key can be made a token. Without an identity there are none. */
 function checkIdentity(
   { table, key, tenant, columns }: TableContract,
   found: readonly Column[],
@@ -97,11 +97,6 @@ function checkIdentity(
 ): void {
   const identity = found[0]?.identity ?? 'd';
   const full = `ALTER TABLE ${table} REPLICA IDENTITY FULL`;
-  if (identity === 'n' || (identity === 'd' && key.length === 0))
-    refuse(
-      'PostgreSQL refuses updates and deletes of a published table without a replica identity',
-      full,
-    );
   if (identity === 'i' && found.some(({ name, told }) => key.includes(name) && !told))
     refuse(
       'the index of its replica identity lacks the primary key, so a delete would not tell its key',
@@ -110,7 +105,7 @@ function checkIdentity(
   const tokenised = columns.some(
     (column) => key.includes(column.name) && (isConfidential(column) || column.rule === 'tokenise'),
   );
-  if (tokenised && tenant !== null && !key.includes(tenant) && identity !== 'f')
+  if (tokenised && tenant !== null && !key.includes(tenant) && identity !== 'f' && identity !== 'n')
     refuse(
       `the key is tokenised per tenant, but a delete does not tell the tenant (${tenant})`,
       full,

@@ -7,7 +7,13 @@ import { Changes } from './changes.ts';
 import type { Forms } from './forms.ts';
 import { type Held, HeldTransactions } from './held.ts';
 import type { Outbox } from './outbox.ts';
-import { kinds, type LogicalMessage, type Message, readMessage } from './pgoutput.ts';
+import {
+  kinds,
+  type LogicalMessage,
+  type Message,
+  readMessage,
+  type SentRelation,
+} from './pgoutput.ts';
 import type { Relations } from './relations.ts';
 import type { SpillRoom } from './spill.ts';
 
@@ -99,7 +105,7 @@ export class Transactions {
     const kind = data[start];
     if (this.#holding && kind !== undefined && isHeld(kind)) {
       const { xid, held } = this.#holding;
-      if (!held.streamed) this.#foresee(held, kind, data, start);
+      if (kind === kinds.relation || kind === kinds.type) this.#foresee(held, data, start);
       const own = held.streamed ? data.readUInt32BE(start + 1) : xid;
       return held.spill.append(own, data, start, end);
     }
@@ -123,6 +129,7 @@ export class Transactions {
       }
       yield;
     }
+    this.#parts.relations.catchUp();
     await held.spill.discard();
     this.#decided = null;
     this.#commit(end);
@@ -134,23 +141,21 @@ export class Transactions {
     await this.#decided?.held.spill.discard();
   }
 
-  /** What a prepared transaction says of tables counts at once, for others too: the server says it only once. */
-  #foresee({ formsBefore }: Held, kind: number, data: Buffer, start: number): void {
-    if (kind !== kinds.relation && kind !== kinds.type) return;
-    const message = readMessage(data, start, false);
-    const { relations } = this.#parts;
-    if (message.kind === 'relation') {
-      const { oid } = message.relation;
-      const before = relations.formOf(oid);
-      if (before && !formsBefore.has(oid)) formsBefore.set(oid, before);
-    }
-    void this.#other(message);
+  /**
+   * What is said of tables counts in the order of its arrival, held or not: the server says it only once.
+   * What a prepared transaction says counts at once, for others too.
+   */
+  #foresee({ streamed }: Held, data: Buffer, start: number): void {
+    const message = readMessage(data, start, streamed);
+    if (streamed && message.kind === 'relation') this.#parts.relations.foresee(message.relation);
+    else void this.#other(message);
   }
 
   /** What an undone subtransaction says of tables still counts: the server says it only once per transaction. */
   #replayed({ spill, streamed }: Held, xid: number, data: Buffer, start: number, end: number) {
-    const kind = data[start];
-    const undone = spill.isAborted(xid) && kind !== kinds.relation && kind !== kinds.type;
+    const message = data[start] === kinds.relation ? readMessage(data, start, streamed) : null;
+    if (message?.kind === 'relation') return this.#parts.relations.recall(message.relation);
+    const undone = spill.isAborted(xid) && data[start] !== kinds.type;
     return undone ? undefined : this.#apply(data, start, end, streamed);
   }
 
@@ -171,7 +176,7 @@ export class Transactions {
         this.#commit(message.end);
         return undefined;
       case 'relation':
-        relations.learn(message.relation);
+        this.#described(message.relation);
         return undefined;
       case 'type':
         relations.learnType(message.oid, message.schema, message.name);
@@ -195,6 +200,13 @@ export class Transactions {
       case 'rollback-prepared':
         return this.#heldMessage(message);
     }
+  }
+
+  #described(sent: SentRelation): void {
+    const { relations } = this.#parts;
+    const before = relations.formOf(sent.oid);
+    if (before) this.#held.described(sent.oid, before);
+    relations.learn(sent);
   }
 
   #heldMessage(message: Exclude<Message, { kind: Unheld }>): Promise<void> | undefined {
@@ -225,7 +237,6 @@ export class Transactions {
         return undefined;
       case 'rollback-prepared':
         if (message.end > this.#at) this.#at = message.end;
-        this.#parts.relations.restore(this.#held.find(message.xid)?.formsBefore.values() ?? []);
         return this.#held.forget(message.xid);
     }
   }

@@ -1,5 +1,6 @@
 import { copyClient } from '../backfill/copy-out.ts';
 import { describeTable } from '../backfill/described.ts';
+import { answerMs, hangUp } from './own-pool.ts';
 
 /**
  * Whether every value of these tables can be read in binary form: it is less work for both sides, but of
@@ -10,7 +11,7 @@ export async function canBeBinary(
   publication: string,
   tables: Iterable<string>,
 ): Promise<boolean> {
-  const client = await copyClient(url);
+  const client = await copyClient(url, answerMs);
   try {
     for (const table of tables) {
       const described = await describeTable(client, table, publication);
@@ -18,6 +19,6 @@ export async function canBeBinary(
     }
     return true;
   } finally {
-    await client.end();
+    await hangUp(client);
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import databases, { type Queryable, sql } from '@databases/pg';
-import { postgresLogin } from '../../contracts/postgres-login.ts';
+import { type Queryable, sql } from '@databases/pg';
+import { ownPool, partFrom } from './own-pool.ts';
 
 /** How much WAL the server keeps for a slot, and how much it will keep before it invalidates the slot. */
 export interface WalBudget {
@@ -11,6 +11,12 @@ export interface WalBudget {
   readonly secondsLeft: number; // At the present rate; infinite where it does not grow or has no limit.
 }
 
+const warnAt = 0.8;
+
+/** Whether somebody should look: most of the budget is used, or the server may take away what the slot still needs. */
+export const isRunningOut = ({ status, usedRatio }: WalBudget): boolean =>
+  usedRatio >= warnAt || status === 'unreserved' || status === 'lost';
+
 interface Sample {
   readonly atMs: number;
   readonly status: string;
@@ -19,7 +25,6 @@ interface Sample {
 }
 
 const windowMs = 60_000;
-const warnAt = 0.8;
 const warnEveryMs = 60_000;
 
 /** Gives the rate at which a budget is used up, from the samples of the last minute. */
@@ -76,20 +81,14 @@ export interface Watching {
   readonly slot: string;
   readonly everySeconds: number;
   readonly seen: (budget: WalBudget) => void;
-  /** Told at most once a minute, while four fifths or more are used. */
+  /** Told at most once a minute, while it is running out. */
   readonly warn: (budget: WalBudget) => void;
 }
 
 /** Looks at a slot's budget until it is disposed of. A server that does not answer is for others to notice. */
 export function watchBudget({ url, slot, everySeconds, seen, warn }: Watching): AsyncDisposable {
   const stop = new AbortController();
-  const db = databases.default({
-    ...postgresLogin(url),
-    applicationName: 'conductor budget',
-    poolSize: 1,
-    bigIntMode: 'string',
-    onError: () => {},
-  });
+  const db = ownPool(url, { name: 'conductor budget', size: 1 });
   const meter = new BudgetMeter();
   let warnedMs = -Infinity;
   const look = async () => {
@@ -97,7 +96,7 @@ export function watchBudget({ url, slot, everySeconds, seen, warn }: Watching): 
     if (!sample) return;
     const budget = meter.take(sample);
     seen(budget);
-    if (budget.usedRatio < warnAt || sample.atMs - warnedMs < warnEveryMs) return;
+    if (!isRunningOut(budget) || sample.atMs - warnedMs < warnEveryMs) return;
     warnedMs = sample.atMs;
     warn(budget);
   };
@@ -111,7 +110,7 @@ export function watchBudget({ url, slot, everySeconds, seen, warn }: Watching): 
     async [Symbol.asyncDispose]() {
       stop.abort();
       await watching;
-      await db.dispose();
+      await partFrom(db);
     },
   };
 }

@@ -17,6 +17,8 @@ export const epochMicros = epochDays * 86_400_000_000;
 export const lastHigh = 0x7fff_ffff;
 export const firstHigh = -0x8000_0000;
 const lastLow = 0xffff_ffff;
+const lastMicros = 0x7fff_ffff_ffff_ffffn;
+const firstMicros = -0x8000_0000_0000_0000n;
 
 export const dateText: BinaryText = (data, start, _length, out) => {
   const days = data.readInt32BE(start);
@@ -69,8 +71,10 @@ export const intervalText: BinaryText = (data, start, _length, out) => {
   const micros = data.readBigInt64BE(start);
   const days = data.readInt32BE(start + 8);
   const months = data.readInt32BE(start + 12);
-  if (days === lastHigh && months === lastHigh) return out.ascii('infinity');
-  if (days === firstHigh && months === firstHigh) return out.ascii('-infinity');
+  if (days === lastHigh && months === lastHigh && micros === lastMicros)
+    return out.ascii('infinity');
+  if (days === firstHigh && months === firstHigh && micros === firstMicros)
+    return out.ascii('-infinity');
   const begun = out.at;
   const years = Math.trunc(months / 12);
   let isAfterMinus = writeField(years, 'year', begun, false, out);

@@ -98,15 +98,17 @@ const plainKinds: ReadonlySet<string> = new Set([
   'decimal',
 ]);
 
+const scratch = new Bytes(4_096); // Of all columns: what is in it is used before another has its turn.
+
 /** Makes the server's text first: what is written from it is by construction what its text would give. */
 function throughText(write: ColumnWriter, type: string, isText: boolean): ColumnWriter | null {
   const text: BinaryText | null = isText ? sameText : binaryText(type);
   if (!text) return null;
   if (text === sameText) return write;
-  const scratch = new Bytes(4_096);
   return (data, start, length, out) => {
     scratch.clear();
     text(data, start, length, scratch);
     write(scratch.data, 0, scratch.at, out);
+    scratch.clear();
   };
 }

@@ -10,7 +10,7 @@ import { nullBranch, textKeyWriter, textUnionWriter, unchangedBranch } from './t
 import { isNull, isUnchanged, type Tuple } from './tuple.ts';
 
 /** The server sends a type in binary of which only the text is known: the slot is to be read as text. */
-class NeedsText extends Error {
+export class NeedsText extends Error {
   override readonly name = 'NeedsText';
 }
 

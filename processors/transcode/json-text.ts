@@ -21,6 +21,7 @@ export function writeJsonText(data: Buffer, start: number, length: number, out: 
   }
   out.copy(data, from, end - from);
   out.byte(quote);
+  if (viewed.length > keptBytes) viewOf(none);
 }
 
 /** Where the first byte is that cannot stand for itself; `end` if there is none. */
@@ -48,7 +49,9 @@ function isPlainWord(word: number): boolean {
   return (found & 0x8080_8080) === 0;
 }
 
-let viewed: Buffer = Buffer.alloc(0);
+const keptBytes = 1024 * 1024; // A larger buffer holds one large value, and is not held on to.
+const none = Buffer.alloc(0);
+let viewed: Buffer = none;
 let lastView: DataView = new DataView(viewed.buffer);
 
 /** A view of a buffer; most columns lie in the same one. */

@@ -1,12 +1,12 @@
 import type { Refused } from '../../pipelines/flow/stage.ts';
 import type { Bytes } from '../../schemas/bytes.ts';
-import type { Decoded } from '../../schemas/change.ts';
 import type { Records } from '../../schemas/records.ts';
+import type { KeptChange } from './kept-change.ts';
 import { LaneSlab } from './lane-slab.ts';
 import type { SlabPool } from './slab-pool.ts';
 
 /** What capture makes of the WAL: records that are ready to be sent, and changes that can never pass. */
-export type Captured = Records | Refused<Decoded>;
+export type Captured = Records | Refused<KeptChange>;
 
 const batchBytes = 512 * 1024;
 
@@ -17,7 +17,7 @@ export class Output {
   readonly #topics = new Map<string, LaneSlab[]>();
   #filled: LaneSlab[] = [];
   #full: Records[] = []; // Cut off from lanes that are being filled again.
-  #refused: Refused<Decoded>[] = [];
+  #refused: Refused<KeptChange>[] = [];
   #bytes = 0;
   #rows = 0;
 
@@ -57,7 +57,7 @@ export class Output {
     this.#rows++;
   }
 
-  refuse(refused: Refused<Decoded>, bytes: number): void {
+  refuse(refused: Refused<KeptChange>, bytes: number): void {
     this.#refused.push(refused);
     this.#bytes += bytes;
     this.#rows++;

@@ -1,55 +1,55 @@
 import type { OwnedKey } from '../../contracts/keys/keyring.ts';
-import { Bytes } from '../../schemas/bytes.ts';
-import { murmur2 } from '../lane.ts';
+import { Sealer } from '../../schemas/sealed-box.ts';
 import type { Column } from './columns.ts';
 import type { Tuple } from './tuple.ts';
 
 interface Kept {
-  readonly name: Buffer;
-  readonly owned: OwnedKey;
+  readonly tuple: Tuple; // Of nothing but the columns that name the owner.
+  readonly sealer: Sealer;
 }
 
-const places = 16_384; // A power of two.
+const mostKept = 8_192; // Some 2 kB each.
 
 /**
- * The keys of those who came lately, found by the bytes that name them in the server's message: no text
- * is made of them per row. Of two owners with one place the later one has it.
+ * Those who came lately, ready to seal, found by the bytes that name them in the server's message: no
+ * text is made of them per row.
  */
 export class OwnerKeys {
-  readonly #columns: readonly Column[];
-  readonly #kept: (Kept | undefined)[] = Array.from({ length: places });
-  readonly #name = new Bytes(256);
-  #place = 0;
+  readonly #columns: readonly number[];
+  readonly #kept = new Map<number, Kept>();
 
   /** By the columns that name an owner. */
   constructor(columns: readonly (Column | null)[]) {
-    this.#columns = columns.filter((column) => column !== null);
+    this.#columns = columns.flatMap((column) => column?.index ?? []);
   }
 
-  /** The key of whom a row belongs to, if it is kept. */
-  find(tuple: Tuple): OwnedKey | null {
-    const name = this.#name;
-    name.clear();
-    for (const { index } of this.#columns) {
+  /** The sealer of whom a row belongs to, if it is kept. */
+  find(tuple: Tuple): Sealer | null {
+    const kept = this.#kept.get(this.#hash(tuple));
+    if (!kept) return null;
+    const columns = this.#columns;
+    for (let n = 0; n < columns.length; n++)
+      if (!kept.tuple.sameAt(n, tuple, columns[n] ?? 0)) return null;
+    return kept.sealer;
+  }
+
+  /** Keeps a sealer for the owner of a row. Of two whose hashes are one, the later one is kept. */
+  keep(tuple: Tuple, owned: OwnedKey): Sealer {
+    if (this.#kept.size >= mostKept) this.#kept.clear();
+    const sealer = new Sealer(owned);
+    this.#kept.set(this.#hash(tuple), { tuple: tuple.copyOf(this.#columns), sealer });
+    return sealer;
+  }
+
+  #hash(tuple: Tuple): number {
+    let hash = 0x811c_9dc5;
+    for (const index of this.#columns) {
       const length = tuple.lengths[index] ?? 0;
-      name.zigzag(length);
-      name.byte(tuple.binary[index] ?? 0);
-      if (length > 0) name.copy(tuple.data, tuple.starts[index] ?? 0, length);
+      const start = tuple.starts[index] ?? 0;
+      hash = Math.imul(hash ^ length, 0x0100_0193);
+      for (let at = start; at < start + length; at++)
+        hash = Math.imul(hash ^ (tuple.data[at] ?? 0), 0x0100_0193);
     }
-    this.#place = murmur2(name.data, name.at) & (places - 1);
-    const kept = this.#kept[this.#place];
-    return kept && isSame(kept.name, name) ? kept.owned : null;
+    return hash & 0x3fff_ffff; // Kept without an object.
   }
-
-  /** Keeps the key of the owner that was just looked for. */
-  keep(owned: OwnedKey): void {
-    this.#kept[this.#place] = { name: Buffer.from(this.#name.view()), owned };
-  }
-}
-
-function isSame(kept: Buffer, name: Bytes): boolean {
-  if (kept.length !== name.at) return false;
-  const { data } = name;
-  for (let at = 0; at < kept.length; at++) if (kept[at] !== data[at]) return false;
-  return true;
 }

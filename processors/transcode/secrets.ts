@@ -1,9 +1,9 @@
 import type { TableContract } from '../../contracts/contract.ts';
-import type { Keyring, OwnedKey, Owner } from '../../contracts/keys/keyring.ts';
+import type { Keyring, Owner } from '../../contracts/keys/keyring.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
-import { firstNonce, sealInto } from '../../schemas/sealed-box.ts';
+import { firstNonce, type Sealer } from '../../schemas/sealed-box.ts';
 import type { Column, Image } from './columns.ts';
 import type { Head } from './head.ts';
 import { OwnerKeys } from './owner-keys.ts';
@@ -74,12 +74,12 @@ export class Secrets {
     plain.byte(0x7d);
     if (!told && !telling) return 'nothing';
 
-    const owned = this.#keyFor(image);
-    if (!owned && telling) throw this.#noOwner();
-    if (!owned) return 'nothing'; // A delete that tells only its key.
-    if (owned === 'destroyed') return after ? 'erased' : 'nothing';
+    const sealer = this.#sealerOf(image);
+    if (!sealer && telling) throw this.#noOwner();
+    if (!sealer) return 'nothing'; // A delete that tells only its key.
+    if (sealer === 'destroyed') return after ? 'erased' : 'nothing';
     this.box.clear();
-    sealInto(this.box, owned, this.#firstNonce(head), { seq, part }, plain.view());
+    sealer.seal(this.box, this.#firstNonce(head), { seq, part }, plain);
     return 'sealed';
   }
 
@@ -125,8 +125,8 @@ export class Secrets {
     });
   }
 
-  /** The key of whom a row belongs to; null if the row tells neither its subject nor its tenant. */
-  #keyFor(image: Image): OwnedKey | 'destroyed' | null {
+  /** Seals for whom a row belongs to; null if the row tells neither its subject nor its tenant. */
+  #sealerOf(image: Image): Sealer | 'destroyed' | null {
     const { subject, table } = this.#contract;
     if (subject && this.#subject?.isUnchanged(image.tuple))
       throw new Refusal(
@@ -142,8 +142,7 @@ export class Secrets {
     if (known) return known;
     const owner = this.#ownerOf(image);
     const owned = owner && this.#keyring.keyOf(owner);
-    if (owned && owned !== 'destroyed') this.#keys.keep(owned);
-    return owned;
+    return owned && owned !== 'destroyed' ? this.#keys.keep(image.tuple, owned) : owned;
   }
 
   #ownerOf(image: Image): Owner | null {

@@ -61,7 +61,7 @@ export class TableEncoder {
   readonly #keyIsWhole: boolean; // Whether the table still has every column of the key.
   readonly #row: readonly Column[];
   readonly #secrets: Secrets;
-  readonly #value = new Bytes(4_096);
+  readonly #value = new Bytes(1_024);
   readonly #keyText = new Bytes(256);
   readonly #scratch = new Bytes(256);
 
@@ -101,7 +101,7 @@ export class TableEncoder {
     part: number,
   ): boolean {
     const image = after ?? before;
-    this.#checkSize(before, after);
+    this.checkSize((before?.tuple.size ?? 0) + (after?.tuple.size ?? 0));
     const hasKey = image !== null && this.#writeKeyText(image);
     if (image && !hasKey && this.#contract.key.length > 0) throw noKey(this.#contract);
     const sealed = this.#secrets.seal(op, before, after, head, seq, part);
@@ -148,8 +148,7 @@ export class TableEncoder {
   }
 
   /** A row that is far too large is not even encoded. As hex, bytes take twice what they take in Avro. */
-  #checkSize(before: Image | null, after: Image | null): void {
-    const size = (before?.tuple.size ?? 0) + (after?.tuple.size ?? 0);
+  checkSize(size: number): void {
     if (size > 2 * this.#limitBytes + 4_096) throw tooLarge(this.#contract, size);
   }
 

@@ -58,7 +58,7 @@ test('the smallest configuration is taken, and everything else has a default', a
       recover: 'stop',
       onIncompatible: 'letters',
     },
-    kafka: { ...least.kafka, partitions: 12, replication: 1, tls: false },
+    kafka: { ...least.kafka, partitions: 12, replication: 1, requestTimeout: 30, tls: false },
     contracts: join(folder, 'contracts/tables'),
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},
@@ -155,9 +155,16 @@ const wrong = [
     says: ['kafka.sasl.mechanism: ', '"PLAIN"|"SCRAM-SHA-256"|"SCRAM-SHA-512"'],
   },
   {
-    name: 'a secret from an environment that does not have it',
-    config: { ...least, keyring: { directory: 'k', rootKey: { env: 'NOT_THERE' } } },
-    says: ['keyring.rootKey: the environment has no NOT_THERE'],
+    name: 'secrets that the environment does not have: all of them at once',
+    config: {
+      ...least,
+      state: { url: { env: 'NOT_THERE_EITHER' } },
+      keyring: { directory: 'k', rootKey: { env: 'NOT_THERE' } },
+    },
+    says: [
+      'state.url: the environment has no NOT_THERE_EITHER',
+      'keyring.rootKey: the environment has no NOT_THERE',
+    ],
   },
   {
     name: 'a secret from a file that is not there',

@@ -55,11 +55,42 @@ test.for(verified)(
 
 test('a file that cannot be read is said with its parameter, and without the password', () => {
   const asked = () => login(`?sslmode=verify-full&sslrootcert=${folder}/absent.pem`);
-  expect(asked).toThrow(/the file of sslrootcert cannot be read: .*absent\.pem/);
+  expect(asked).toThrow(/the file of sslrootcert is not there: .*absent\.pem/);
   expect(asked).not.toThrow(/p%40ss/);
 });
 
 test('parameters that are not of TLS stay', () => {
   const { connectionString } = login('?application_name=x&sslmode=require');
   expect(connectionString).toBe(`${base}?application_name=x`);
+});
+
+test.for([
+  [
+    'a key that is not there',
+    `sslcert=${authority}&sslkey=/absent.key`,
+    /sslkey is not there: .absent\.key/,
+    /correct sslkey/,
+  ],
+  [
+    'a key that is no file',
+    `sslcert=${authority}&sslkey=${folder}`,
+    /sslkey cannot be read: /,
+    /let the user that runs/,
+  ],
+  ['a certificate without its key', `sslcert=${authority}`, /without sslkey/, /add &sslkey=/],
+  ['a key without its certificate', `sslkey=${authority}`, /without sslcert/, /add &sslcert=/],
+  [
+    'what is no certificate',
+    `sslcert=${authority}&sslkey=${authority}`,
+    /cannot be used together/,
+    /as PEM/,
+  ],
+] as const)('%s is said with its file and what to do', ([, query, says, fix]) => {
+  const asked = () => login(`?sslmode=verify-full&${query}`);
+  expect(asked).toThrow(says);
+  expect(asked).toThrow(fix);
+});
+
+test('certificates without an sslmode are refused: nothing would be encrypted', () => {
+  expect(() => login(`?sslrootcert=${authority}`)).toThrow(/add sslmode=verify-full/);
 });

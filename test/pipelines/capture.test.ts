@@ -2,9 +2,9 @@ import { lastValueFrom, tap } from 'rxjs';
 import { expect, test } from 'vitest';
 import { capture, keysFirst, recycling } from '../../pipelines/capture.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
+import type { KeptChange } from '../../processors/transcode/kept-change.ts';
 import type { Captured } from '../../processors/transcode/output.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
-import type { Decoded } from '../../schemas/change.ts';
 import type { Records } from '../../schemas/records.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { deliveries, isSettled, ListSink, ListSource, turns } from '../doubles.ts';
@@ -17,8 +17,11 @@ const records = (name: string, count = 1): Records => ({
   count,
   bytes: Buffer.allocUnsafeSlow(10).fill(name),
 });
-const refused: Refused<Decoded> = {
-  value: decoded('insert', { after: userRow }, { table: 'public.secrets', key: ['id'] }),
+const refused: Refused<KeptChange> = {
+  value: {
+    ...decoded('insert', { after: userRow }, { table: 'public.secrets', key: ['id'] }),
+    payload: Buffer.from('sealed later'),
+  },
   refusal: new Refusal('no-contract', 'table public.secrets has no contract'),
 };
 

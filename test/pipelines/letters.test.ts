@@ -1,12 +1,18 @@
 import { expect, test } from 'vitest';
-import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import { letterOfCaptured, letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import type { Decoded } from '../../schemas/change.ts';
 import { changeId } from '../../schemas/position.ts';
 import { Refusal } from '../../schemas/refusal.ts';
-import { decodeSecret } from '../../schemas/secret.ts';
+import { decodeSecret, encodeValues } from '../../schemas/secret.ts';
 import { decoded, marker, userRow, users } from '../processors/tables.ts';
 
 const refusal = new Refusal('no-tenant', 'table public.users: column tenant_id is not told');
 const change = decoded('insert', { after: { ...userRow, id: marker } });
+/** The letter of a change as capture keeps it. */
+const captured = (value: Decoded) => {
+  const payload = Buffer.from(encodeValues(value));
+  return letterOfCaptured('capture', { value: { value: { ...value, payload }, refusal }, refusal });
+};
 const record = {
   topic: 'cdc.shop.public.users',
   partition: 3,
@@ -17,7 +23,8 @@ const record = {
 };
 
 test('a letter tells in the clear what was refused, why and where from, and no value of it', () => {
-  const { payload: _, ...open } = letterOfChange('capture', { value: change, refusal });
+  const { payload, ...open } = captured(change);
+  expect(decodeSecret(payload.toString())).toEqual(change);
   expect(open).toEqual({
     id: changeId('7000', change.log, change.position),
     pipeline: 'capture',
@@ -64,11 +71,8 @@ test('the letter of a value is the same however often it is refused, and another
   expect(again).toEqual(letterOfRecord('govern', { value: record, refusal }));
   const next = letterOfRecord('govern', { value: { ...record, offset: 43n }, refusal });
   expect(next.id).not.toBe(again.id);
-  expect(letterOfChange('capture', { value: change, refusal })).toEqual(
-    letterOfChange('capture', {
-      value: decoded('insert', { after: { ...userRow, id: marker } }),
-      refusal,
-    }),
+  expect(captured(change)).toEqual(
+    captured(decoded('insert', { after: { ...userRow, id: marker } })),
   );
   expect(users.table).toBe(change.table);
 });

@@ -61,6 +61,21 @@ test('what is copied arrives whole, from a large buffer and from a small one, wh
   );
 });
 
+test('a buffer that grew for something rare is not kept, and one of a usual size is', () => {
+  const out = new Bytes(16);
+  const rare = Buffer.alloc(33 * 1024 * 1024, 'x');
+  out.copy(rare, 0, 1_000_000);
+  const usual = out.data;
+  out.clear();
+  expect(out.data).toBe(usual);
+  out.copy(rare, 0, rare.length);
+  out.clear();
+  expect(out.data.length).toBeLessThan(10_000);
+  out.zigzag(-7);
+  out.copy(Buffer.from('again'), 0, 5);
+  expect(out.view()).toEqual(Buffer.concat([Buffer.of(13), Buffer.from('again')]));
+});
+
 test('floats are written as Avro reads them', () => {
   const out = new Bytes(1);
   out.float(1.5);

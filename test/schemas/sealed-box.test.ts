@@ -1,8 +1,16 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Bytes } from '../../schemas/bytes.ts';
-import { firstNonce, keyRefOf, open, seal, sealInto } from '../../schemas/sealed-box.ts';
+import {
+  firstNonce,
+  keyRefOf,
+  open,
+  partsOf,
+  seal,
+  Sealer,
+  sealInParts,
+} from '../../schemas/sealed-box.ts';
 
 const owned = { ref: Buffer.alloc(16, 1), key: Buffer.alloc(32, 2) };
 const occasion = { change: 'c1', revision: 'r1' };
@@ -16,6 +24,21 @@ test('what was sealed is opened by its key, and the box names that key', () => {
       expect(open(owned.key, box)).toEqual(plain);
       expect(keyRefOf(box)).toEqual(owned.ref);
     }),
+  );
+});
+
+test('sealed in parts it is the same box, in as many parts as was said', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.integer({ min: 1, max: 50 }),
+      (bytes, size) => {
+        const plain = Buffer.from(bytes);
+        const parts = [...sealInParts(owned, occasion, plain, size)];
+        expect(parts.length).toBe(partsOf(plain, size));
+        expect(Buffer.concat(parts)).toEqual(seal(owned, occasion, plain));
+      },
+    ),
   );
 });
 
@@ -72,7 +95,9 @@ function boxOf(
 ): Buffer {
   const out = new Bytes(8);
   for (let n = 0; n < before; n++) out.byte(0xee);
-  sealInto(out, owned, first, at, plain);
+  const text = new Bytes(8);
+  text.copy(plain, 0, plain.length);
+  new Sealer({ ...owned, key: createSecretKey(owned.key) }).seal(out, first, at, text);
   return Buffer.from(out.view().subarray(before));
 }
 

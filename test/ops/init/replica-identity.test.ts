@@ -9,6 +9,7 @@ const of = (more: Partial<Relation>, columns = two) => relation('t', columns, mo
 const keyless = { uniqueIndexes: [] };
 const leaf = (ident: string, identity: Relation['identity'] = 'default') => ({
   ident,
+  schemaIdent: 'public',
   identity,
   foreign: false,
 });

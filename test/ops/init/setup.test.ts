@@ -76,6 +76,20 @@ test('a table that others inherit from is published alone', () => {
   expect(sql.at(-1)).toContain('FOR TABLE ONLY public.orders');
 });
 
+test('what a first copy reads is granted: partitions by name too, wherever they lie, but for foreign ones', () => {
+  const leaf = (schemaIdent: string, foreign: boolean) => ({
+    ident: `${schemaIdent}.orders_1`,
+    schemaIdent,
+    identity: 'default' as const,
+    foreign,
+  });
+  const partitions = [leaf('kept', false), leaf('far', true)];
+  const { sql, advice } = setup({}, [{ ...orders, kind: 'partitioned', partitions }]);
+  expect(sql).toContain('GRANT USAGE ON SCHEMA public, kept TO conductor');
+  expect(sql).toContain('GRANT SELECT ON TABLE public.orders, kept.orders_1 TO conductor');
+  expect(advice.join()).toMatch(/partition of public.orders that is created later.*GRANT SELECT/);
+});
+
 test('what the server lacks is set, and what waits for a restart is named', () => {
   const { changed, restart } = setup({
     walLevel: setting('minimal'),

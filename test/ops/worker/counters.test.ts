@@ -13,7 +13,7 @@ const unlimited = { ...limited, budgetBytes: null, usedRatio: 0, secondsLeft: In
 const gauges = async (metrics: Metrics) =>
   (await metrics.text()).split('\n').filter((line) => line.startsWith('conductor_wal_'));
 
-test('a budget is told as its four gauges', async () => {
+test('a budget is told as its five gauges', async () => {
   const metrics = new Metrics();
   metrics.of('capture').walBudget(limited);
   expect(await gauges(metrics)).toEqual([
@@ -21,7 +21,18 @@ test('a budget is told as its four gauges', async () => {
     'conductor_wal_budget_bytes{pipeline="capture"} 1000',
     'conductor_wal_budget_used_ratio{pipeline="capture"} 0.8',
     'conductor_wal_budget_seconds_left{pipeline="capture"} 30',
+    'conductor_wal_budget_warning{pipeline="capture"} 1',
   ]);
+});
+
+test('the warning is over once the budget is', async () => {
+  const metrics = new Metrics();
+  const counters = metrics.of('capture');
+  counters.walBudget(limited);
+  counters.walBudget({ ...limited, usedRatio: 0.79 });
+  expect(await gauges(metrics)).toContain('conductor_wal_budget_warning{pipeline="capture"} 0');
+  counters.walBudget({ ...unlimited, status: 'lost' });
+  expect(await gauges(metrics)).toContain('conductor_wal_budget_warning{pipeline="capture"} 1');
 });
 
 test('a budget that is not being used up has time without end', async () => {
@@ -37,5 +48,8 @@ test('where only the disk is a limit there is no budget to tell, not even that o
   const counters = metrics.of('capture');
   counters.walBudget(limited);
   counters.walBudget(unlimited);
-  expect(await gauges(metrics)).toEqual(['conductor_wal_retained_bytes{pipeline="capture"} 800']);
+  expect(await gauges(metrics)).toEqual([
+    'conductor_wal_retained_bytes{pipeline="capture"} 800',
+    'conductor_wal_budget_warning{pipeline="capture"} 0',
+  ]);
 });

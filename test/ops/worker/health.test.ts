@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Metrics } from '../../../ops/worker/counters.ts';
 import { serveHealth } from '../../../ops/worker/health.ts';
 import { Ledger } from '../../../pipelines/flow/ledger.ts';
@@ -39,19 +39,30 @@ async function ask(metrics: Metrics, path: string) {
 }
 
 const cases = [
-  { name: 'all run and move', running: [true, true], oldestMs: 59_999, status: 200 },
-  { name: 'one waits out an outage', running: [true, false], oldestMs: 0, status: 503 },
-  { name: 'one has not moved for a minute', running: [true, true], oldestMs: 60_000, status: 503 },
+  { name: 'all run and move', oldestMs: 59_999, unrecordedMs: 59_999, status: 200 },
+  { name: 'one waits out an outage', running: [true, false], status: 503 },
+  { name: 'one has not moved for a minute', oldestMs: 60_000, status: 503 },
+  { name: 'what is settled has not been recorded for a minute', unrecordedMs: 60_000, status: 503 },
 ] as const;
 
-for (const { name, running, oldestMs, status } of cases)
+for (const { name, status, ...given } of cases)
   test(`/healthz answers ${status} when ${name}`, async () => {
     const metrics = new Metrics();
+    const { running, oldestMs, unrecordedMs } = {
+      running: [true, true],
+      oldestMs: 0,
+      unrecordedMs: 0,
+      ...given,
+    };
+    const nowMs = performance.now();
+    using clock = vi.spyOn(performance, 'now').mockReturnValue(nowMs);
     for (const [index, now] of running.entries()) {
       const counters = metrics.of(`pipeline-${index}`);
       counters.running(now);
       counters.watch(new Waiting(oldestMs));
+      if (unrecordedMs > 0) counters.recording(true);
     }
+    clock.mockReturnValue(nowMs + unrecordedMs);
     const answer = await ask(metrics, '/healthz');
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.text)).toMatchObject({
@@ -83,6 +94,21 @@ test('/metrics is the text that Prometheus reads, every pipeline in it from the 
     'conductor_in_flight_bytes{pipeline="govern"} 50',
   ])
     expect(text).toContain(line);
+});
+
+test('what waits for its checkpoint is told from the first try on, until it is recorded', async () => {
+  const metrics = new Metrics();
+  const counters = metrics.of('capture');
+  counters.watch(new Ledger(room, () => {}));
+  const nowMs = performance.now();
+  using clock = vi.spyOn(performance, 'now').mockReturnValue(nowMs);
+  counters.recording(true);
+  clock.mockReturnValue(nowMs + 40_000);
+  counters.recording(true); // It failed, and is tried again.
+  clock.mockReturnValue(nowMs + 45_000);
+  expect(await metrics.text()).toContain('conductor_unrecorded_seconds{pipeline="capture"} 45');
+  counters.recording(false);
+  expect(await metrics.text()).toContain('conductor_unrecorded_seconds{pipeline="capture"} 0');
 });
 
 test('a letter is counted, by its reason, once it is written and not before', async () => {

@@ -163,6 +163,11 @@ const reasons = [
     says: 'm (E1)',
   },
   {
+    name: 'an error that may quote a value',
+    error: Object.assign(new Error('no number: "secret"'), { code: '22P02' }),
+    says: `PostgreSQL complains of a value or a condition (SQLSTATE 22P02); the words are in the server's log (22P02)`,
+  },
+  {
     name: 'an aggregate',
     error: new AggregateError([new Error('inner')], 'outer'),
     says: 'outer: inner',

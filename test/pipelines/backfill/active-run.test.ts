@@ -14,12 +14,14 @@ const run = (parts: readonly CopiedPart[] = []): Run => ({
   rows: 0,
   message: null,
   compared: null,
+  replaces: null,
 });
 const part = (name: string, blocks: number, filenode = 1): Part => ({
   part: name,
   oid: 1,
   filenode,
   blocks,
+  through: null,
 });
 
 const parts = fc

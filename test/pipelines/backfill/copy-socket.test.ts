@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { CopySocket } from '../../../pipelines/backfill/copy-socket.ts';
 import { isSettled, turns } from '../../doubles.ts';
+import { overTls } from '../../tls-pair.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -90,6 +91,32 @@ test('what is not released stays as it is, and no more than a few buffers are fi
   expect(Buffer.concat(parts).equals(sent)).toBe(true);
 });
 
+test('over TLS many records are taken at once, and no more of them wait than of reads', async () => {
+  const { own, remote } = await connected();
+  const { over, server } = await overTls(own.socket, remote);
+  const recordBytes = 512;
+  server.setMaxSendFragment(recordBytes);
+  own.takeOver(over);
+  const sent = Buffer.alloc(8_000_000, noise(100_003));
+  server.write(sent);
+  const parts: Buffer[] = [];
+  let takes = 0;
+  let most = 0;
+  for (let left = sent.length; left > 0; takes++) {
+    if (takes === 1) await turns(500);
+    const chunks = await own.take();
+    most = Math.max(most, Buffer.concat(chunks).length);
+    for (const chunk of chunks) {
+      parts.push(Buffer.from(chunk));
+      left -= chunk.length;
+      own.release(chunk);
+    }
+  }
+  expect(Buffer.concat(parts).equals(sent)).toBe(true);
+  expect(takes).toBeLessThan(sent.length / recordBytes / 20);
+  expect(most).toBeLessThanOrEqual(8 * 256 * 1024 + recordBytes);
+});
+
 test('a connection that ends in the middle of a copy is an error, after what arrived before', async () => {
   const { own, remote } = await connected();
   own.takeOver(own.socket);
@@ -105,4 +132,19 @@ test('a connection that has ended already is an error at once', async () => {
   await once(own.socket, 'close');
   own.takeOver(own.socket);
   await expect(own.take()).rejects.toThrow('in the middle of a copy');
+});
+
+test('a server that falls silent in a copy is given up', async () => {
+  const { own, remote } = await connected();
+  own.takeOver(own.socket, 500);
+  remote.write('copied');
+  expect(String(Buffer.concat(await own.take()))).toBe('copied');
+  await expect(own.take()).rejects.toThrow(/has not sent anything of a copy for too long/);
+  expect(own.socket.destroyed).toBe(true);
+});
+
+test('once a copy is over nobody minds silence', async () => {
+  const { own } = await connected();
+  own.takeOver(own.socket, 50)();
+  expect(own.socket.timeout).toBe(0);
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { isOwnFault, refusalOf } from '../../../pipelines/backfill/trouble.ts';
 import { marker } from '../../processors/tables.ts';
 
-const part = { part: 'public.users', oid: 1, filenode: 1, blocks: 1 };
+const part = { part: 'public.users', oid: 1, filenode: 1, blocks: 1, through: null };
 const complaint = (code: string, message = `invalid input: "${marker}"`) =>
   Object.assign(new Error(message), { code });
 const refusal = (code: string, condition: string | null = null) =>

@@ -12,6 +12,7 @@ import { Relations } from '../../../pipelines/wal/relations.ts';
 import { SpillRoom } from '../../../pipelines/wal/spill.ts';
 import { Transactions } from '../../../pipelines/wal/transactions.ts';
 import { tokeniser } from '../../../processors/tokens.ts';
+import type { KeptChange } from '../../../processors/transcode/kept-change.ts';
 import { type Captured, Output } from '../../../processors/transcode/output.ts';
 import { SlabPool } from '../../../processors/transcode/slab-pool.ts';
 import {
@@ -20,6 +21,7 @@ import {
 } from '../../../processors/transcode/transaction-log.ts';
 import type { Change, Decoded } from '../../../schemas/change.ts';
 import { compare } from '../../../schemas/position.ts';
+import { decodeValues, encodeValues } from '../../../schemas/secret.ts';
 import { decodeChange, schemaIdOf } from '../../../schemas/wire.ts';
 import { MemoryKeyring } from '../../processors/memory-keyring.ts';
 import { type Carried, carriedIn, isRecords } from './carried.ts';
@@ -94,6 +96,7 @@ export async function capturing(setting: Setting = {}) {
     drifted: (_, message) => void told.drifts.push(message),
   });
   const relations = new Relations(tables, opening);
+  const outbox = new Outbox(contracts, opening, output);
   const transactions = new Transactions(
     {
       system: '7000',
@@ -109,7 +112,7 @@ export async function capturing(setting: Setting = {}) {
         id,
         output,
       ),
-      outbox: new Outbox(contracts, opening, output),
+      outbox,
       forms,
       spillRoom: setting.spillRoom ?? new SpillRoom(spillDirectory),
       watch,
@@ -121,6 +124,7 @@ export async function capturing(setting: Setting = {}) {
   return {
     transactions,
     relations,
+    outbox,
     opening,
     registry,
     forms,
@@ -161,8 +165,16 @@ function madeFrom(values: readonly Captured[], registry: MemoryRegistry): Made {
       .filter((each) => !transactions.includes(each) && !forms.includes(each))
       .map(changeOf)
       .sort((a, b) => compare(a.position, b.position)),
-    letters: values.filter((value) => !isRecords(value)) as readonly Refused<Decoded>[],
+    letters: values.flatMap((each) => (isRecords(each) ? [] : [letterOf(each)])),
   };
+}
+
+/** What a letter keeps, which is written like all that is sealed. */
+function letterOf({ value: { payload }, refusal }: Refused<KeptChange>): Refused<Decoded> {
+  const value = decodeValues(payload.toString()) as Decoded;
+  if (encodeValues(value) !== payload.toString())
+    throw new Error('a letter keeps its change in other bytes than `encodeValues` would write');
+  return { value, refusal };
 }
 
 type Json = Readonly<Record<string, unknown>>;

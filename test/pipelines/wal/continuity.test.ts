@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { NotNow } from '../../../contracts/cannot-run.ts';
 import { breakOf, type Standing } from '../../../pipelines/wal/continuity.ts';
+import { checkUnmoved } from '../../../pipelines/wal/slot.ts';
 import { beginning } from '../../../pipelines/wal/recover.ts';
 
 const slot = {
@@ -14,7 +15,7 @@ const slot = {
   failover: false,
   synced: false,
 };
-const checkpoint = { lsn: 1_000n, system: '7', timeline: 1, era: 0, watermark: 5 };
+const checkpoint = { lsn: 1_000n, system: '7', timeline: 1, era: 0, watermark: 5, recovery: null };
 const well: Standing = {
   slot,
   checkpoint,
@@ -133,5 +134,16 @@ test('a stream without a past begins in era 0', () => {
     timeline: 1,
     era: 0,
     watermark: 0,
+    recovery: null,
   });
+});
+
+test('a slot that moved between the look at it and its reading is not read: the gap would be silent', async () => {
+  const at = (lsn: string | null) => ({ ask: async () => (lsn === null ? [] : [{ lsn }]) });
+  await checkUnmoved(at('0/3E8'), 'guest', 1_000n);
+  await checkUnmoved(at('0/3E7'), 'guest', 1_000n);
+  await checkUnmoved(at(null), 'guest', 1_000n); // The server says better what is wrong.
+  await expect(checkUnmoved(at('0/3E9'), 'guest', 1_000n)).rejects.toThrow(
+    'slot guest has moved to 0/3E9, past 0/3E8',
+  );
 });

@@ -74,12 +74,32 @@ test('a whole chunk is read where it lies: nothing of it is copied', () => {
   expect(frames.next() && frames.data).toBe(chunk);
 });
 
+test('a large message that many reads bring takes its own size and no more', () => {
+  const frames = new Frames();
+  const message = framed([0x64, Buffer.alloc(64 * 1024 * 1024, 'large')]);
+  const read = 256 * 1024;
+  const before = process.memoryUsage().arrayBuffers;
+  for (let at = 0; at < message.length; at += read) {
+    frames.feed(message.subarray(at, at + read));
+    expect(frames.next()).toBe(at + read >= message.length);
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(message.length * 1.1);
+  expect(frames.data.equals(message)).toBe(true);
+});
+
 test('what the server complains of has its words and its code', () => {
   const fields = 'SERROR\0VERROR\0C42P01\0Mrelation "a" does not exist\0Fx.c\0\0';
   const data = Buffer.from(`before${fields}after`);
   const error = complaint(data, 6, 6 + fields.length);
   expect(error.message).toBe('relation "a" does not exist');
   expect(error).toMatchObject({ code: '42P01' });
+});
+
+test('a complaint that may quote a value has no more than its code', () => {
+  const data = Buffer.from('SERROR\0C22P02\0Minvalid input syntax for type integer: "secret"\0\0');
+  const error = complaint(data, 0, data.length);
+  expect(`${error.stack}`).not.toContain('secret');
+  expect(error).toMatchObject({ code: '22P02' });
 });
 
 test('a complaint without words is one all the same', () => {

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Gulp } from '../../../pipelines/wal/gulp.ts';
 import { isSettled, turns } from '../../doubles.ts';
+import { overTls } from '../../tls-pair.ts';
 
 const forever = new AbortController().signal;
 const closing: (() => void)[] = [];
@@ -173,20 +174,64 @@ test('a connection that breaks is an error to who waits', async () => {
   await expect(waiting).rejects.toThrow();
 });
 
-test('a socket over the socket, as TLS is, is read one chunk at a time', async () => {
+/** A gulp that was taken over with TLS over its socket, and the server's end of it. */
+async function takenOverTls() {
   const { gulp, remote } = await connected();
-  const server = createServer((socket) => void socket.end(noise(400_000)));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const over = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  closing.push(
-    () => over.destroy(),
-    () => server.close(),
-  );
+  const { over, server } = await overTls(gulp.socket, remote);
   gulp.takeOver(over);
-  const all = await takeAll(() => gulp.take(forever, 10_000), 400_000);
-  expect(all.equals(noise(400_000))).toBe(true);
-  expect(remote.destroyed).toBe(false);
+  const take = (patienceMs = 10_000) => gulp.take(forever, patienceMs);
+  return { gulp, server, take };
+}
+
+test('over TLS a gulp holds what many records brought, in their order and to the byte', async () => {
+  const { gulp, server, take } = await takenOverTls();
+  const recordBytes = 512;
+  server.setMaxSendFragment(recordBytes);
+  const sent = noise(5_000_000);
+  for (let at = 0; at < sent.length; at += 250) server.write(sent.subarray(at, at + 250));
+  const gulps: number[] = [];
+  let sawBacklog = false;
+  const all = await takeAll(async () => {
+    const taken = await take();
+    gulps.push(taken?.length ?? 0);
+    sawBacklog ||= gulp.hasBacklog;
+    return taken;
+  }, sent.length);
+  expect(all.equals(sent)).toBe(true);
+  expect(gulps.length).toBeLessThan(sent.length / recordBytes / 20);
+  expect(Math.max(...gulps)).toBeLessThanOrEqual(512 * 1024);
+  expect(sawBacklog).toBe(true);
+});
+
+test('over TLS a gulp stays as it is while the next is collected, and no more is read than that holds', async () => {
+  const { server, take } = await takenOverTls();
+  server.write('first');
+  const first = await take();
+  expect(String(first)).toBe('first');
+  const sent = Buffer.alloc(16_000_000, noise(100_003));
+  server.write(sent);
+  await turns(500);
+  expect(String(first)).toBe('first');
+  expect(server.writableLength).toBeGreaterThan(0);
+  expect((await takeAll(take, sent.length)).equals(sent)).toBe(true);
+});
+
+test('over TLS a gulp that is waited for is not followed by one of nothing', async () => {
+  const { server, take } = await takenOverTls();
+  server.write('all');
+  expect(String(await take())).toBe('all');
+  const next = take();
+  await turns(50);
+  expect(await isSettled(next)).toBe(false);
+  server.write('more');
+  expect(String(await next)).toBe('more');
+});
+
+test('over TLS what arrived before the connection ended is taken, and then its end is an error', async () => {
+  const { server, take } = await takenOverTls();
+  server.end('last words');
+  expect(String(await take())).toBe('last words');
+  await expect(take()).rejects.toThrow('the server closed the replication connection');
 });
 
 test('once it is stopped the server sees the connection end', async () => {

@@ -147,6 +147,17 @@ test.for(refused)(
   },
 );
 
+test('a message far too large for its topic is a letter that keeps all of it, and is never parsed', async () => {
+  const content = `{"id":1,"note":"${'x'.repeat(30_000)}`; // It is no JSON, which nobody finds out.
+  const { letters } = await madeOf(
+    { contracts: [contract], limitBytes: 1_000 },
+    ...within(said(content)),
+  );
+  expect(letters).toMatchObject([
+    { value: { after: { content } }, refusal: { reason: 'too-large' } },
+  ]);
+});
+
 test('a refusal of a name tells the name', async () => {
   const { letters } = await made('{"id":1,"ot\\"her":2}');
   expect(letters[0]?.refusal.message).toBe(
@@ -184,4 +195,33 @@ test('its form is told once, as of a table that has no number', async () => {
   await take(...within(said('{"id":1}'), said('{"id":2}')));
   const { forms } = taken();
   expect(forms.map(read)).toMatchObject([{ table: 'app.events', oid: 0n, refused: null }]);
+});
+
+test('halves of a character in two columns do not become one: they are no text', async () => {
+  const of = { ...contractOf('app.events', { id: 'bigint', a: 'text', b: 'text' }), outbox: true };
+  const { changes, letters } = await made(
+    String.raw`{"id":1,"a":"\ud83e","b":"\udd8a"}`,
+    of as TableContract,
+  );
+  expect(changes).toEqual([]);
+  expect(letters).toMatchObject([{ refusal: { reason: 'undecodable' } }]);
+  expect(letters[0]?.refusal.message).toContain('half a character in "a"');
+});
+
+test('a table whose messages are refused is tried again once a person has accepted it', async () => {
+  const { take, made: done, registry, forms, outbox } = await capturing({ contracts: [contract] });
+  registry.forbids = (topic) => topic.endsWith('app.events');
+  await take(...within(said('{"id":1}')));
+  expect(done().letters).toMatchObject([{ refusal: { reason: 'schema-refused' } }]);
+  expect(outbox.hasRefused).toBe(true);
+
+  outbox.retry(await forms.accepted());
+  await take(...within(said('{"id":2}')));
+  expect(done().letters.length).toBe(1);
+
+  forms.accept('app.events');
+  outbox.retry(await forms.accepted());
+  await take(...within(said('{"id":3}')));
+  expect(done()).toMatchObject({ changes: [{ key: { id: 3n } }], letters: [] });
+  expect(outbox.hasRefused).toBe(false);
 });

@@ -72,6 +72,16 @@ const rows = [
     },
   },
   {
+    name: 'an update with a whole old row that has null for what is unchanged: it was sent in part',
+    sent: golden.update(1, ['O', ['1', null, null]], ['1', 'b', u]),
+    want: {
+      op: 'update',
+      key: { id: 1n },
+      before: { id: 1n, name: unchanged, bio: unchanged },
+      after: { id: 1n, name: 'b', bio: unchanged },
+    },
+  },
+  {
     name: 'of a delete with the old key the nulls beside it were not sent',
     sent: golden.remove(1, ['K', ['1', null, null]]),
     want: {

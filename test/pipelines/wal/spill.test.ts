@@ -126,9 +126,9 @@ test('a file has no name and nothing that can be read', async () => {
 test('what is the same does not look the same in a file', () => {
   const room = new OpenRoom();
   const plain = Buffer.alloc(64, marker);
-  const [a, b] = [room.seal(plain), room.seal(plain)];
-  expect(a.subarray(4, 16)).not.toEqual(b.subarray(4, 16));
-  expect(a.subarray(32)).not.toEqual(b.subarray(32));
+  const [a, b] = [room.seal(plain, 0), room.seal(plain, 0)];
+  expect(a.subarray(8, 20)).not.toEqual(b.subarray(8, 20));
+  expect(a.subarray(36)).not.toEqual(b.subarray(36));
 });
 
 test('no other process can read a file, nor can this one what was changed in it', async () => {
@@ -137,10 +137,25 @@ test('no other process can read a file, nor can this one what was changed in it'
   const spill = room.spill();
   await fill(spill, large(8));
   const sealed = await room.onDisk();
-  const [head, body] = [sealed.subarray(0, 32), sealed.subarray(32, 32 + sealed.readUInt32BE(0))];
-  expect(() => new OpenRoom().open(head.subarray(4, 16), head.subarray(16), body)).toThrow();
-  await room.files[0]!.write(Buffer.of(body[100]! ^ 1), 0, 1, 132);
+  const [head, body] = [sealed.subarray(0, 36), sealed.subarray(36, 36 + sealed.readUInt32BE(0))];
+  expect(() => new OpenRoom().open(head, body)).toThrow();
+  await room.files[0]!.write(Buffer.of(body[100]! ^ 1), 0, 1, 136);
   await expect(readBack(spill)).rejects.toThrow('unable to authenticate');
+  await spill.discard();
+});
+
+test('a message that is larger than memory comes back between its neighbours, and is never copied as a whole', async () => {
+  const room = new OpenRoom();
+  const spill = room.spill();
+  const huge = Buffer.alloc(5 * memory, `${marker} huge `);
+  const sent: readonly Message[] = [...large(5), [5, huge], ...large(5)];
+  await fill(spill, sent.slice(0, 5));
+  const before = process.memoryUsage().arrayBuffers;
+  await spill.append(5, huge, 0, huge.length);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(huge.length);
+  await fill(spill, sent.slice(6));
+  expect(await readBack(spill)).toEqual(told(sent));
+  expect((await room.onDisk()).includes(marker)).toBe(false);
   await spill.discard();
 });
 

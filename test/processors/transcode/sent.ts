@@ -40,14 +40,17 @@ export const sent: fc.Arbitrary<Sent> = contract.chain((of) =>
         (name) => name !== lost,
       );
       const kept = sameKey ? { ...after, ...pick(before, of.key) } : after;
+      // An old row has no unchanged column: the server fetches what it sends of it.
+      const was = old && withoutUnchanged(toldOf(of, old, rowWith(columns, before)));
+      const now = rowWith(columns, kept);
       return {
         of,
         columns,
         op,
         old,
-        // An old row has no unchanged column: the server fetches what it sends of it.
-        before: old && withoutUnchanged(toldOf(of, old, rowWith(columns, before))),
-        after: op === 'delete' ? null : rowWith(columns, kept),
+        before: was,
+        after:
+          op === 'delete' ? null : old === 'whole' && was ? withoutUnchangedNulls(now, was) : now,
       };
     }),
 );
@@ -68,6 +71,15 @@ const toldOf = ({ key }: TableContract, old: 'whole' | 'key', row: Row): Row =>
 const withoutUnchanged = (row: Row): Row =>
   Object.fromEntries(
     Object.entries(row).map(([name, value]) => [name, value === unchanged ? null : value]),
+  );
+
+/** What is unchanged was long, and so not null: a whole old row that says otherwise is not whole (see rows.test.ts). */
+const withoutUnchangedNulls = (row: Row, was: Row): Row =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      value === unchanged && was[name] === null ? null : value,
+    ]),
   );
 
 const oid = 16_385;

@@ -51,11 +51,18 @@ async function statuses(): Promise<readonly string[]> {
   return found.map(({ status }) => status);
 }
 
-/** Runs capture until it is struck; says so if it has copied everything before. */
+/** Runs capture until it is struck. */
 async function struck(failpoint: string, step: number): Promise<void> {
   await using worker = way.start(['run', 'capture'], undefined, { CONDUCTOR_FAILPOINT: failpoint });
   await shelvesChange(step);
-  const { signal, stderr } = await writeUntil(writer, worker.ended);
+  const { signal, stderr } = await writeUntil(writer, worker.ended).catch(
+    async (cause: unknown) => {
+      const runs = (await statuses()).join(', ');
+      throw new Error(`${failpoint} was not reached (copies: ${runs}): ${worker.stderr}`, {
+        cause,
+      });
+    },
+  );
   expect(signal, `${failpoint}: ${stderr}`).toBe('SIGKILL');
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { changesOf } from '../backfill/folded.ts';
 import { openWay, type Way } from '../way/way.ts';
 import { type Judge, judgeOf } from './judge.ts';
 import { caughtUp } from './progress.ts';
@@ -80,4 +81,36 @@ test('a slot that is dropped under a running capture ends it, with what may be c
     sql`SELECT count(*)::int AS slots FROM pg_replication_slots WHERE slot_name = ${way.name}`,
   )) as readonly { readonly slots: number }[];
   expect(slots).toBe(0); // Nobody but the owner may choose what is lost.
+});
+
+test('a slot that somebody drops and makes anew under a running capture ends it, with what may be chosen', async () => {
+  const recovered = await way.start([
+    'run',
+    'capture',
+    '--recover',
+    'resnapshot',
+    '--until-current',
+  ]).ended;
+  expect(recovered.code, recovered.stderr).toBe(0);
+  await using worker = way.start(['run', 'capture']);
+  await worker.running();
+  await way.commit("INSERT INTO papers VALUES (4, 'a', NULL, 'b')");
+  await caughtUp(way);
+  worker.kill('SIGSTOP'); // So that it sees nothing of what is done.
+  await way.source.query(sql`
+    SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = ${way.name}`);
+  await way.commit("INSERT INTO papers VALUES (5, 'missed', NULL, 'b')");
+  await way.source.query(sql`SELECT pg_drop_replication_slot(${way.name})`);
+  await way.source.query(
+    sql`SELECT pg_create_logical_replication_slot(${way.name}, 'pgoutput', false, false)`,
+  );
+  await way.commit("INSERT INTO papers VALUES (6, 'after the gap', NULL, 'b')");
+  worker.kill('SIGCONT');
+  const { code, stderr } = await worker.ended;
+  expect(code, stderr).toBe(1);
+  expect(stderr).toMatch(/advanced to \S+ by something else, or dropped and made anew/);
+  expect(stderr).toMatch(/--recover resnapshot .*--recover repair/);
+  const ids = (await changesOf(way, 'papers')).map(({ change }) => Number(change.key?.['shelf']));
+  expect(ids).toContain(4);
+  expect(ids).not.toContain(6);
 });

@@ -130,6 +130,40 @@ test('while Kafka takes nothing for longer than wal_sender_timeout the connectio
   await settled();
 });
 
+test('a broker that accepts and never answers is given up with its fix, and healed; the source hears of us meanwhile', async () => {
+  const impatient = await way.variant((raw) => {
+    raw.source['url'] = way.urls.source.replace(/:\d+(?=\/)/, `:${source.port}`);
+    Object.assign(raw.kafka, { brokers: [`127.0.0.1:${kafka.port}`], requestTimeout: 1 });
+  });
+  await using worker = way.start(['run', 'capture'], impatient);
+  const url = await worker.running();
+  await writer.run(5);
+  const before = await senderOf(way);
+  kafka.stall();
+  await writer.run(20);
+  const { heard } = await senderOf(way);
+  await vi.waitFor(async () => {
+    const now = await senderOf(way);
+    expect(now.pid).toBe(before.pid);
+    expect(now.heard - heard).toBeGreaterThan((2 * timeoutMs) / 1_000);
+  }, patiently);
+  await vi.waitFor(async () => {
+    expect(worker.stderr).toMatch(
+      /"level":40.*was not written in \d tries: .*timed out.*where: .*kafka\.brokers.*fix: +see what the brokers log.*"lost a server; trying again"/,
+    );
+    expect((await fetch(`${url}/healthz`)).status).toBe(503);
+  }, patiently);
+  await gone(); // Ours, and not by the server's timeout: what cannot be passed on is not fetched.
+  kafka.flow();
+  await there();
+  await writer.run(5);
+  await worker.running();
+  worker.kill('SIGTERM');
+  const { code, stderr } = await worker.ended;
+  expect(code, stderr).toBe(0);
+  await settled();
+});
+
 test.for(['client', 'server'] as const)(
   'a connection of which only the %s is left is given up, and another made',
   async (left) => {

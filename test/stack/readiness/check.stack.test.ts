@@ -47,6 +47,7 @@ const everything = [
   'tables',
   'select',
   'publication',
+  'identity',
   'slot',
   'max_replication_slots',
   'max_wal_senders',
@@ -168,6 +169,18 @@ test('a server that does not answer keeps nobody else from being looked at', asy
   const { failed, ok } = await check(file);
   expect(failed.map(({ check: of }) => of)).toEqual(['source', 'state', 'brokers']);
   expect(ok.map(({ check: of }) => of)).toContain('registry');
+});
+
+test('what would be held against contracts that cannot be read is not said to be well', async () => {
+  const file = await way.variant((raw) => (raw['contracts'] = 'absent'));
+  const { failed, warnings, ok } = await check(file);
+  expect(failed.map(({ check: of }) => of)).toContain('contracts');
+  const skipped = ['tables', 'publication', 'topics'];
+  expect(
+    warnings.filter(({ what }) => what.startsWith('not looked at')).map(({ check: of }) => of),
+  ).toEqual(skipped);
+  expect(ok.map(({ check: of }) => of).filter((of) => skipped.includes(of))).toEqual([]);
+  expect(ok.map(({ check: of }) => of)).toContain('source');
 });
 
 test('a configuration that cannot be read is the only thing to say', async () => {

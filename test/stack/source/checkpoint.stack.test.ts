@@ -20,7 +20,14 @@ afterAll(async () => {
   await databases?.[Symbol.asyncDispose]();
 });
 
-const at: Checkpoint = { lsn: 0x1_0000_0000n, system: '7', timeline: 2, era: 1, watermark: 5 };
+const at: Checkpoint = {
+  lsn: 0x1_0000_0000n,
+  system: '7',
+  timeline: 2,
+  era: 1,
+  watermark: 5,
+  recovery: null,
+};
 
 /** A stream of its own, which stands at `at`. */
 async function begun(stream: string): Promise<string> {
@@ -34,6 +41,7 @@ test.for([
   ['at the same place', {}],
   ['further on, on a later timeline', { lsn: at.lsn + 1n, timeline: 3 }],
   ['which begins anew', { lsn: 0n }],
+  ['which begins anew, to be repaired', { lsn: 0n, recovery: 'repair' }],
   ['which begins anew on another server, in another era', { lsn: 0n, system: '8', era: 2 }],
 ] as const)('a checkpoint %s is recorded', async ([name, change]) => {
   const stream = await begun(name);

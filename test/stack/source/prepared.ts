@@ -1,3 +1,4 @@
+import type { Trouble } from '../../../contracts/cannot-run.ts';
 import type { TableContract } from '../../../contracts/contract.ts';
 import { sourceSettings, type SourceSettings } from '../../../contracts/source-settings.ts';
 import type { Checkpoint, Checkpoints } from '../../../pipelines/wal/checkpoint.ts';
@@ -42,9 +43,15 @@ export const streamName = 'test/stream';
 export class Stream {
   readonly checkpoints = new MemoryCheckpoints();
   readonly told: Recovering[] = [];
+  readonly waitedFor: Trouble[] = [];
   settings: SourceSettings;
+  readonly #contracts: ReadonlyMap<string, TableContract>;
 
-  constructor(settings: Partial<SourceSettings> & { readonly url: string }) {
+  constructor(
+    settings: Partial<SourceSettings> & { readonly url: string },
+    contracts = new Map([['public.things', keyOnly('public.things')]]),
+  ) {
+    this.#contracts = contracts;
     this.settings = sourceSettings.parse({ slot: 'guest', publication: 'guests', ...settings });
   }
 
@@ -52,9 +59,11 @@ export class Stream {
     return prepareSource({
       settings: { ...this.settings, ...change },
       stream: streamName,
-      contracts: new Map([['public.things', keyOnly('public.things')]]),
+      contracts: this.#contracts,
       checkpoints: this.checkpoints,
+      captured: () => Promise.resolve(new Set()),
       recovering: (loss) => void this.told.push(loss),
+      waiting: (held) => void this.waitedFor.push(held),
     });
   }
 

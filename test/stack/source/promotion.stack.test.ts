@@ -146,7 +146,11 @@ test('the old primary that comes back is refused once the stream went on elsewhe
 
 test('who chooses it begins anew on the timeline that forked before, and is told what is lost', async () => {
   const prepared = await stream.prepare({ url: late.url(), recover: 'repair' });
-  expect(prepared).toMatchObject({ created: true, repair: true, from: { timeline: 2, era: 0 } });
+  expect(prepared).toMatchObject({
+    created: true,
+    recovery: 'repair',
+    from: { timeline: 2, era: 0 },
+  });
   expect(stream.told).toMatchObject([{ recover: 'repair', slot: 'guest' }]);
   expect(stream.told[0]?.why).toMatch(/forked from timeline 1/);
   expect((await stream.prepare({ url: late.url() })).created).toBe(true); // Until something is captured.

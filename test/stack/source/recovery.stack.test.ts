@@ -43,7 +43,7 @@ async function captureAll(of: OwnPostgres): Promise<bigint> {
 
 test('a new stream gets a slot, and is new until something was captured', async () => {
   const first = await stream.prepare();
-  expect(first).toMatchObject({ created: true, repair: false, protocol: 4, standby: false });
+  expect(first).toMatchObject({ created: true, recovery: null, protocol: 4, standby: false });
   expect(first.serverVersion).toBeGreaterThanOrEqual(180_000);
   expect(first.senderTimeoutMs).toBe(60_000);
   const again = await stream.prepare();
@@ -86,7 +86,7 @@ test('a slot that was advanced by something else is refused, and begun anew by w
   await expect(stream.prepare()).rejects.toThrow(/advanced to \S+ by something else/);
   expect(stream.told).toEqual([]);
   const begun = await stream.prepare({ recover: 'resnapshot' });
-  expect(begun).toMatchObject({ created: true, repair: false, from: { era: 0 } });
+  expect(begun).toMatchObject({ created: true, recovery: 'resnapshot', from: { era: 0 } });
   expect(begun.from.lsn).toBeGreaterThan(captured);
   expect(stream.told.splice(0)).toMatchObject([
     { recover: 'resnapshot', slot: 'guest', lostFrom: lsnText(captured) },
@@ -136,14 +136,13 @@ test('a slot that the server has lost stops the stream and stays as it is, until
   expect(await slots(server)).toEqual([{ slot_name: 'guest', wal_status: 'lost' }]);
 
   const begun = await stream.prepare({ recover: 'repair' });
-  expect(begun).toMatchObject({ created: true, repair: true });
+  expect(begun).toMatchObject({ created: true, recovery: 'repair' });
   expect(await slots(server)).toEqual([{ slot_name: 'guest', wal_status: 'reserved' }]);
   expect(stream.told.splice(0)).toMatchObject([{ recover: 'repair' }]);
-  // Who dies before the copy repairs after the restart, too.
-  expect(await stream.prepare({ recover: 'repair' })).toMatchObject({
-    created: true,
-    repair: true,
-  });
+  // Who dies before the copy repairs after the restart, whatever is said then; unless it is another way.
+  expect(await stream.prepare()).toMatchObject({ created: true, recovery: 'repair' });
+  const other = await stream.prepare({ recover: 'resnapshot' });
+  expect(other).toMatchObject({ created: true, recovery: 'resnapshot' });
   expect(stream.told).toEqual([]);
 });
 

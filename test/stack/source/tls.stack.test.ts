@@ -1,49 +1,34 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from '@databases/pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Sender } from '../../../pipelines/wal/sender.ts';
+import { byOffset, changesOf } from '../backfill/folded.ts';
+import { events } from '../backfill/tables.ts';
+import { truthOf } from '../capture/truth.ts';
+import { servers } from '../servers.ts';
+import { keep, type TestTable } from '../way/tables.ts';
+import { openWay } from '../way/way.ts';
+import { certificates, hasOpenssl } from './certificates.ts';
 import { type OwnPostgres, ownPostgres, run } from './own-postgres.ts';
 import { Stream } from './prepared.ts';
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-
-/** Makes an authority, and a certificate of it for `localhost`; gives where they are. */
-function certificates(folder: string) {
-  const openssl = (...args: readonly string[]) => {
-    const { status, stderr } = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`openssl ${args[0]}: ${stderr}`);
-  };
-  const key = (name: string) => ['-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`];
-  openssl(
-    'req',
-    '-x509',
-    ...key('ca'),
-    '-out',
-    'ca.pem',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=test authority',
-  );
-  openssl('req', ...key('server'), '-out', 'server.csr', '-subj', '/CN=localhost');
-  writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost');
-  const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
-  openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', 'server.pem', '-days', '2');
-  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
-  return {
-    authority: join(folder, 'ca.pem'),
-    'server.crt': read('server.pem'),
-    'server.key': read('server.key'),
-  };
-}
+const rows: TestTable = {
+  name: 'rows',
+  tenant: null,
+  subject: null,
+  relationships: [],
+  ddl: ['CREATE TABLE rows (id int PRIMARY KEY, content text)'],
+  columns: [keep('id', 'integer', { keyPosition: 1 }), keep('content', 'text')],
+};
 
 // Logical replication is of a database: the word `replication` in pg_hba.conf is not about it.
 const hba = `
 hostssl all guest    127.0.0.1/32 scram-sha-256
 hostssl all guest    ::1/128      scram-sha-256
+hostssl all holder   127.0.0.1/32 cert
+hostssl all holder   ::1/128      cert
 host    all postgres 127.0.0.1/32 scram-sha-256
 `;
 
@@ -56,8 +41,9 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
     const made = certificates(folder);
     authority = made.authority;
     server = await ownPostgres({
-      settings: { ssl: 'on' },
+      settings: { ssl: 'on', ssl_ca_file: 'root.crt' },
       files: {
+        'root.crt': made['root.crt'],
         'server.crt': made['server.crt'],
         'server.key': made['server.key'],
         'pg_hba.conf': hba,
@@ -69,6 +55,7 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
       "CREATE ROLE guest LOGIN REPLICATION PASSWORD 'secret'",
       'GRANT SELECT ON things TO guest',
       'CREATE PUBLICATION guests FOR TABLE things',
+      'CREATE ROLE holder LOGIN REPLICATION',
     );
   });
 
@@ -104,6 +91,41 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
     await run(server.db(), "SELECT pg_drop_replication_slot('guest')");
   });
 
+  test('it is copied and streamed from, every change once, and only over TLS', async () => {
+    const { hostname, port, username: user, password } = new URL(server.url());
+    const shared = await servers();
+    const own = { ...shared.postgres, host: hostname, port: Number(port), user, password };
+    await using way = await openWay([rows], { postgres: own });
+    await run(
+      way.source,
+      `GRANT CONNECT, CREATE ON DATABASE ${way.name} TO guest`,
+      `GRANT USAGE ON SCHEMA ${way.name} TO guest`,
+      'GRANT SELECT ON rows TO guest',
+      `CREATE PUBLICATION ${way.name} FOR TABLE rows`,
+      'INSERT INTO rows SELECT n, md5(n::text) FROM generate_series(1, 1000) AS n',
+    );
+    const file = await way.variant(({ source }) => {
+      source['url'] = server
+        .url(way.name, 'guest:secret', withAuthority(verified))
+        .replace('127.0.0.1', 'localhost');
+    });
+    const drain = async () => {
+      const ended = await way.start(['run', 'capture', '--until-current'], file).ended;
+      expect(ended.code, ended.stderr).toBe(0);
+    };
+    await drain();
+    await run(
+      way.source,
+      'INSERT INTO rows SELECT n, md5(n::text) FROM generate_series(1001, 8000) AS n',
+      'UPDATE rows SET content = repeat(content, 4000) WHERE id % 1000 = 0',
+      'DELETE FROM rows WHERE id % 7 = 0',
+    );
+    await drain();
+    const { faults, once } = await truthOf(way);
+    expect(faults).toEqual([]);
+    expect(once.length).toBe(1_000 + 7_000 + 8 + 1_142);
+  });
+
   const refusals = [
     ['no TLS at all', '', {}, /no encryption/, /sslmode=verify-full/],
     ['an authority that is not known', '?sslmode=verify-full', {}, /over TLS/, /sslrootcert=/],
@@ -128,4 +150,38 @@ describe.skipIf(!hasOpenssl)('a source that lets the guest in by TLS and SCRAM o
       await expect(Sender.connect(address)).rejects.toThrow();
     },
   );
+
+  test('a first copy and the stream come over TLS that is verified from both sides', async () => {
+    const { username: user, password, port } = new URL(server.url());
+    const host = '127.0.0.1';
+    await using way = await openWay([events], { postgres: { host, port: +port, user, password } });
+    await run(
+      way.source,
+      `GRANT USAGE ON SCHEMA ${way.name} TO holder`,
+      `GRANT SELECT ON events TO holder`,
+      `CREATE PUBLICATION ${way.name} FOR TABLE events WITH (publish_via_partition_root = true)`,
+      'INSERT INTO events SELECT n, n % 4, n FROM generate_series(1, 100) n',
+    );
+    const own = `sslcert=${join(folder, 'holder.pem')}&sslkey=${join(folder, 'holder.key')}`;
+    const address = server
+      .url(way.name, 'holder', `${withAuthority(verified)}&${own}`)
+      .replace(host, 'localhost');
+    const file = await way.variant(({ source }) => void (source['url'] = address));
+    const worker = way.start(['run', 'capture'], file);
+    await worker.running();
+    await run(way.source, 'INSERT INTO events SELECT n, n % 4, n FROM generate_series(101, 200) n');
+    // What is inserted while it is copied may come both ways.
+    const there = async () => byOffset(await changesOf(way, 'events')).size;
+    await vi.waitFor(async () => expect(await there()).toBe(200), {
+      timeout: 20_000,
+      interval: 100,
+    });
+    const sessions = await server.db().query(sql`
+      SELECT DISTINCT ssl, client_dn FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+      WHERE usename = 'holder'`);
+    expect(sessions).toEqual([{ ssl: true, client_dn: '/CN=holder' }]);
+
+    const without = new Stream({ url: address.replace(`&${own}`, '') }).prepare();
+    await expect(without).rejects.toThrow(/sslcert/);
+  });
 });

@@ -100,13 +100,16 @@ export const sourceCases: readonly BadCase[] = [
   },
 ];
 
-/** A configuration whose contract of a table was changed. */
+/** A configuration of a stream that is yet to begin, whose contract of a table was changed. */
 const promised = (table: string, change: (text: string) => string) => async (way: Way) => {
   const folder = await mkdtemp(join(way.folder, 'contracts-'));
   await cp(join(way.folder, 'contracts'), folder, { recursive: true });
   const path = join(folder, `${table}.yaml`);
   await writeFile(path, change(await readFile(path, 'utf8')));
-  return way.variant((raw) => (raw['contracts'] = folder));
+  return way.variant((raw) => {
+    raw['contracts'] = folder;
+    raw.source['slot'] = `${way.name}_unbegun`;
+  });
 };
 
 const column = { name: 'absent', physicalType: 'text', classification: 'internal' };

@@ -61,7 +61,14 @@ test('a worker answers for its health and its metrics, and for nothing else', as
   expect(await health.json()).toEqual({
     healthy: true,
     pipelines: ['capture', 'govern', 'deliver-postgres', 'deliver-neo4j', 'deliver-clickhouse'].map(
-      (pipeline) => ({ pipeline, settled: 60, refused: 0, running: true, oldestMs: 0 }),
+      (pipeline) => ({
+        pipeline,
+        settled: 60,
+        refused: 0,
+        running: true,
+        oldestMs: 0,
+        unrecordedMs: 0,
+      }),
     ),
   });
   const text = await (await fetch(`${url}/metrics`)).text();

@@ -119,12 +119,7 @@ export function contractOf(schema: string, table: TestTable): string {
         customProperties: [
           ...(table.tenant === null ? [] : [{ property: 'tenant', value: table.tenant }]),
           ...(table.subject === null ? [] : [{ property: 'subject', value: table.subject }]),
-          table.outbox
-            ? { property: 'outbox', value: true }
-            : {
-                property: 'graph',
-                value: { label: labelOf(schema, table), relationships: table.relationships },
-              },
+          ...(table.outbox ? [{ property: 'outbox', value: true }] : graphOf(schema, table)),
         ],
         properties: table.columns.map(({ name, physicalType, rule, ...column }) => ({
           name,
@@ -141,6 +136,13 @@ export function contractOf(schema: string, table: TestTable): string {
       },
     ],
   });
+}
+
+/** What has no key can be no node. */
+function graphOf(schema: string, table: TestTable) {
+  if (table.columns.every(({ keyPosition }) => keyPosition === undefined)) return [];
+  const value = { label: labelOf(schema, table), relationships: table.relationships };
+  return [{ property: 'graph', value }];
 }
 
 const labelOf = (schema: string, { name }: TestTable) => `${name.replaceAll(/\W/g, '_')}_${schema}`;
