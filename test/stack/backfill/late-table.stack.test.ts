@@ -32,11 +32,15 @@ afterAll(async () => {
   await way?.[Symbol.asyncDispose]();
 });
 
-/** Makes a table with a row, and gives it a contract. */
+const make = (name: string) =>
+  way.commit(...tableOf(name).ddl, `INSERT INTO ${name} VALUES (1, 'old')`);
+
+const promise = (name: string) =>
+  writeFile(join(way.folder, 'contracts', `${name}.yaml`), contractOf(way.name, tableOf(name)));
+
 async function gain(name: string): Promise<void> {
-  await way.commit(...tableOf(name).ddl, `INSERT INTO ${name} VALUES (1, 'old')`);
-  const path = join(way.folder, 'contracts', `${name}.yaml`);
-  await writeFile(path, contractOf(way.name, tableOf(name)));
+  await make(name);
+  await promise(name);
 }
 
 const runsOf = async (name: string): Promise<readonly Run[]> =>
@@ -64,6 +68,16 @@ test('a table that its owner has published already is copied when it gains its c
   await way.drain('capture');
   expect(await rowsOf('published')).toEqual(['old']);
   expect(await runsOf('published')).toMatchObject([{ status: 'done', rows: 1 }]);
+});
+
+test('a table that comes after its contract, and is published by its owner, is copied once it is there', async () => {
+  await promise('coming');
+  await way.drain('capture');
+  expect(await runsOf('coming')).toEqual([]);
+  await make('coming');
+  await way.commit(`ALTER PUBLICATION ${way.name} ADD TABLE coming`);
+  await way.drain('capture');
+  expect(await rowsOf('coming')).toEqual(['old']);
 });
 
 test('a table that was not published for a while is copied again: nobody told what happened meanwhile', async () => {
