@@ -196,6 +196,7 @@ export class Backfill {
         await this.#give(active, plan.message);
         continue;
       }
+      if (active.isReplacing) continue; // The other reader was faster.
       if (!active.isReplaced) {
         await this.#replace(active, plan.table, signal);
         return true;

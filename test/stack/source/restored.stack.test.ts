@@ -48,8 +48,13 @@ test('a stream that is begun anew on a server restored from a dump takes its tab
     expect(code, stderr).toBe(0);
   }
   expect(await lettersOf(way, 'capture', way.name)).toEqual([]);
-  const notes = (await changesOf(way, 'things')).map(({ change }) =>
-    String(change.after?.['note']),
+  const { truncate: ended = [], insert: rows = [] } = Object.groupBy(
+    (await changesOf(way, 'things')).map(({ change }) => change),
+    ({ op }) => op,
   );
+  const notes = rows.map(({ after }) => String(after?.['note']));
   expect(notes.toSorted()).toEqual(['before', 'copied', 'restored', 'streamed']);
+  const lanes = Array.from({ length: 12 }, (_, lane) => lane);
+  // All that was captured of the table there ends once, in each lane.
+  expect(ended.map(({ lane }) => lane).toSorted()).toEqual([...lanes].toSorted());
 });
