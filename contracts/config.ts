@@ -99,6 +99,12 @@ export const configSchema = z.strictObject({
         .string()
         .default('spill')
         .describe('Where transactions that are too large for memory wait for their commit.'),
+      niceness: z
+        .int()
+        .min(0)
+        .max(19)
+        .default(19)
+        .describe('How far capture steps back behind others on its machine; 0 not at all.'),
     })
     .prefault({})
     .describe('Limits of one worker.'),
