@@ -93,7 +93,7 @@ export const configSchema = z.strictObject({
       inFlightBytes: z
         .int()
         .min(1_024)
-        .default(16 * 1024 * 1024)
+        .default(12 * 1024 * 1024)
         .describe('Most bytes unsettled.'),
       spillDirectory: z
         .string()
