@@ -14,9 +14,6 @@ import { failed, type Finding, ok, warning } from './finding.ts';
 
 /** The row of `pg_publication`, as far as this version has it. */
 interface Options {
-  readonly pubinsert: boolean;
-  readonly pubupdate: boolean;
-  readonly pubdelete: boolean;
   readonly pubtruncate: boolean;
   readonly puballtables: boolean;
 }
@@ -121,21 +118,7 @@ async function optionsOf(db: Queryable, publication: string): Promise<Options> {
 
 function optionFindings(publication: string, options: Options): readonly Finding[] {
   const where = `publication ${publication}`;
-  const alter = (option: string) =>
-    `as its owner: ALTER PUBLICATION ${publication} SET (${option})`;
   const findings: Finding[] = [];
-  const kinds = { insert: 'inserts', update: 'updates', delete: 'deletes', truncate: 'truncates' };
-  const omitted = (['insert', 'update', 'delete', 'truncate'] as const).filter(
-    (kind) => !options[`pub${kind}`],
-  );
-  if (omitted.length > 0)
-    findings.push(
-      warning('publication', {
-        what: `it leaves out ${omitted.map((kind) => kinds[kind]).join(' and ')}: the sinks will not follow them`,
-        where,
-        fix: alter("publish = 'insert, update, delete, truncate'"),
-      }),
-    );
   if (options.puballtables)
     findings.push(
       warning('publication', {

@@ -6,6 +6,7 @@ import {
   topicSettings,
   transactionsTopic,
 } from '../../contracts/topics.ts';
+import { horizonAt } from '../../pipelines/backfill/horizon.ts';
 import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import type { Forms } from '../../pipelines/wal/forms.ts';
 import { openings, secondVersionOf } from '../../pipelines/wal/opening.ts';
@@ -27,23 +28,23 @@ export const topicsOf = ({ config: { database }, contracts }: Setting): readonly
 ];
 
 const slackBytes = 16 * 1024; // What Kafka adds to a record of ours.
-const recordLimitBytes = rowLimitBytes - slackBytes;
 
-/** The largest record that each topic takes: its owner may have made it for smaller ones than we would. */
-export async function limitsOf(setting: Setting): Promise<ReadonlyMap<string, number>> {
+/** How much each topic takes at once: its owner may have made it for less than we would. */
+export async function limitsOf(setting: Setting): Promise<(topic: string) => number> {
   const names = topicsOf(setting).flatMap((topic) => [topic, secondVersionOf(topic)]);
   const { topics } = await lookAtTopics(setting.kafka, names);
-  return new Map(
+  const limits = new Map(
     [...topics].map(([topic, { configs }]) => {
-      const taken = Number(configs.get('max.message.bytes') ?? rowLimitBytes + slackBytes);
+      const taken = Number(configs.get('max.message.bytes') ?? rowLimitBytes);
       return [topic, Math.min(rowLimitBytes, taken) - slackBytes];
     }),
   );
+  return (topic) => limits.get(topic) ?? rowLimitBytes - slackBytes;
 }
 
 export function openingOf(
   setting: Setting,
-  { forms, limits }: { readonly forms: Forms; readonly limits: ReadonlyMap<string, number> },
+  { forms, limitOf }: { readonly forms: Forms; readonly limitOf: (topic: string) => number },
   output: Output,
 ): Promise<Opening> {
   const { config, contracts, registry, keyring, kafka, counters } = setting;
@@ -60,7 +61,7 @@ export function openingOf(
       erased: () => counters.erased(),
     },
     output,
-    limitOf: (topic) => limits.get(topic) ?? recordLimitBytes,
+    limitOf,
     onIncompatible: config.source.onIncompatible,
     ensureTopic: (topic) =>
       ensureTopics(kafka, [topicSettings(topic, lanes)], config.kafka.replication),
@@ -87,6 +88,7 @@ export async function partsOf(setting: Setting, opening: Opening, output: Output
 
 export const backfillSettings = ({ config, contracts }: Setting, { from }: Prepared) => ({
   troubled: (message: string) => log.error({ message }, 'a copy beside the stream cannot go on'),
+  horizon: () => horizonAt(config.source.url),
   slot: config.source.slot,
   system: from.system,
   readers: 2,
@@ -108,6 +110,7 @@ export const walSettings = (
   origin: config.source.origin,
   serverVersion: prepared.serverVersion,
   senderTimeoutMs: prepared.senderTimeoutMs,
+  standby: prepared.standby,
   stream,
   lanes: config.kafka.partitions,
   until: untilCurrent ? prepared.head : null,

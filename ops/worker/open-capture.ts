@@ -5,11 +5,12 @@ import { ensureTopics } from '../../pipelines/topic/admin.ts';
 import { Backfill } from '../../pipelines/backfill/backfill.ts';
 import { Bases } from '../../pipelines/backfill/bases.ts';
 import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
+import { requestCopies, requestLateCopies } from '../../pipelines/backfill/late-copy.ts';
 import { requestReplacements } from '../../pipelines/backfill/replace-tables.ts';
-import { runsAt } from '../../pipelines/backfill/runs.ts';
+import { type Runs, runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
 import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
-import { capturedTables, formsAt } from '../../pipelines/wal/forms.ts';
+import { capturedTables, type Forms, formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
 import { WalSource } from '../../pipelines/wal/source.ts';
@@ -42,18 +43,18 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       });
     const checkpoints = stack.use(await inState(checkpointsAt(config.state.url)));
     const forms = stack.use(await inState(formsAt(config.state.url, stream)));
-    const prepared = await bothEnds(setting, stream, checkpoints);
-    const limits = await limitsOf(setting);
+    const runs = stack.use(await inState(runsAt(config.state.url, stream)));
+    const prepared = await bothEnds(setting, stream, { checkpoints, runs, forms });
+    const limitOf = await limitsOf(setting);
     const letters = await deadLetters<Captured>(kafka, 'capture', setting, (refused) =>
       letterOfCaptured('capture', refused),
     );
     stack.use(letters);
     const records = stack.use(recordsSink(kafka, 'cdc'));
     const pool = new SlabPool();
-    const output = new Output(pool);
+    const output = new Output(pool, limitOf);
     const watch = new Watch();
-    const runs = stack.use(await inState(runsAt(config.state.url, stream)));
-    const opening = await openingOf(setting, { forms, limits }, output);
+    const opening = await openingOf(setting, { forms, limitOf }, output);
     const bases = stack.use(
       new Bases(
         { ...backfillSettings(setting, prepared), url: config.source.url },
@@ -67,8 +68,10 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       await requestReplacements(runs, setting.contracts, prepared.from);
     else if (prepared.created && config.source.snapshot === 'initial')
       await requestFirstCopy(runs, setting.contracts, prepared.from);
-    const copied = new Output(pool);
-    const copies = await openingOf(setting, { forms, limits }, copied);
+    else if (config.source.snapshot === 'initial')
+      tellLate(await requestLateCopies({ runs, forms }, setting.contracts, prepared.changed));
+    const copied = new Output(pool, limitOf);
+    const copies = await openingOf(setting, { forms, limitOf }, copied);
     const wal = new WalSource(
       walSettings(setting, prepared, { stream, binary: await asksForBinary(setting) }),
       checkpoints,
@@ -100,11 +103,19 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
 /** What was opened once: when it is opened again after an outage, nobody is there to mend a contract. */
 const ranBefore = new WeakSet<Setting>();
 
+const tellLate = (tables: readonly string[]): void => {
+  if (tables.length > 0) log.info({ tables }, 'tables that are new to the stream are copied');
+};
+
 /** Makes sure that both ends are there. */
 async function bothEnds(
   setting: Setting,
   stream: string,
-  checkpoints: Checkpoints,
+  {
+    checkpoints,
+    runs,
+    forms,
+  }: { readonly checkpoints: Checkpoints; readonly runs: Runs; readonly forms: Forms },
 ): Promise<Prepared> {
   const { config, contracts, kafka, counters } = setting;
   const prepared = await prepareSource({
@@ -114,11 +125,16 @@ async function bothEnds(
     checkpoints,
     again: ranBefore.has(setting),
     captured: () => capturedTables(config.state.url, stream),
-    recovering: (recovering) =>
+    publishing: async (tables) => {
+      if (config.source.snapshot === 'initial') tellLate(await requestCopies(runs, tables));
+    },
+    recovering: async (recovering) => {
       log.error(
         recovering,
         'the slot cannot go on: giving up what it still had, as it was told to',
-      ),
+      );
+      if (recovering.elsewhere) await forms.forget();
+    },
     waiting: ({ what, ...held }) => log.warn(held, what),
   });
   for (const { table, what, fix } of prepared.changed) {

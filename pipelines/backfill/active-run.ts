@@ -8,14 +8,20 @@ const rangeBlocks = 2_048; // 16 MB of a table at a time.
 export class ActiveRun {
   readonly run: Run;
   isPaused = false;
+  /**
+   * Transactions before this one may have written to the table when it was not published yet: nobody tells
+   * what they did, so it is read once they have ended. Null if it was read before.
+   */
+  readonly past: number | null;
   isReplaced: boolean; // All that it replaces has ended, durably; or there is nothing.
   isReplacing = false;
   #parts: readonly CopiedPart[];
   #rows: number;
   readonly #taken = new Map<string, readonly Blocks[]>();
 
-  constructor(run: Run) {
+  constructor(run: Run, past: number | null = null) {
     this.run = run;
+    this.past = past;
     this.isReplaced = run.replaces === null;
     this.#parts = run.parts;
     this.#rows = run.rows;

@@ -3,7 +3,8 @@ import type { Captured, Output } from '../../processors/transcode/output.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition } from '../flow/source.ts';
 import type { Opening, Table } from '../wal/relations.ts';
-import { ActiveRun } from './active-run.ts';
+import type { ActiveRun } from './active-run.ts';
+import { ActiveRuns } from './active-runs.ts';
 import { Gathered } from './gathered.ts';
 import { Replacements } from './replacing.ts';
 import { pause } from './pause.ts';
@@ -16,6 +17,8 @@ export interface BackfillSettings extends Snapshots {
   readonly slot: string;
   readonly system: string;
   readonly readers: number; // Ranges that are read at once.
+  /** The number that the source's next transaction gets. */
+  readonly horizon: () => Promise<number>;
   /** Told of what keeps a copy from going on, though the stream goes on. */
   readonly troubled: (message: string) => void;
 }
@@ -42,7 +45,7 @@ export class Backfill {
   readonly #parts: BackfillParts;
   readonly #wake: () => void;
   readonly #baseNow: () => Base;
-  readonly #active = new Map<number, ActiveRun>();
+  readonly #active: ActiveRuns;
   readonly #gathered: Gathered;
   readonly #replacements: Replacements;
   readonly #unconfirmed = new Map<string, Reading[]>();
@@ -60,6 +63,7 @@ export class Backfill {
     this.#gathered = new Gathered(parts.output);
     this.#wake = wake;
     this.#baseNow = baseNow;
+    this.#active = new ActiveRuns(parts.runs, { baseNow, horizon: settings.horizon });
   }
 
   /** Takes up what was asked for, before the stream begins: what it changes of a table is looked at from then on. */
@@ -69,7 +73,7 @@ export class Backfill {
 
   /** Whether there is nothing to copy, and all that was copied is confirmed. */
   get isIdle(): boolean {
-    const runs = [...this.#active.values()];
+    const runs = [...this.#active];
     return (
       runs.every((active) => active.isPaused && !active.isBusy) &&
       !this.hasGulp &&
@@ -86,7 +90,7 @@ export class Backfill {
 
   /** Where rows of a table stand that may not have been copied yet; null if none is being copied. */
   baseOf(table: string): Base | null {
-    for (const { run } of this.#active.values()) if (run.table === table) return this.#baseNow();
+    for (const { run } of this.#active) if (run.table === table) return this.#baseNow();
     return null;
   }
 
@@ -158,28 +162,9 @@ export class Backfill {
     }
   }
 
-  /** Looks for runs that were asked for, paused, resumed or cancelled. */
   async #lookAtRuns(): Promise<void> {
-    for (const run of await this.#parts.runs.unfinished()) {
-      const active = this.#active.get(run.id);
-      if (active && run.status !== 'cancelled' && run.status !== 'failed') {
-        active.isPaused = run.status === 'paused';
-        if (run.status === 'waiting')
-          await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow());
-      } else if (active) this.#active.delete(run.id);
-      else if (run.status === 'paused') this.#activate(run).isPaused = true;
-      else if (run.status === 'waiting' || run.status === 'running') {
-        // Only now is it certain that it has not ended while it was being looked up.
-        if (await this.#parts.runs.begin(run.id, run.base ?? this.#baseNow())) this.#activate(run);
-      }
-    }
+    await this.#active.look();
     this.#wake();
-  }
-
-  #activate(run: ActiveRun['run']): ActiveRun {
-    const active = new ActiveRun(run);
-    this.#active.set(run.id, active);
-    return active;
   }
 
   /** Reads range after range. An outage of what is copied from is waited out: the stream goes on. */
@@ -190,7 +175,7 @@ export class Backfill {
     while (!signal.aborted) {
       try {
         const read = await this.#readNext(reader, signal);
-        if (!read) await pause(this.#active.size > 0 ? 50 : pollMs / 2, signal);
+        if (!read) await pause(this.#active.isAny ? 50 : pollMs / 2, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (isOwnFault(error)) throw error;
@@ -203,7 +188,7 @@ export class Backfill {
 
   /** Reads the next range of any run; false if there is none for now. */
   async #readNext(reader: RangeReader, signal: AbortSignal): Promise<boolean> {
-    for (const active of this.#active.values()) {
+    for (const active of this.#active) {
       if (active.isPaused || active.isReplacing) continue;
       const { run } = active;
       const plan = await reader.plan(run.table);
@@ -226,7 +211,16 @@ export class Backfill {
       const { blocks } = next;
       const read = await this.#parts.runs.nextRead();
       const base = this.#baseNow();
-      const job = { run: run.id, table: plan, condition: run.condition, base, read, part, blocks };
+      const job = {
+        run: run.id,
+        table: plan,
+        condition: run.condition,
+        base,
+        read,
+        part,
+        blocks,
+        past: active.past,
+      };
       await this.#read(reader, active, job);
       return true;
     }

@@ -46,6 +46,7 @@ export interface Job {
   readonly read: number;
   readonly part: Part;
   readonly blocks: Blocks;
+  readonly past: number | null; // The transactions before this one are to have ended.
 }
 
 /** What of a range was read, to be made records of. */
@@ -158,11 +159,11 @@ export class RangeReader implements AsyncDisposable {
   }
 
   /** Takes a snapshot that sees all that the stream has brought so far, of the table as it was planned. */
-  async #begin(client: pg.Client, { table, part }: Job, touched: Touched): Promise<boolean> {
+  async #begin(client: pg.Client, { table, part, past }: Job, touched: Touched): Promise<boolean> {
     const { watch } = this.#parts;
     const seen = await beginSnapshot(
       client,
-      { from: readFrom(part), brought: this.#snapshots.brought(), signal: this.#signal },
+      { from: readFrom(part), brought: this.#snapshots.brought(), past, signal: this.#signal },
       (snapshot) => watch.isSeen(snapshot, touched),
     );
     const { relation } = table.table;

@@ -12,6 +12,11 @@ export class Seen {
     this.#open = new Set(open.split(',').flatMap((xid) => (xid === '' ? [] : short(xid))));
   }
 
+  /** Whether all transactions before this one have ended. */
+  isPast(next: number): boolean {
+    return !precedes(this.#before, next);
+  }
+
   sees(transaction: number): boolean {
     if (precedes(transaction, this.#before)) return true;
     return precedes(transaction, this.#from) && !this.#open.has(transaction | 0);

@@ -4,22 +4,30 @@ import { parseLsn } from '../../schemas/lsn.ts';
 import { Seen } from './seen.ts';
 
 const againMs = 10;
+const longestWaitMs = 500;
 
 /**
  * Begins a transaction whose snapshot is `isEnough`. What it is read `from` is locked before the snapshot is taken: a
  * table that is rewritten or truncated between the two would look empty. A standby is asked only once it
- * has replayed all that the stream has brought; it does not tell which transactions it waits for.
+ * has replayed all that the stream has brought; it does not tell which transactions it waits for. Those
+ * before `past` have ended, if that is asked for.
  */
 export async function beginSnapshot(
   client: pg.Client,
   {
     from,
     brought,
+    past,
     signal,
-  }: { readonly from: string; readonly brought: bigint; readonly signal: AbortSignal },
+  }: {
+    readonly from: string;
+    readonly brought: bigint;
+    readonly past: number | null;
+    readonly signal: AbortSignal;
+  },
   isEnough: (seen: Seen) => boolean,
 ): Promise<Seen> {
-  for (;;) {
+  for (let waitMs = againMs; ; waitMs = Math.min(longestWaitMs, 1.5 * waitMs)) {
     signal.throwIfAborted();
     const standby = await replayedOf(client);
     if (standby === null || standby >= brought) {
@@ -29,10 +37,11 @@ export async function beginSnapshot(
         'SELECT pg_current_snapshot()::text AS snapshot',
       );
       const seen = new Seen(rows[0]?.snapshot ?? '');
-      if (standby !== null || isEnough(seen)) return seen;
+      const isPast = past === null || seen.isPast(past);
+      if (isPast && (standby !== null || isEnough(seen))) return seen;
       await client.query('ROLLBACK');
     }
-    await wait(againMs, undefined, { signal });
+    await wait(waitMs, undefined, { signal });
   }
 }
 

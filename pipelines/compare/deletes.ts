@@ -27,6 +27,8 @@ export interface Deleting {
   readonly position: Base & { readonly read: number; readonly log: string };
 }
 
+const batchBytes = 32 * 1024; // Less than any topic takes that rows fit in.
+
 /** The deletes of keys that are gone, in the form of the last record that each of them has. */
 export async function deletesOf(
   deleting: Deleting,
@@ -49,9 +51,14 @@ export async function deletesOf(
       }
     }
     if (last.size === 0) continue;
-    const slab = new LaneSlab(changesTopic(database, contract.table), partition, pool);
-    for (const record of last.values())
-      if (record.key) slab.append(bytesOf(record.key), bytesOf(deleteOf(record, deleting, part++)));
+    const slab = new LaneSlab(changesTopic(database, contract.table), partition, batchBytes, pool);
+    for (const record of last.values()) {
+      if (!record.key) continue;
+      const key = bytesOf(record.key);
+      const value = bytesOf(deleteOf(record, deleting, part++));
+      if (!slab.hasRoom(key, value)) filled.push(slab.take());
+      slab.append(key, value);
+    }
     filled.push(slab.take());
   }
   return filled;

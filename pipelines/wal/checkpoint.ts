@@ -1,4 +1,5 @@
 import { sql } from '@databases/pg';
+import { NotNow } from '../../contracts/cannot-run.ts';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
 import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
@@ -20,7 +21,10 @@ export interface Checkpoint {
 
 export interface Checkpoints extends AsyncDisposable {
   read(stream: string): Promise<Checkpoint | null>;
-  /** Begins anew, or moves on: one that was given up as lost and comes late takes nothing back. */
+  /**
+   * Begins a stream anew where nothing is captured yet; moves it on otherwise. Rejects if it has gone on
+   * without whoever writes: a checkpoint never goes back.
+   */
   write(stream: string, checkpoint: Checkpoint): Promise<void>;
   /** How long ago a checkpoint was written; 0 if there is none. */
   secondsSince(stream: string): Promise<number>;
@@ -69,16 +73,18 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
       return row ? { ...row, lsn: parseLsn(row.lsn), watermark: Number(row.watermark) } : null;
     },
     async write(stream, { lsn, system, timeline, era, watermark, recovery }) {
-      await asked(
+      const written = await asked(
         db.query(sql`
         INSERT INTO cdc_offsets AS known (stream, lsn, updated_at, system, timeline, era, watermark, recovery)
         VALUES (${stream}, ${lsnText(lsn)}, now(), ${system}, ${timeline}, ${era}, ${watermark}, ${recovery})
         ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, updated_at = excluded.updated_at,
           system = excluded.system, timeline = excluded.timeline,
           era = excluded.era, watermark = excluded.watermark, recovery = excluded.recovery
-        WHERE excluded.lsn = '0/0' OR known.system IS DISTINCT FROM excluded.system OR known.era < excluded.era
-           OR known.era = excluded.era AND known.lsn::pg_lsn <= excluded.lsn::pg_lsn`),
+        WHERE excluded.lsn = '0/0' OR known.system = excluded.system AND known.era = excluded.era
+          AND known.timeline <= excluded.timeline AND known.lsn::pg_lsn <= excluded.lsn::pg_lsn
+        RETURNING 1`),
       );
+      if (written.length === 0) throw overtaken(stream, lsn);
     },
     async secondsSince(stream) {
       const [row] = (await asked(
@@ -91,3 +97,11 @@ export async function checkpointsAt(url: string): Promise<Checkpoints> {
     [Symbol.asyncDispose]: () => partFrom(db),
   };
 }
+
+/** Whoever was stopped for a while, and finds that another has gone on meanwhile. */
+const overtaken = (stream: string, lsn: bigint) =>
+  new NotNow({
+    what: `another worker has gone on with stream ${stream}: what this one had captured up to ${lsnText(lsn)} is not recorded any more`,
+    where: 'cdc_offsets of state.url',
+    fix: 'none is needed if the other runs: this one waits for the slot; otherwise stop one of the two, or give it a slot of its own with source.slot',
+  });

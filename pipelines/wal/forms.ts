@@ -22,6 +22,9 @@ export interface Forms extends AsyncDisposable {
 
   confirmed(lsn: bigint): Promise<void>;
 
+  /** Forgets all: another server has other tables, whatever their names are. */
+  forget(): Promise<void>;
+
   /** The tables that a person has accepted, and that were not captured since. */
   accepted(): Promise<readonly string[]>;
 }
@@ -77,6 +80,9 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
       if (due.length === 0) return;
       for (const { relation } of due) await keep(relation);
       pending = pending.filter((each) => !due.includes(each));
+    },
+    async forget() {
+      await db.query(sql`DELETE FROM cdc_relations WHERE stream = ${stream}`);
     },
     accepted: () => acceptedOf(db, stream),
     [Symbol.asyncDispose]: () => partFrom(db),

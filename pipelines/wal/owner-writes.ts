@@ -32,7 +32,10 @@ interface Asked {
   readonly version: number; // Of the server.
 }
 
-/** Judges by the server's own rules: what it checks before it updates or deletes a published row. */
+/**
+ * Judges by the server's own rules: what it checks before it updates or deletes a published row. A
+ * publication that leaves these out must send them before anything is captured, so it is judged as if it did.
+ */
 function ownerWrites(places: readonly RowPlace[], asked: Asked): OwnerWrites {
   const { sending, missing, version } = asked;
   const faults: TableFault[] = [];
@@ -45,16 +48,17 @@ function ownerWrites(places: readonly RowPlace[], asked: Asked): OwnerWrites {
     const { table, ident, isPart } = place;
     const where = isPart ? `partition ${ident} of ${table}` : `table ${ident}`;
     const silent = silence(place);
-    if (silent && sending.changes) faults.push({ table, where, ...silent });
-    const blocked = sending.changes ? blockage(place, asked) : null;
+    if (silent) faults.push({ table, where, ...silent });
+    const blocked = blockage(place, asked);
     if (!blocked) continue;
     const { why, fix } = blocked;
-    if (missing.includes(table) && place.hasChanged) {
-      kept.push(table);
+    const isMissing = missing.includes(table);
+    if (place.hasChanged && (isMissing || !sending.changes)) {
+      if (isMissing) kept.push(table);
       faults.push({
         table,
         where,
-        what: `PostgreSQL would refuse its updates and deletes once it is published: ${why}`,
+        what: `PostgreSQL would refuse its updates and deletes once they are published: ${why}`,
         fix,
       });
     } else

@@ -33,8 +33,10 @@ export interface Preparing {
   readonly again?: boolean;
   /** The tables that were captured, by OID: what they are called may have changed. */
   readonly captured: () => Promise<ReadonlySet<number>>;
+  /** Told of tables before they are published. */
+  readonly publishing?: (tables: readonly string[]) => Promise<void>;
   /** Told before a recovery gives anything up. */
-  readonly recovering: (recovering: Recovering) => void;
+  readonly recovering: (recovering: Recovering) => void | Promise<void>;
   /** Told of whom the creation of the slot waits for, if it takes long. */
   readonly waiting: (held: Trouble) => void;
 }
@@ -88,12 +90,15 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const [fault] = changed;
     // A stream that has begun goes on as it would have without a restart: one changed table stops no other.
     if (fault && !begun) throw new CannotRun(fault);
-    if (!preparing.again)
+    if (!preparing.again) {
+      const missing = found.missing.filter((table) => !writes.kept.includes(table));
+      if (missing.length > 0) await preparing.publishing?.(missing);
       await ensurePublication(db, publication, {
-        found: { ...found, missing: found.missing.filter((table) => !writes.kept.includes(table)) },
+        found: { ...found, missing },
         generated: writes.generated,
         standby: server.standby,
       });
+    }
     const from = await startingPoint(db, preparing, { server, identity, sender });
     return {
       ...from,

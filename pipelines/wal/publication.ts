@@ -17,6 +17,7 @@ interface Published {
   readonly orphans: readonly PublishedTable[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
   readonly gathered: readonly string[]; // Partitioned, and published under one name.
+  readonly omitted: readonly string[]; // Kinds of changes that it does not tell of.
 }
 
 interface PublishedTable {
@@ -43,7 +44,12 @@ export async function lookAtPublication(
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid) AND r.oid <> c.oid
     LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
     WHERE t.pubname = ${publication}`)) as readonly PublishedTable[];
-  const [made] = await db.query(sql`SELECT 1 FROM pg_publication WHERE pubname = ${publication}`);
+  const [made] = (await db.query(sql`
+    SELECT array_remove(ARRAY[CASE WHEN NOT pubinsert THEN 'inserts' END, CASE WHEN NOT pubupdate THEN 'updates' END,
+      CASE WHEN NOT pubdelete THEN 'deletes' END, CASE WHEN NOT pubtruncate THEN 'truncates' END], NULL) AS omitted
+    FROM pg_publication WHERE pubname = ${publication}`)) as readonly {
+    readonly omitted: readonly string[];
+  }[];
   const tables = (await db.query(sql`
     SELECT n.nspname || '.' || c.relname AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -62,12 +68,13 @@ export async function lookAtPublication(
     orphans: published.filter(({ name, root }) => !contracts.has(name) && !split.has(root ?? '')),
     split: [...split],
     gathered: published.flatMap(({ name, gathers }) => (gathers ? [name] : [])),
+    omitted: made?.omitted ?? [],
   };
 }
 
-/** Why what is published is not what was promised: too much, or under other names. */
+/** Why what is published is not what was promised: too much, too little, or under other names. */
 export function publicationFaults(
-  { orphans, split }: Pick<Published, 'orphans' | 'split'>,
+  { orphans, split, omitted }: Pick<Published, 'orphans' | 'split' | 'omitted'>,
   publication: string,
 ): readonly Trouble[] {
   const where = `publication ${publication}`;
@@ -83,6 +90,12 @@ export function publicationFaults(
       what: `published without a contract: ${orphans.map(({ name }) => name).join(', ')}`,
       where,
       fix: `write a contract for each, ${leaveOut(orphans, publication)}`,
+    });
+  if (omitted.length > 0)
+    faults.push({
+      what: `it leaves out ${omitted.join(' and ')}: the sinks would not follow them, and nobody would be told`,
+      where,
+      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`,
     });
   return faults;
 }

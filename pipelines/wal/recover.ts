@@ -11,6 +11,7 @@ import { dropSlot } from './slot.ts';
 export interface Recovering {
   readonly recover: Recovery;
   readonly why: string;
+  readonly elsewhere: boolean; // The server is another one, or its positions begin anew.
   readonly slot: string;
   /** Changes between the two are not in the stream; the copy that follows brings what came of them. */
   readonly lostFrom: string;
@@ -30,7 +31,7 @@ export async function recover(
     readonly standing: Standing;
     readonly head: bigint;
     readonly settings: SourceSettings;
-    readonly told: (recovering: Recovering) => void;
+    readonly told: (recovering: Recovering) => void | Promise<void>;
   },
 ): Promise<Recovery> {
   const { slot, checkpoint, identity } = standing;
@@ -42,9 +43,10 @@ export async function recover(
       where,
       fix: `correct source.url; or if that server is meant: give capture another slot with source.slot, or, if nothing uses this one, SELECT pg_drop_replication_slot('${name}')`,
     });
-  told({
+  await told({
     recover: how,
     why: broken.what,
+    elsewhere: broken.elsewhere,
     slot: name,
     lostFrom: lsnText(checkpoint.lsn),
     lostTo: lsnText(head),

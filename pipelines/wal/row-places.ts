@@ -63,7 +63,7 @@ export async function rowPlaces(
 /** What a publication sends of updates and deletes, and of which tables it sends less than all. */
 export interface Sending {
   readonly there: boolean;
-  readonly changes: boolean; // Updates, deletes or both.
+  readonly changes: boolean; // Updates and deletes.
   readonly generated: boolean; // Stored generated columns too.
   readonly parts: readonly SentPart[];
 }
@@ -77,7 +77,7 @@ interface SentPart {
 /** Looks at a publication as the server does that is about to update or delete a row. */
 export async function sendingOf(db: Queryable, publication: string): Promise<Sending> {
   const [found] = (await db.query(sql`
-    SELECT pubupdate OR pubdelete AS changes, to_jsonb(p) ->> 'pubgencols' = 's' AS generated
+    SELECT pubupdate AND pubdelete AS changes, to_jsonb(p) ->> 'pubgencols' = 's' AS generated
     FROM pg_publication p WHERE pubname = ${publication}`)) as readonly {
     readonly changes: boolean;
     readonly generated: boolean | null;

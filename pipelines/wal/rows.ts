@@ -1,4 +1,4 @@
-import type { Image } from '../../processors/transcode/columns.ts';
+import type { Column, Image } from '../../processors/transcode/columns.ts';
 import { keptChange } from '../../processors/transcode/kept-change.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
@@ -106,22 +106,35 @@ export class Rows {
    */
   #fillUnchanged({ columns }: Table): void {
     const { lengths } = this.#new;
-    if (this.#isOldInPart()) tellNoNulls(this.#old);
+    if (this.#isOldInPart(columns)) this.#tellNoNulls(columns);
     for (let index = 0; index < this.#new.count; index++) {
       if (lengths[index] !== isUnchanged) continue;
-      if (this.#before.whole || columns[index]?.inIdentity) this.#new.take(index, this.#old);
+      if (columns[index]?.isTold(this.#before)) this.#new.take(index, this.#old);
     }
   }
 
   /**
    * A null cannot be what a long value still is. Where it seems so, a leaf of a partitioned table wrote the old
-   * row by another replica identity than the table's own, and no more of it than that.
+   * row by another replica identity than the table's own, and no more of it than that. Beside an old key nulls
+   * stand for what was not sent.
    */
-  #isOldInPart(): boolean {
+  #isOldInPart(columns: readonly Column[]): boolean {
     for (let index = 0; index < this.#new.count; index++)
-      if (this.#new.lengths[index] === isUnchanged && this.#old.lengths[index] === isNull)
+      if (
+        this.#new.lengths[index] === isUnchanged &&
+        this.#old.lengths[index] === isNull &&
+        columns[index]?.isTold(this.#before)
+      )
         return true;
     return false;
+  }
+
+  /** Of a row that was sent in part, what is null was not sent. */
+  #tellNoNulls(columns: readonly Column[]): void {
+    const { lengths, count } = this.#old;
+    for (let index = 0; index < count; index++)
+      if (lengths[index] === isNull && columns[index]?.isTold(this.#before))
+        lengths[index] = isUnchanged;
   }
 
   /** Whether the key is another than it was, as far as the old row tells it. */
@@ -136,12 +149,6 @@ export class Rows {
         return true;
     return false;
   }
-}
-
-/** Of a row that was sent in part, what is null was not sent. */
-function tellNoNulls({ lengths, count }: Tuple): void {
-  for (let index = 0; index < count; index++)
-    if (lengths[index] === isNull) lengths[index] = isUnchanged;
 }
 
 /** Fills a tuple with a row of the table, and returns where it ends. */

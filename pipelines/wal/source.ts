@@ -5,12 +5,13 @@ import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
 import type { Checkpoint, Checkpoints } from './checkpoint.ts';
 import { complaint, Frames } from './frames.ts';
+import { LateAcknowledgement } from './late-acknowledgement.ts';
 import { atMost, partMs } from './own-pool.ts';
 import { Sender } from './sender.ts';
 import { ForeignServer, identify } from './server.ts';
 import { checkUnmoved } from './slot.ts';
 import { startCommand } from './start-command.ts';
-import { statusUpdate } from './status-update.ts';
+import { TimelineWatch } from './timeline-watch.ts';
 import { timelines } from './timelines.ts';
 import { type Parts, Transactions } from './transactions.ts';
 
@@ -23,6 +24,7 @@ export interface WalSettings {
   readonly origin: 'any' | 'none';
   readonly serverVersion: number;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
+  readonly standby: boolean; // It may be promoted while it is read.
   readonly stream: string; // What the checkpoint is filed under.
   readonly lanes: number;
   readonly until: bigint | null; // Where to end; null goes on for ever.
@@ -39,7 +41,6 @@ export interface Beside {
 
 const deliveryBytes = 1024 * 1024;
 const confirmEveryMs = 250;
-const statusEveryMs = 5_000;
 const askEveryMs = 1_000;
 const retryEveryMs = 2_000; // How often is looked whether somebody has accepted a refused table.
 const gatherMs = 5; // With a backlog, how long a delivery waits to be worth its way.
@@ -49,25 +50,18 @@ const errorResponse = 0x45;
 const walData = 0x77;
 const keepalive = 0x6b;
 
-/**
- * Reads a replication slot. A position is confirmed in three steps, each after the one before: all up
- * to it is settled, the checkpoint records it, the server is told.
- */
+/** Reads a replication slot, and says of it no more than is settled and recorded. */
 export class WalSource implements Source<Captured> {
   readonly #settings: WalSettings;
-  readonly #checkpoints: Checkpoints;
+  readonly #acknowledged: LateAcknowledgement;
   readonly #parts: Parts;
   readonly #output: Output;
   readonly #backfill: Backfill | null;
   #sender: Sender | null = null;
+  #watch: TimelineWatch | null = null; // Of a standby.
   #transactions: Transactions | null = null;
-  #known: Checkpoint; // What the checkpoint records, and so the most that the server is told.
-  #settled: bigint;
-  #watermarks: { readonly at: bigint; readonly watermark: number }[] = [];
-  #recording: Promise<void> | null = null; // Under way: a slow checkpoint is waited for, not asked again.
-  #failure: unknown = null; // Of the checkpoint.
+  #timelineOf: ((lsn: bigint) => number) | null = null; // Which wrote the server's WAL, era and all.
   #isLost = false; // A server is: whether it answers once more is not waited for.
-  #lastStatusMs = 0;
   #silentMs = 0; // How long it was listened for the server in vain.
   #lastRetryMs = 0;
 
@@ -82,13 +76,15 @@ export class WalSource implements Source<Captured> {
     this.#backfill =
       backfillOf?.({
         wake: () => this.#sender?.nudge(),
-        baseNow: () => ({ ...this.#known, timeline: this.#known.timeline + this.#known.era }),
+        baseNow: () => this.#base(),
         brought: () => this.#transactions?.brought ?? from.lsn,
       }) ?? null;
     this.#settings = settings;
-    this.#checkpoints = checkpoints;
-    this.#known = from;
-    this.#settled = from.lsn;
+    this.#acknowledged = new LateAcknowledgement(
+      settings,
+      { checkpoints, forms: parts.forms },
+      from,
+    );
     this.#parts = parts;
     this.#output = parts.output;
   }
@@ -96,9 +92,15 @@ export class WalSource implements Source<Captured> {
   async *read({ signal }: Reading): AsyncIterable<Delivery<Captured>> {
     await using sender = await Sender.connect(this.#settings.url);
     this.#sender = sender;
+    const { timeline, timelineOf } = await this.#timelines(sender);
+    this.#timelineOf = timelineOf;
+    const { standby, url } = this.#settings;
+    await using watch = standby ? await TimelineWatch.open(url, timeline) : null;
+    this.#watch = watch;
     await this.#backfill?.open();
-    const transactions = await this.#begin(sender);
+    const transactions = await this.#begin(sender, timelineOf);
     this.#transactions = transactions;
+    this.#acknowledged.follow(sender, transactions);
     const ticking = setInterval(() => this.#tick(), confirmEveryMs);
     const copying = new AbortController();
     const copied = this.#backfill?.run(AbortSignal.any([signal, copying.signal]));
@@ -111,8 +113,9 @@ export class WalSource implements Source<Captured> {
       clearInterval(ticking);
       copying.abort();
       await this.#parting(copied ?? Promise.resolve());
-      if (!this.#isLost) await this.#recordLast().catch(() => {}); // Disposal tries again, and says why not.
+      if (!this.#isLost) await this.#acknowledged.recordLast().catch(() => {}); // Disposal tries again, and says why not.
       this.#sender = null;
+      this.#acknowledged.part();
       await transactions.discard();
     }
   }
@@ -120,33 +123,30 @@ export class WalSource implements Source<Captured> {
   confirm(position: LogPosition): void {
     const { log, at } = position;
     if (log !== this.#settings.slot) this.#backfill?.confirm(position);
-    else if (at > this.#settled) {
-      this.#settled = at;
-      this.#sender?.nudge();
-    }
+    else if (this.#acknowledged.settle(at)) this.#sender?.nudge();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#parting(this.#recordLast());
+    return this.#parting(this.#acknowledged.recordLast());
   }
 
   #parting(ending: Promise<void>): Promise<void> {
     return this.#isLost ? atMost(partMs, ending) : ending;
   }
 
-  async #recordLast(): Promise<void> {
-    await this.#recording;
-    await this.#record();
-  }
-
-  async #begin(sender: Sender): Promise<Transactions> {
+  async #begin(sender: Sender, timelineOf: (lsn: bigint) => number): Promise<Transactions> {
     const { slot, lanes } = this.#settings;
-    const timelineOf = await this.#timelines(sender);
-    const origin = { system: this.#known.system, log: slot, lanes, timelineOf };
-    const { lsn: at, watermark } = this.#known;
+    const origin = { system: this.#acknowledged.known.system, log: slot, lanes, timelineOf };
+    const { lsn: at, watermark } = this.#acknowledged.known;
     await checkUnmoved(sender, slot, at);
     sender.start(startCommand(this.#settings, at));
     return new Transactions(origin, this.#parts, { at, watermark });
+  }
+
+  /** Where copied rows stand. After a promotion, what is not confirmed may still be of the timeline before. */
+  #base(): Base {
+    const { lsn, watermark, timeline, era } = this.#acknowledged.known;
+    return { lsn, watermark, timeline: this.#timelineOf?.(lsn) ?? timeline + era };
   }
 
   async *#deliveries(
@@ -162,7 +162,7 @@ export class WalSource implements Source<Captured> {
       const patienceMs = this.#output.isEmpty || !sender.hasBacklog ? idleMs : gatherMs;
       const askedMs = performance.now();
       const gulp = await sender.take(signal, this.#backfill?.hasGulp ? 0 : patienceMs);
-      if (this.#failure) throw this.#failure;
+      this.#acknowledged.check();
       if (!gulp) this.#missed(performance.now() - askedMs);
       else {
         this.#silentMs = 0;
@@ -179,13 +179,13 @@ export class WalSource implements Source<Captured> {
       }
       if (gulp && sender.hasBacklog && this.#output.bytes < deliveryBytes) continue;
       const isDue = !this.#output.isEmpty || transactions.at > told;
-      const isBusy = this.#settled < told; // What comes during a write goes with the next: many small ones are slow.
+      const isBusy = this.#acknowledged.settled < told; // What comes during a write goes with the next: many small ones are slow.
       if (isDue && !isBusy) {
         told = transactions.at;
         yield* this.#streamed(transactions);
-      } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#send(true); // The answer tells how far the server has read: WAL of others is let go.
+      } else if (!isDue && !gulp && !this.#backfill?.hasGulp) this.#acknowledged.say(true); // The answer tells how far the server has read: WAL of others is let go.
       yield* this.#copied();
-      const isDone = until !== null && told >= until && this.#settled >= told;
+      const isDone = until !== null && told >= until && this.#acknowledged.settled >= told;
       if (isDone && (this.#backfill?.isIdle ?? true)) return;
     }
   }
@@ -199,20 +199,20 @@ export class WalSource implements Source<Captured> {
       throw new Error(
         `the server has not said anything for ${Math.round(this.#silentMs / 1_000)} s`,
       );
-    this.#send(true);
+    this.#acknowledged.say(true);
   }
 
   /** The stream and what is copied take turns: neither waits for the end of the other. */
-  *#turns(transactions: Transactions): Iterable<Delivery<Captured>> {
+  async *#turns(transactions: Transactions): AsyncIterable<Delivery<Captured>> {
     yield* this.#streamed(transactions);
     yield* this.#copied();
   }
 
   /** Rows that were copied go before what the stream has changed since they were looked at. */
-  *#streamed(transactions: Transactions): Iterable<Delivery<Captured>> {
+  async *#streamed(transactions: Transactions): AsyncIterable<Delivery<Captured>> {
     const rest = this.#output.isEmpty ? null : this.#backfill?.rest();
     if (rest) yield rest;
-    yield this.#delivery(transactions);
+    yield await this.#delivery(transactions);
   }
 
   *#copied(): Iterable<Delivery<Captured>> {
@@ -220,9 +220,11 @@ export class WalSource implements Source<Captured> {
     if (copy) yield copy;
   }
 
-  #delivery({ at, watermark }: Transactions): Delivery<Captured> {
+  /** Nothing is given out before it is certain on which timeline it was written. */
+  async #delivery({ at, watermark }: Transactions): Promise<Delivery<Captured>> {
+    await this.#watch?.look();
     if (!this.#output.isEmpty) failpoint('delivering');
-    this.#watermarks.push({ at, watermark });
+    this.#acknowledged.given(at, watermark);
     return { position: { log: this.#settings.slot, at }, ...this.#output.take() };
   }
 
@@ -233,38 +235,29 @@ export class WalSource implements Source<Captured> {
       if (data[start] === walData) return transactions.take(data, start + 25, end);
       if (data[start] !== keepalive) return undefined;
       transactions.caughtUp(data.readBigUInt64BE(start + 1));
-      if (data[start + 17] === 1) this.#send(false);
+      if (data[start + 17] === 1) this.#acknowledged.say(false);
     } else if (kind === errorResponse) throw complaint(data, start, end);
     return undefined;
   }
 
   /** Finds out who the server is: a slot of another server has positions of another world. */
-  async #timelines(sender: Sender): Promise<(lsn: bigint) => number> {
+  async #timelines(sender: Sender) {
     const { system, timeline, history } = await identify(sender);
-    if (system !== this.#known.system)
+    const { era, system: known } = this.#acknowledged.known; // The era lifts positions that began anew above all before.
+    if (system !== known)
       throw new ForeignServer(
-        `the checkpoint of ${this.#settings.stream} belongs to server ${this.#known.system}, but source.url leads to server ${system}: correct source.url, or remove the checkpoint from cdc_offsets to begin anew`,
+        `the checkpoint of ${this.#settings.stream} belongs to server ${known}, but source.url leads to server ${system}: correct source.url, or remove the checkpoint from cdc_offsets to begin anew`,
       );
     const timelineOf = timelines(timeline, history);
-    const { era } = this.#known; // Lifts positions that began anew above all before.
-    return (lsn) => timelineOf(lsn) + era;
+    return { timeline, timelineOf: (lsn: bigint) => timelineOf(lsn) + era };
   }
 
   #tick(): void {
-    this.#recording ??= this.#record()
-      .catch((error: unknown) => {
-        this.#failure = error;
-        this.#sender?.nudge();
-      })
-      .finally(() => (this.#recording = null));
+    this.#acknowledged.tick();
     const { relations, outbox } = this.#parts;
     const hasRefused = relations.hasRefused || outbox.hasRefused;
     if (hasRefused && performance.now() - this.#lastRetryMs > retryEveryMs)
       void this.#retryRefused();
-    const { senderTimeoutMs } = this.#settings;
-    const everyMs =
-      senderTimeoutMs > 0 ? Math.min(statusEveryMs, senderTimeoutMs / 4) : statusEveryMs;
-    if (performance.now() - this.#lastStatusMs > everyMs) this.#send(false);
   }
 
   /** Whoever cannot be asked now is asked again: meanwhile their changes are refused as before. */
@@ -274,30 +267,5 @@ export class WalSource implements Source<Captured> {
     const accepted = await forms.accepted().catch(() => []);
     relations.retry(accepted);
     outbox.retry(accepted);
-  }
-
-  /** The checkpoint first, then the server. A prepared transaction holds both back: it is not sent again. */
-  async #record(): Promise<void> {
-    const prepared = this.#transactions?.oldestPrepared(this.#settled) ?? null;
-    const lsn = prepared !== null && prepared < this.#settled ? prepared : this.#settled;
-    if (lsn <= this.#known.lsn) return;
-    let { watermark } = this.#known;
-    while (this.#watermarks[0] && this.#watermarks[0].at <= lsn)
-      watermark = this.#watermarks.shift()?.watermark ?? watermark;
-    const known = { ...this.#known, lsn, watermark, recovery: null };
-    this.#settings.recording(true);
-    failpoint('checkpointing');
-    await this.#parts.forms.confirmed(lsn);
-    await this.#checkpoints.write(this.#settings.stream, known);
-    this.#known = known;
-    this.#settings.recording(false);
-    failpoint('checkpointed');
-    this.#send(false);
-    failpoint('acknowledged');
-  }
-
-  #send(replyRequested: boolean): void {
-    this.#lastStatusMs = performance.now();
-    this.#sender?.send(statusUpdate(this.#known.lsn, { nowMs: Date.now(), replyRequested }));
   }
 }

@@ -6,23 +6,27 @@ import type { SlabPool } from './slab-pool.ts';
 export class LaneSlab {
   readonly topic: string;
   readonly partition: number;
+  readonly #limitBytes: number;
   readonly #pool: SlabPool;
   #out: Bytes | null = null;
   #size = 0; // What was needed the last time.
   #count = 0;
 
-  constructor(topic: string, partition: number, pool: SlabPool) {
+  /** What gathers is sent as one batch: the topic is to take `limitBytes` at once. */
+  constructor(topic: string, partition: number, limitBytes: number, pool: SlabPool) {
     this.topic = topic;
     this.partition = partition;
+    this.#limitBytes = limitBytes;
     this.#pool = pool;
-  }
-
-  get bytes(): number {
-    return this.#out?.at ?? 0;
   }
 
   get isEmpty(): boolean {
     return this.#count === 0;
+  }
+
+  /** Whether a record goes with what has gathered. Alone it always does. */
+  hasRoom(key: Bytes | null, value: Bytes): boolean {
+    return !this.#out || this.#out.at + (key?.at ?? 0) + value.at <= this.#limitBytes;
   }
 
   /** Adds a record and returns how many bytes it takes. */

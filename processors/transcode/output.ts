@@ -13,6 +13,7 @@ const batchBytes = 512 * 1024;
 /** Gathers records lane by lane until they are taken, all at once. */
 export class Output {
   readonly #pool: SlabPool;
+  readonly #limitOf: (topic: string) => number;
   readonly #topics = new Map<string, LaneSlab[]>();
   #filled: LaneSlab[] = [];
   #full: Records[] = []; // Cut off from lanes that are being filled again.
@@ -20,8 +21,10 @@ export class Output {
   #bytes = 0;
   #rows = 0;
 
-  constructor(pool: SlabPool) {
+  /** `limitOf` says how much a topic takes at once. */
+  constructor(pool: SlabPool, limitOf: (topic: string) => number = () => batchBytes) {
     this.#pool = pool;
+    this.#limitOf = limitOf;
   }
 
   get bytes(): number {
@@ -36,7 +39,11 @@ export class Output {
   lanes(topic: string, count: number): readonly LaneSlab[] {
     let lanes = this.#topics.get(topic);
     if (!lanes) {
-      lanes = Array.from({ length: count }, (_, lane) => new LaneSlab(topic, lane, this.#pool));
+      const bytes = Math.min(batchBytes, this.#limitOf(topic));
+      lanes = Array.from(
+        { length: count },
+        (_, lane) => new LaneSlab(topic, lane, bytes, this.#pool),
+      );
       this.#topics.set(topic, lanes);
     }
     return lanes;
@@ -44,7 +51,7 @@ export class Output {
 
   /** Adds a record to its lane. What the broker takes as one must not grow past what it takes. */
   append(slab: LaneSlab, key: Bytes | null, value: Bytes): void {
-    if (slab.bytes > 0 && slab.bytes + value.at > batchBytes) this.#full.push(slab.take());
+    if (!slab.hasRoom(key, value)) this.#full.push(slab.take());
     else if (slab.isEmpty) this.#filled.push(slab);
     this.#bytes += slab.append(key, value);
     this.#rows++;

@@ -121,7 +121,8 @@ export class TableEncoder {
       out.byte(present);
       out.sized(box.data, 0, box.at);
     } else out.byte(absent);
-    if (out.at > this.#limitBytes) throw tooLarge(this.#contract, out.at);
+    const size = out.at + (hasKey ? this.#keyText.at : 0);
+    if (size > this.#limitBytes) throw tooLarge(this.#contract, size);
     this.#send(hasKey ? this.#keyText : null, this.#laneOf(hasKey, head, seq, part));
     return true;
   }

@@ -30,6 +30,10 @@ export class MemoryForms implements Forms {
     this.#pending = this.#pending.filter(({ lsn: at }) => at > lsn);
   }
 
+  async forget(): Promise<void> {
+    this.tables.clear();
+  }
+
   async accepted(): Promise<readonly string[]> {
     return [...this.tables].flatMap(([table, { accepted }]) => (accepted ? table : []));
   }

@@ -119,6 +119,20 @@ test('what a broker takes as one stays below its limit, but for a record that is
   );
 });
 
+test('what is sent as one is not more than its topic takes, keys and all', () => {
+  const output = new Output(new SlabPool(), (topic) => (topic === 't' ? 48_000 : 1e9));
+  const all = Array.from({ length: 300 }, (_, n) => ({
+    lane: n % 2,
+    key: Buffer.alloc(n, 'k'),
+    value: Buffer.alloc(1_000, n),
+  }));
+  append(output, all);
+  const records = recordsIn(output.take().values);
+  expect(records.length).toBeGreaterThan(6);
+  for (const { bytes } of records) expect(bytes.length).toBeLessThan(48_000 + 32);
+  expect(records.reduce((sum, { count }) => sum + count, 0)).toBe(all.length);
+});
+
 test('what was taken is not changed by what is added later', () => {
   const output = new Output(new SlabPool());
   append(output, [{ lane: 0, key: null, value: Buffer.from('first') }]);

@@ -234,3 +234,18 @@ test('a delete that tells only its key needs no owner', async () => {
   expect(await one(removeByKey())).toMatchObject({ op: 'delete', key: { id: '7' }, sealed: null });
   expect(keyring.owners).toEqual([]);
 });
+
+test('a confidential key that moves beside an unchanged value leaves nothing behind: its delete needs no owner', async () => {
+  const { captured } = await capture({
+    ...users,
+    tenant: null,
+    subject: { column: 'city', domain: 'public.cities.id' },
+    columns: users.columns.map((each) =>
+      each.name === 'id' ? column('id', 'restricted', 'tokenise') : each,
+    ),
+  });
+  const moved = golden.update(1, ['K', cells({ id: '7' })], cells({ ...row, id: '8', email: u }));
+  const { changes, letters } = await captured(moved);
+  expect(letters).toEqual([]);
+  expect(changes.map(({ op }) => op)).toEqual(['delete', 'insert']);
+});

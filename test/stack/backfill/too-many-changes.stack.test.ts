@@ -43,6 +43,7 @@ async function reading(changed: number) {
     read: 1,
     part: part!,
     blocks: [0, part!.blocks],
+    past: null,
   };
   const push = (gulp: Gulp) => {
     for (let id = 1; id <= changed; id++) watch.changed(table, JSON.stringify({ id }));

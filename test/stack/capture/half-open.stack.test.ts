@@ -1,6 +1,5 @@
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { checkpointsAt } from '../../../pipelines/wal/checkpoint.ts';
 import { run } from '../source/own-postgres.ts';
 import { type Proxy, proxyTo } from '../way/proxy.ts';
 import type { Way } from '../way/way.ts';
@@ -101,28 +100,6 @@ test('what is settled and cannot be recorded shows while it waits', async () => 
     async () => expect(await gauge(health, 'conductor_unrecorded_seconds')).toBeLessThan(1),
     patiently,
   );
-});
-
-test('a checkpoint that comes late takes nothing back, and one that begins anew does', async () => {
-  await using checkpoints = await checkpointsAt(way.urls.state);
-  const at = (lsn: bigint, era = 0) => ({
-    lsn,
-    system: '1',
-    timeline: 1,
-    era,
-    watermark: 5,
-    recovery: null,
-  });
-  const written = async (lsn: bigint, era?: number) => {
-    await checkpoints.write('late', at(lsn, era));
-    return (await checkpoints.read('late'))?.lsn;
-  };
-  expect(await written(0xffffffffn)).toBe(0xffffffffn);
-  expect(await written(0x1_00000000n)).toBe(0x1_00000000n);
-  expect(await written(0xffffffffn)).toBe(0x1_00000000n);
-  expect(await written(5n, 1)).toBe(5n);
-  expect(await written(6n)).toBe(5n);
-  expect(await written(0n, 1)).toBe(0n);
 });
 
 test('while Kafka is out of reach the WAL that is kept is told, and that it runs out', async () => {

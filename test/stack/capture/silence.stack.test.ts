@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { checkpointsAt } from '../../../pipelines/wal/checkpoint.ts';
 import { type Proxy, proxyTo } from '../way/proxy.ts';
 import type { Way } from '../way/way.ts';
 import { type Judge, judgeOf } from './judge.ts';
@@ -83,6 +84,28 @@ test('a worker that is stopped when Kafka has all, and the checkpoint does not k
   await settled();
   const after = await judge.judge();
   expect(after.once.length).toBeGreaterThan(before.once.length);
+});
+
+test('a worker that awakes when another has gone on takes nothing of it back', async () => {
+  const recorded = async () => (await checkpoints.read(stream))?.lsn ?? 0n;
+  const stream = `${way.name}/${way.name}`;
+  await using checkpoints = await checkpointsAt(way.urls.state);
+  await using worker = way.start(['run', 'capture'], file, {
+    CONDUCTOR_FAILPOINT: 'checkpointing=stop',
+  });
+  await there();
+  await writer.run(5);
+  await gone();
+  await writer.run(5);
+  await way.drain('capture');
+  const other = await recorded();
+  worker.kill('SIGCONT');
+  await there(); // It has come to rest before, and what it had to record with it.
+  expect(await recorded()).toBeGreaterThanOrEqual(other);
+  await worker.running();
+  worker.kill('SIGTERM');
+  expect((await worker.ended).code).toBe(0);
+  await settled();
 });
 
 test('while Kafka takes nothing for longer than wal_sender_timeout the connection to the source lives', async () => {

@@ -135,6 +135,7 @@ test('all that is wrong is said at once, each with its fix', async () => {
   const { failed, warnings } = await check(file);
   const said = whats(failed);
   expect(said).toMatch(/^publication: role \w+ may not publish \w+\.lines$/m);
+  expect(said).toMatch(/^publication: it leaves out deletes and truncates/m);
   expect(said).toMatch(/^slot: the slot was advanced to \S+ by something else/m);
   expect(said).toMatch(/^topics: .*cdc\.\S+\.marks.*: 12 partitions, not 6/m);
   expect(said).toMatch(
@@ -150,7 +151,6 @@ test('all that is wrong is said at once, each with its fix', async () => {
   expect(warned).toMatch(/^tables: no contract names \w+\.marks\.extra/m);
   expect(warned).toMatch(/^select: role \w+ may not read it/m);
   expect(warned).toMatch(/^select: row security hides rows of it from role/m);
-  expect(warned).toMatch(/^publication: it leaves out deletes and truncates/m);
   expect(warned).toMatch(/^topic gov\.\S+: it forgets after 1 h, sooner than the 168 h/m);
   expect(warned).toMatch(/^wal_sender_timeout: the server never gives a silent worker up/m);
   for (const finding of [...failed, ...warnings])

@@ -2,6 +2,8 @@ import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../../contracts/config.ts';
 import { compareAll } from '../../../ops/start/demo.ts';
+import { runsAt } from '../../../pipelines/backfill/runs.ts';
+import { timelines } from '../../../pipelines/wal/timelines.ts';
 import { testTables } from '../way/tables.ts';
 import { openWay, type Way } from '../way/way.ts';
 import { follower, inStep, promote } from './follower.ts';
@@ -74,10 +76,19 @@ test('a standby is promoted under traffic, and no change is lost or doubled, in 
   expect(timeline).toBe('00000002');
   await run(standby.db(way.name), 'UPDATE marks SET n = n + 1 WHERE id % 2 = 0');
   await write(standby);
+  await using runs = await runsAt(way.urls.state, `${way.name}/${way.name}`);
+  const copy = await runs.request(`${way.name}.marks`, null);
   for (const pipeline of ['capture', 'govern', 'deliver']) {
     const { code, stderr } = await way.start(['run', pipeline, '--until-current'], onStandby).ended;
     expect(code, stderr).toBe(0);
   }
+  const [{ history }] = await standby
+    .db()
+    .query(sql`SELECT pg_read_file('pg_wal/00000002.history') AS history`);
+  // What is copied stands before what is not confirmed, which the old primary wrote.
+  const base = (await runs.one(copy))?.base;
+  expect(base?.timeline).toBe(timelines(2, history)(base!.lsn));
+  expect(base?.timeline).toBe(1);
   const compared = await compareAll(await loadConfig(onStandby), way.contracts);
   expect(compared.equal, JSON.stringify(compared, null, 1)).toBe(true);
   const marks = compared.tables.find(({ table }) => table.endsWith('marks'));

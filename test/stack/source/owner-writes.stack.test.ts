@@ -174,7 +174,7 @@ test.for([
       'SELECT pg_stat_force_next_flush()',
     );
     expect(said(findings)[0]).toMatch(
-      /^failed, table public\.things: PostgreSQL would refuse its updates and deletes once it is published: /,
+      /^failed, table public\.things: PostgreSQL would refuse its updates and deletes once they are published: /,
     );
     expect(said(findings)[0]).toContain(why);
     await expect(begin()).rejects.toThrow(`fix:   ${full}`);
@@ -186,16 +186,23 @@ test.for([
   },
 );
 
-test('a publication without updates and deletes asks for no identity', async () => {
+test('a publication without updates and deletes is to send them, and no update fails for that', async () => {
   const { findings, begin } = await looked(
     [],
     'CREATE TABLE things (id int)',
     'INSERT INTO things VALUES (1)',
     'UPDATE things SET id = 2',
     'SELECT pg_stat_force_next_flush()',
-    `CREATE PUBLICATION ${publication} WITH (publish = 'insert')`,
+    `CREATE PUBLICATION ${publication} FOR TABLE things WITH (publish = 'insert')`,
   );
-  expect(said(findings)).toEqual(['ok']);
+  expect(said(findings)[0]).toMatch(
+    /^failed, table public\.things: PostgreSQL would refuse its updates and deletes once they are published: /,
+  );
+  await expect(begin()).rejects.toThrow(`fix:   ${full}`);
+  await run(server!.db(), full);
+  await expect(begin()).rejects.toThrow('it leaves out updates and deletes and truncates');
+  const all = "publish = 'insert, update, delete, truncate'";
+  await run(server!.db(), `ALTER PUBLICATION ${publication} SET (${all})`);
   expect((await begin()).created).toBe(true);
   await run(server!.db(), 'UPDATE things SET id = 3');
 });

@@ -102,15 +102,35 @@ test('a table that comes with all the others is not told to be dropped from the 
 test('what is left out on purpose is told, and goes on', async () => {
   await given(
     'CREATE TABLE things (id int PRIMARY KEY, more text)',
-    `CREATE PUBLICATION ${publication} FOR TABLE things (id) WHERE (id > 5) WITH (publish = 'insert, update, delete')`,
+    `CREATE PUBLICATION ${publication} FOR TABLE things (id) WHERE (id > 5)`,
   );
   expect(await whats()).toEqual([
     'ok: guests has all 1 tables',
-    'warning: it leaves out truncates: the sinks will not follow them',
     'ok: public.things: only rows WHERE (id > 5)',
   ]);
   expect((await stream.prepare()).created).toBe(true);
 });
+
+test.for([
+  ['insert', 'updates and deletes and truncates'],
+  ['insert, update, delete', 'truncates'],
+] as const)(
+  'a publication of %s is refused at the start: what it leaves out would be lost silently',
+  async ([publish, lost]) => {
+    await given(
+      plain,
+      `CREATE PUBLICATION ${publication} FOR TABLE things WITH (publish = '${publish}')`,
+    );
+    const what = `it leaves out ${lost}: the sinks would not follow them, and nobody would be told`;
+    const mend = `ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`;
+    await expect(stream.prepare()).rejects.toThrow(
+      `${what}\n  where: publication guests\n  fix:   as its owner: ${mend}`,
+    );
+    expect(await whats()).toEqual([`failed: ${what}`]);
+    await run(server!.db(), mend);
+    expect((await stream.prepare()).created).toBe(true);
+  },
+);
 
 test('a column list that leaves out what a contract promises is warned of', async () => {
   await given(

@@ -1,0 +1,41 @@
+import type { TableContract } from '../../contracts/contract.ts';
+import type { Forms } from '../wal/forms.ts';
+import type { TableFault } from '../wal/tables.ts';
+import type { Runs } from './runs.ts';
+
+/**
+ * Asks for the rows of tables before they are published: of what happened to them until then nobody
+ * tells, though they may have been captured once. Returns those that are not asked for already.
+ */
+export async function requestCopies(
+  runs: Runs,
+  tables: readonly string[],
+): Promise<readonly string[]> {
+  const open = (await runs.all()).filter(
+    ({ condition, status }) => condition === null && openStatuses.has(status),
+  );
+  const due = tables.filter((table) => !open.some((run) => run.table === table));
+  for (const table of due) await runs.request(table, null);
+  return due;
+}
+
+/**
+ * Asks for the rows of tables that gained a contract after the stream had begun, whoever published them:
+ * those of which nothing was ever captured, and no whole copy asked for. What is not as promised waits
+ * until it is mended. Returns them.
+ */
+export async function requestLateCopies(
+  { runs, forms }: { readonly runs: Runs; readonly forms: Forms },
+  contracts: ReadonlyMap<string, TableContract>,
+  faults: readonly TableFault[],
+): Promise<readonly string[]> {
+  const whole = (await runs.all()).filter(({ condition }) => condition === null);
+  const others = new Set([...whole, ...faults].map(({ table }) => table));
+  const late: string[] = [];
+  for (const { table, outbox } of contracts.values())
+    if (!outbox && !others.has(table) && !(await forms.known(table))) late.push(table);
+  for (const table of late) await runs.request(table, null);
+  return late;
+}
+
+const openStatuses: ReadonlySet<string> = new Set(['waiting', 'running', 'paused']);
