@@ -93,12 +93,18 @@ export const configSchema = z.strictObject({
       inFlightBytes: z
         .int()
         .min(1_024)
-        .default(16 * 1024 * 1024)
+        .default(12 * 1024 * 1024)
         .describe('Most bytes unsettled.'),
       spillDirectory: z
         .string()
         .default('spill')
         .describe('Where transactions that are too large for memory wait for their commit.'),
+      niceness: z
+        .int()
+        .min(0)
+        .max(19)
+        .default(19)
+        .describe('How far capture steps back behind others on its machine; 0 not at all.'),
     })
     .prefault({})
     .describe('Limits of one worker.'),

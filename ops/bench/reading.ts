@@ -12,17 +12,9 @@ const answer = z.object({ rows: z.number(), ms: z.number() });
 export async function readAndThrowAway(
   site: Site,
   program: 'drain' | 'copy',
-  { rows, ...flags }: Readonly<Record<string, string | number>> & { readonly rows: number },
+  { rows, ...flags }: Flags & { readonly rows: number },
 ): Promise<Figures> {
-  const all = program === 'drain' ? { ...flags, rows } : flags;
-  await using reader = new MeasuredProcess(site, {
-    name: program,
-    command: process.execPath,
-    args: [
-      processFile(program),
-      ...Object.entries(all).map(([name, value]) => `--${name}=${value}`),
-    ],
-  });
+  await using reader = readerOf(site, program, program === 'drain' ? { ...flags, rows } : flags);
   const ended = await reader.done();
   const read = answer.parse(JSON.parse(ended.said));
   if (read.rows !== rows)
@@ -37,6 +29,21 @@ export async function readAndThrowAway(
     cpu_s: ended.cpuS,
     machine_cpu_s: ended.machineCpuS,
     peak_rss_mb: ended.peakRssMb,
+  });
+}
+
+type Flags = Readonly<Record<string, string | number>>;
+
+/** Reads a slot and throws it away until it is stopped, or has read so many rows. */
+export const drainProcess = (site: Site, flags: Flags): MeasuredProcess =>
+  readerOf(site, 'drain', flags);
+
+function readerOf(site: Site, program: 'drain' | 'copy', flags: Flags): MeasuredProcess {
+  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  return new MeasuredProcess(site, {
+    name: program,
+    command: process.execPath,
+    args: [processFile(program), ...args],
   });
 }
 

@@ -32,6 +32,8 @@ interface Wanted {
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
   readonly postgres: PostgresSettings; // Besides those of every site.
+  /** Whether the broker steps back behind all others, as if it were on a machine of its own. */
+  readonly brokerAside?: boolean;
 }
 
 /**
@@ -74,7 +76,7 @@ const production = (): PostgresSettings => ({
   checkpoint_timeout: '15min',
 });
 
-async function serversAt({ home, report, postgres }: Wanted): Promise<Stack> {
+async function serversAt({ home, report, postgres, brokerAside }: Wanted): Promise<Stack> {
   const none = { neo4j: [0], clickhouse: [0] };
   const taken = new Set<number>();
   const ports = async (part: NativePart) => {
@@ -92,7 +94,7 @@ async function serversAt({ home, report, postgres }: Wanted): Promise<Stack> {
   const book = openBook(join(home, 'stack.json'), record);
   const parts = [
     withSettings(native.postgres, { ...production(), ...postgres }),
-    native.kafka,
+    brokerAside ? aside(native.kafka) : native.kafka,
     native.registry,
   ];
   const started = await Promise.allSettled(parts.map((part) => start(part, home, book, report)));
@@ -106,6 +108,14 @@ const withSettings = (part: NativePart, settings: PostgresSettings): NativePart 
     const launch = await part.prepare(setting);
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     return { ...launch, args: [...launch.args, ...flags] };
+  },
+});
+
+const aside = (part: NativePart): NativePart => ({
+  ...part,
+  async prepare(setting) {
+    const launch = await part.prepare(setting);
+    return { ...launch, command: 'nice', args: ['-n', '19', launch.command, ...launch.args] };
   },
 });
 

@@ -19,8 +19,10 @@ import {
   pgbenchClients,
   requirePgbench,
 } from './pgbench.ts';
+import { drainProcess } from './reading.ts';
 import type { Outcome } from './report.ts';
 import type { Site } from './site.ts';
+import { copySlot, untilIdle } from './slots.ts';
 
 export interface SourceImpactBench {
   readonly scale: number;
@@ -31,6 +33,8 @@ export interface SourceImpactBench {
 const wanted = 1.05;
 const changesPerTransaction = 4; // Three updates and an insert.
 const findingSeconds = 10;
+const warmSeconds = 4; // At the same pace before each run, and not counted.
+const drained = 'slot_drained';
 
 /** What capture costs the database that it reads: pgbench at half of what it can do, with capture and without, in turn. */
 export async function benchSourceImpact(
@@ -48,6 +52,8 @@ export async function benchSourceImpact(
   await prime(site, config);
   const copied = await recordsIn(site, config.topics);
 
+  await copySlot(config, drained);
+
   const most = await loadByPgbench(site, { seconds: findingSeconds, rate: null });
   const rate = Math.floor(most.perSecond / 2);
   site.report(
@@ -55,7 +61,7 @@ export async function benchSourceImpact(
   );
   const runs = await inTurn(site, config, { pairs, seconds, rate });
   await prime(site, config); // Takes in what was written while no capture ran.
-  const all = [most, ...runs.with, ...runs.without];
+  const all = [most, ...runs.with, ...runs.without, ...runs.drained, ...runs.warming];
   const changes =
     all.reduce((sum, { transactions }) => sum + transactions, 0) * changesPerTransaction;
   await expectRows(site, config.topics, copied + changes);
@@ -67,7 +73,7 @@ export async function benchSourceImpact(
       machine: await machineOf(site),
       subject: figuresOf(runs.with),
       limit: figuresOf(runs.without),
-      peers: {},
+      peers: { drained: figuresOf(runs.drained) },
     },
     names: { subject: 'pgbench, capture running', limit: 'pgbench alone' },
     targets: [
@@ -75,7 +81,9 @@ export async function benchSourceImpact(
     ],
     notes: [
       `${pairs} pairs of ${seconds} s at ${rate} transactions/s, which is half of what it could do, ${pgbenchClients} clients; scale ${scale}.`,
-      'Each figure is the median of its runs; a latency is from when the transaction was due. rows/s are transactions.',
+      `Each figure is the median of its runs; a latency is from when the transaction was due. rows/s are transactions. The first ${warmSeconds} s are not counted.`,
+      'The broker has the lowest priority, as if it were on a machine of its own; capture has it by itself (worker.niceness).',
+      'drained: the slot is read plainly and thrown away meanwhile, as the least that any reader of it does.',
       `Pair by pair, p95 with and without: ${runs.with.map((load, n) => `${p95(load).toFixed(2)}/${p95(runs.without[n] ?? load).toFixed(2)}`).join('  ')} ms.`,
     ],
   };
@@ -84,6 +92,8 @@ export async function benchSourceImpact(
 interface Runs {
   readonly with: readonly Load[];
   readonly without: readonly Load[];
+  readonly drained: readonly Load[];
+  readonly warming: readonly Load[];
 }
 
 /** Pairs of runs, each pair beginning with what the one before ended with, so that a drift of the machine meets both. */
@@ -96,23 +106,46 @@ async function inTurn(
     rate,
   }: { readonly pairs: number; readonly seconds: number; readonly rate: number },
 ): Promise<Runs> {
-  const runs = { with: [] as Load[], without: [] as Load[] };
-  const load = () => loadByPgbench(site, { seconds, rate });
+  const runs = {
+    with: [] as Load[],
+    without: [] as Load[],
+    drained: [] as Load[],
+    warming: [] as Load[],
+  };
+  const load = async () => {
+    runs.warming.push(await loadByPgbench(site, { seconds: warmSeconds, rate }));
+    return loadByPgbench(site, { seconds, rate });
+  };
   const withCapture = async () => {
     await using capture = await liveCapture(site, config);
     runs.with.push(await Promise.race([load(), capture.fell()]));
     await capture.stop('SIGTERM');
   };
+  const withDrain = async () => {
+    await using drain = await liveDrain(site, config);
+    runs.drained.push(await Promise.race([load(), drain.fell()]));
+    await drain.stop('SIGKILL');
+    await untilIdle(config, drained);
+  };
   for (let pair = 1; pair <= pairs; pair++) {
     if (pair % 2 === 1) await withCapture();
     runs.without.push(await load());
     if (pair % 2 === 0) await withCapture();
+    await withDrain();
     site.report(
       `pair ${pair}/${pairs}`.padEnd(11) +
-        `p95 ${p95(runs.with.at(-1)).toFixed(2)} ms with, ${p95(runs.without.at(-1)).toFixed(2)} ms without`,
+        `p95 ${p95(runs.with.at(-1)).toFixed(2)} ms with, ${p95(runs.without.at(-1)).toFixed(2)} ms without, ${p95(runs.drained.at(-1)).toFixed(2)} ms drained`,
     );
   }
   return runs;
+}
+
+/** A plain reader of a slot of its own, which has read what was written before. */
+async function liveDrain(site: Site, { url, publication }: CaptureConfig) {
+  await withDatabase(url, (db) =>
+    db.query(sql`SELECT pg_replication_slot_advance(${drained}, pg_current_wal_lsn())`),
+  );
+  return drainProcess(site, { url, slot: drained, publication, rows: Number.MAX_SAFE_INTEGER });
 }
 
 const p95 = (load: Load | undefined): number => spread(load?.latenciesMs ?? []).p95_ms;

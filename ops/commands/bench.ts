@@ -68,7 +68,9 @@ function addLatency(bench: Command): void {
     .option('--seconds <n>', 'how long', positive, 30)
     .addHelpText('after', '\nExample:\n  conductor bench latency --rate 2000')
     .action(async ({ json, ...load }: Json & { rate: number; seconds: number }) => {
-      await measure('latency', json, (site) => benchLatency(site, load), latencySettings);
+      await measure('latency', json, (site) => benchLatency(site, load), {
+        postgres: latencySettings,
+      });
     });
 }
 
@@ -89,7 +91,8 @@ function addSourceImpact(bench: Command): void {
     .addHelpText('after', '\nExample:\n  conductor bench source-impact --pairs 9')
     .action(async ({ json, ...runs }: Json & SourceImpactBench) => {
       await requirePgbench();
-      await measure('source-impact', json, (site) => benchSourceImpact(site, runs));
+      const work = (site: Site) => benchSourceImpact(site, runs);
+      await measure('source-impact', json, work, { brokerAside: true });
     });
 }
 
@@ -112,10 +115,18 @@ async function measure(
   name: string,
   json: boolean | undefined,
   work: (site: Site) => Promise<Outcome>,
-  postgres: Readonly<Record<string, string>> = {},
+  site: Pick<Parameters<typeof onSite>[0], 'brokerAside'> & {
+    postgres?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<void> {
   const place = join(home(), 'bench', name);
-  const wanted = { home: place, signal: stopSignals(), report: progress, postgres };
+  const wanted = {
+    home: place,
+    signal: stopSignals(),
+    report: progress,
+    postgres: {},
+    ...site,
+  };
   const outcome = await onSite(wanted, work);
   if (!json) process.stdout.write(outcomeText(outcome));
   else {

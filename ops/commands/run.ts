@@ -10,6 +10,7 @@ import { serveHealth } from '../worker/health.ts';
 import { type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
 import { runPipeline } from '../worker/run-pipeline.ts';
 import { settingOf } from '../worker/setting.ts';
+import { stepBack } from '../worker/step-back.ts';
 import { leave, stopping } from '../worker/stopping.ts';
 import { configFile, configOption, home } from './config-file.ts';
 import { UsageError } from './usage-error.ts';
@@ -58,6 +59,7 @@ async function run(names: readonly string[], { config, untilCurrent = false, rec
   const tasks = await tasksOf(names, typeof config === 'string' ? [config] : config);
   const metrics = new Metrics();
   const { worker } = await loadConfig(tasks[0]?.path ?? '');
+  if (tasks.some(({ pipeline }) => pipeline === 'capture')) stepBack(worker.niceness);
   await using health = await serveHealth(metrics, worker);
   const pipelines = tasks.map(({ name }) => name);
   await announce(pipelines, health.url);

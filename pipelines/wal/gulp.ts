@@ -7,8 +7,8 @@ const paceFrom = 16 * 1024; // A read that brings so much shows that the server 
 const paceMs = 1;
 const partMs = 1_000;
 const fullFrom = 128 * 1024; // Of so much the server had written enough before it was asked: no rest is needed.
-const steadyMs = 8; // Gulps that follow each other so fast are a steady flow,
-const calmMs = 4; // of which a few commits at a time are enough: every read wakes three processes.
+const steadyMs = 25; // Gulps that follow each other so fast are a steady flow,
+const calmMs = 10; // of which a few commits at a time are enough: every read wakes three processes.
 
 /**
  * A socket that is read one gulp at a time into one buffer: it rests until the gulp was used. With a

@@ -66,8 +66,9 @@ test('the smallest configuration is taken, and everything else has a default', a
       host: '127.0.0.1',
       port: 0,
       inFlightValues: 10_000,
-      inFlightBytes: 16 * 1024 * 1024,
+      inFlightBytes: 12 * 1024 * 1024,
       spillDirectory: join(folder, 'spill'),
+      niceness: 19,
     },
   });
 });

@@ -112,7 +112,7 @@ test('in a steady flow of little the next is asked for some moments later, until
     remote.write(text);
     const next = take();
     await turns(20);
-    await vi.advanceTimersByTimeAsync(3);
+    await vi.advanceTimersByTimeAsync(9);
     expect(await isSettled(next)).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(String(await next)).toBe(text);
