@@ -124,7 +124,7 @@ test('a partition that appears without a contract becomes sealed letters, and th
   await expectEqual();
 });
 
-test('the next start refuses it with what can be done, and goes on once it has a contract', async () => {
+test('the next start refuses it with what can be done, and once it has a contract all of it is there', async () => {
   const refused = await way.start(['run', 'capture', '--until-current']).ended;
   const what = `published without a contract: ${way.name}.stays_3`;
   expect(refused.code).toBe(1);
@@ -145,7 +145,8 @@ test('the next start refuses it with what can be done, and goes on once it has a
   await way.drain('capture');
   await expectEqual();
   const seen = await seenIn(way, [`${way.name}.stays_3`], way.source);
-  expect(seen.map(({ op, recordKey }) => `${op} ${recordKey}`)).toEqual([
-    'insert {"id":205,"place":3}',
-  ]);
+  // What was inserted before it had a contract was copied; what came after may have come both ways.
+  expect(new Set(seen.map(({ op, recordKey }) => `${op} ${recordKey}`))).toEqual(
+    new Set(['insert {"id":204,"place":3}', 'insert {"id":205,"place":3}']),
+  );
 });
