@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import kafkajs from 'kafkajs';
+import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { changesTopic } from '../../../contracts/topics.ts';
 import { runsAt } from '../../../pipelines/backfill/runs.ts';
@@ -65,4 +66,25 @@ test('what differs is warned of, in the log and in a metric', async () => {
   expect(worker.stderr).toMatch(
     /"level":40.*"missing":0,"extra":1,"different":0.*the table and its topic differ/,
   );
+});
+
+test('who stops does not wait for a comparison', async () => {
+  await using runs = await runsAt(way.urls.state, `${way.name}/${way.name}`);
+  const id = await runs.request(`${way.name}.items`, null);
+  await vi.waitFor(async () => expect((await runs.one(id))?.status).toBe('done'), {
+    ...patience,
+    interval: 20,
+  });
+  await way.source.tx(async (tx) => {
+    await tx.query(sql`LOCK TABLE items`); // What compares it waits, and would for as long as this is held.
+    await vi.waitFor(async () => {
+      const [{ count }] = await way.source.query(sql`
+        SELECT count(*)::int AS count FROM pg_locks WHERE relation = 'items'::regclass AND NOT granted`);
+      expect(count, worker.stderr).toBe(1);
+    }, patience);
+    worker.kill('SIGTERM');
+    expect(await worker.ended).toMatchObject({ code: 0 });
+  });
+  expect(worker.stderr).not.toContain('not drained in 10 s');
+  expect((await runs.one(id))?.compared).toBe(null);
 });
