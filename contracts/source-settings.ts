@@ -42,6 +42,11 @@ export const sourceSettings = z.strictObject({
   copyFrom: postgresUrl
     .optional()
     .describe('A standby of the source to copy tables from; left out, the source itself.'),
+  compareRows: z
+    .int()
+    .min(0)
+    .default(1_000_000)
+    .describe('The most rows of a table that is compared with its topic once it is copied.'),
   heartbeat: z
     .number()
     .min(0)

@@ -33,10 +33,14 @@ export async function compareOnce(
 /** The comparison as lines for people. */
 export function comparedText(compared: Compared): string {
   const { equal, source, topic, missing, extra, different, partial, withheld, examples } = compared;
+  const elsewhere = extra > 0 && compared.filtered;
   return [
     `${equal ? 'equal' : 'NOT EQUAL'}: source ${source.rows} rows, checksum ${source.checksum}; topic ${topic.rows} rows, checksum ${topic.checksum}`,
     ...(equal ? [] : [`  ${missing} missing, ${extra} extra, ${different} different`]),
     ...examples.map((key) => `  key ${key}`),
+    ...(elsewhere
+      ? ['  the publication leaves rows out: another capture may have brought what is extra']
+      : []),
     ...(partial ? ['  only what the topic still holds was compared'] : []),
     ...(withheld > 0 ? [`  ${withheld} changes of erased subjects are withheld`] : []),
   ].join('\n');

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
@@ -37,9 +37,7 @@ export async function examine(
         where: `publication ${publication}`,
         fix: `create the table if it is not there; then ALTER PUBLICATION ${publication} ADD TABLE ${table}, or start capture, which does it if it may`,
       });
-    const { schema, name } = described.relation;
-    const from = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
-    if (condition !== null) await explain(client, from, condition);
+    if (condition !== null) await explain(client, described.from, condition);
     const { rows } = await client.query<{ active: boolean }>(
       'SELECT active FROM pg_replication_slots WHERE slot_name = $1',
       [slot],

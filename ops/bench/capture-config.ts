@@ -71,7 +71,7 @@ export async function captureConfig(
   const publication = 'bench';
   const config = {
     database: name,
-    source: { url, slot, publication },
+    source: { url, slot, publication, compareRows: 0 },
     state: { url: postgresUrl('conductor') },
     kafka: { brokers: stack.kafka.brokers, partitions },
     registry: stack.registry,

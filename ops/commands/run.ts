@@ -3,13 +3,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../../contracts/config.ts';
 import { recoveries, type Recovery } from '../../contracts/source-settings.ts';
+import { refuseFailedCopies } from '../backfill/failed-copies.ts';
 import { log } from '../log.ts';
 import { apart, type Part } from '../worker/apart.ts';
 import { Metrics } from '../worker/counters.ts';
 import { serveHealth } from '../worker/health.ts';
 import { type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
 import { runPipeline } from '../worker/run-pipeline.ts';
-import { settingOf } from '../worker/setting.ts';
+import { readContracts, settingOf } from '../worker/setting.ts';
 import { stepBack } from '../worker/step-back.ts';
 import { leave, stopping } from '../worker/stopping.ts';
 import { configFile, configOption, home } from './config-file.ts';
@@ -72,16 +73,24 @@ async function run(names: readonly string[], { config, untilCurrent = false, rec
     await using _ = setting.keyring;
     await runPipeline(pipeline, setting, stop);
   };
-  await apart(partsOf(tasks, runOne), signal);
+  const drained: Drained = async (path) => {
+    if (!untilCurrent || signal.aborted) return;
+    const own = await loadConfig(path);
+    await refuseFailedCopies(own, await readContracts(own));
+  };
+  await apart(partsOf(tasks, runOne, drained), signal);
   log.info({ pipelines, settled: metrics.states().map(({ settled }) => settled) }, 'done');
 }
 
 type RunOne = (task: Task, signal: AbortSignal) => Promise<void>;
 
+/** Told once the capture of a configuration has ended, and all beside it. */
+type Drained = (path: string) => Promise<void>;
+
 /** The pipelines of a configuration belong together: the first that fails stops them, and is what is thrown. */
-function partsOf(tasks: readonly Task[], runOne: RunOne): readonly Part[] {
+function partsOf(tasks: readonly Task[], runOne: RunOne, drained: Drained): readonly Part[] {
   const parts = Map.groupBy(tasks, ({ path }) => path);
-  return [...parts.values()].map((own) => ({
+  return [...parts].map(([path, own]) => ({
     pipelines: own.map(({ name }) => name),
     async run(signal) {
       const failed = new AbortController();
@@ -91,6 +100,7 @@ function partsOf(tasks: readonly Task[], runOne: RunOne): readonly Part[] {
       );
       await Promise.all(running);
       failed.signal.throwIfAborted();
+      if (own.some(({ pipeline }) => pipeline === 'capture')) await drained(path);
     },
   }));
 }

@@ -12,6 +12,8 @@ export interface Counters {
   erased(): void;
   running(now: boolean): void;
   refusedTable(table: string): void;
+  /** What came of holding a table against its topic. */
+  compared(table: string, isEqual: boolean): void;
   watch(ledger: Ledger): void;
   /** What is settled waits for its checkpoint, or waits no more. */
   recording(isDue: boolean): void;
@@ -88,6 +90,12 @@ export class Metrics {
     labelNames: ['pipeline', 'table'],
     registers: [this.registry],
   });
+  readonly #differs = new Gauge({
+    name: 'conductor_copy_differs',
+    help: 'Whether a table differed from its topic (1) once it was copied.',
+    labelNames: ['pipeline', 'table'],
+    registers: [this.registry],
+  });
   readonly #ledgers = new Map<string, Ledger>();
   readonly #states = new Map<string, State>();
 
@@ -124,6 +132,7 @@ export class Metrics {
         this.#running.set({ pipeline }, now ? 1 : 0);
       },
       refusedTable: (table) => this.#refusedTables.inc({ pipeline, table }),
+      compared: (table, isEqual) => this.#differs.set({ pipeline, table }, isEqual ? 0 : 1),
       watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
       recording: (isDue) =>
         (state.dueSinceMs = isDue ? (state.dueSinceMs ?? performance.now()) : null),

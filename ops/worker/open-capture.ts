@@ -19,6 +19,7 @@ import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { log } from '../log.ts';
+import { Comparisons } from './comparisons.ts';
 import {
   backfillSettings,
   limitsOf,
@@ -55,12 +56,8 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const output = new Output(pool, limitOf);
     const watch = new Watch();
     const opening = await openingOf(setting, { forms, limitOf }, output);
-    const bases = stack.use(
-      new Bases(
-        { ...backfillSettings(setting, prepared), url: config.source.url },
-        { runs, output },
-      ),
-    );
+    const copying = backfillSettings(setting, prepared);
+    const bases = stack.use(new Bases({ ...copying, url: config.source.url }, { runs, output }));
     const own = await partsOf(setting, opening, output);
     const parts = { ...own, forms, watch, bases };
     if (prepared.recovery === 'repair') await repairTables(setting, prepared, { runs, records });
@@ -72,6 +69,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       tellLate(await requestLateCopies({ runs, forms }, setting.contracts, prepared.changed));
     const copied = new Output(pool, limitOf);
     const copies = await openingOf(setting, { forms, limitOf }, copied);
+    const comparisons = stack.use(new Comparisons(setting, prepared));
     const wal = new WalSource(
       walSettings(setting, prepared, { stream, binary: await asksForBinary(setting) }),
       checkpoints,
@@ -79,7 +77,11 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       parts,
       (beside) => {
         const backfill = new Backfill(
-          { ...backfillSettings(setting, prepared), brought: beside.brought },
+          {
+            ...copying,
+            brought: beside.brought,
+            copied: (run) => comparisons.copied(run),
+          },
           { runs, opening: copies, output: copied, watch, replacing: () => bases.forget() },
           beside,
         );

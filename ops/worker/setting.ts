@@ -10,6 +10,7 @@ import type { Counters } from './counters.ts';
 
 /** What every pipeline of a worker is opened with. */
 export interface Setting {
+  readonly configFile: string;
   readonly config: Config;
   readonly contracts: ReadonlyMap<string, TableContract>;
   readonly registry: Registry;
@@ -40,6 +41,7 @@ export async function settingOf(
 ): Promise<Setting> {
   const config = withRecovery(await loadConfig(configFile), recover);
   return {
+    configFile,
     config,
     contracts: await readContracts(config),
     registry: registryAt(config.registry.url),

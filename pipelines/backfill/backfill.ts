@@ -9,7 +9,7 @@ import { Gathered } from './gathered.ts';
 import { Replacements } from './replacing.ts';
 import { pause } from './pause.ts';
 import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
-import type { Base, Runs } from './runs.ts';
+import type { Base, Run, Runs } from './runs.ts';
 import type { Watch } from './touched.ts';
 import { isOwnFault, refusalOf } from './trouble.ts';
 
@@ -21,6 +21,8 @@ export interface BackfillSettings extends Snapshots {
   readonly horizon: () => Promise<number>;
   /** Told of what keeps a copy from going on, though the stream goes on. */
   readonly troubled: (message: string) => void;
+  /** Told of each copy that is done. */
+  readonly copied: (run: Run) => void;
 }
 
 export interface BackfillParts {
@@ -291,6 +293,7 @@ export class Backfill {
     if (active.isBusy || this.#active.get(id) !== active) return;
     await this.#parts.runs.become(id, 'done');
     this.#active.delete(id);
+    this.#settings.copied({ ...active.run, rows: active.rows });
     this.#wake();
   }
 }

@@ -103,7 +103,7 @@ export class Bases implements AsyncDisposable {
       described && !printed.includes(undefined)
         ? {
             form: relation,
-            select: `${printed.join(', ')} FROM ${pg.escapeIdentifier(relation.schema)}.${pg.escapeIdentifier(relation.name)}`,
+            select: `${printed.join(', ')} FROM ${described.from}`,
             filter: described.filter,
           }
         : null;

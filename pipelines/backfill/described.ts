@@ -7,6 +7,7 @@ import type { Relation } from '../../schemas/relation.ts';
 /** A table as its rows are to be copied: in the form that the WAL would have them in. */
 export interface Described {
   readonly relation: Relation;
+  readonly from: string; // SQL for all its rows: those of its partitions with it, those of tables that inherit from it not.
   readonly select: string; // The columns, each in the form that it is read in.
   readonly asText: readonly boolean[]; // By column: its text, or its binary form.
   readonly printed: ReadonlyMap<string, string>; // By column: SQL for its text as the WAL has it.
@@ -52,10 +53,12 @@ export async function describeTable(
     schema: string;
     name: string;
     identity: string;
+    from: string;
     columns: readonly string[] | null;
     filter: string | null;
   }>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name, c.relreplident AS identity,
+            format(CASE c.relkind WHEN 'p' THEN '%I.%I' ELSE 'ONLY %I.%I' END, n.nspname, c.relname) AS "from",
             to_jsonb(p) -> 'attnames' AS columns, to_jsonb(p) ->> 'rowfilter' AS filter
      FROM pg_publication_tables p
      JOIN pg_namespace n ON n.nspname = p.schemaname
@@ -82,6 +85,7 @@ export async function describeTable(
       identity: identities[found.identity] ?? 'default',
       columns: described.map(({ column }) => column),
     },
+    from: found.from,
     select: described.map(({ selected }) => selected).join(', '),
     asText: described.map(({ asText }) => asText),
     printed: new Map(columns.map(({ name, printed }) => [name, printed])),

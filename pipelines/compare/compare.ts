@@ -40,6 +40,8 @@ export interface Compared {
   readonly topic: Sums;
   /** The topic does not reach back to the beginning any more, or only some rows were asked for: only what it holds was compared. */
   readonly partial: boolean;
+  /** The publication leaves rows out: another capture may have brought what is extra. */
+  readonly filtered: boolean;
   readonly missing: number; // Rows that the topic does not have,
   readonly extra: number; // has though they are gone,
   readonly different: number; // and has otherwise.
@@ -78,7 +80,8 @@ export async function compareTable(comparing: Comparing): Promise<Compared> {
       columns,
       rows: sums.rows,
     });
-    return await heldAgainst(comparing, source, { sums, topic });
+    const held = await heldAgainst(comparing, source, { sums, topic });
+    return { ...held, filtered: described.filter !== null };
   } finally {
     await records[Symbol.asyncDispose]();
     await client.end();
@@ -92,7 +95,7 @@ async function heldAgainst(
   { contract: { table }, keyring, condition }: Comparing,
   source: SourceRows,
   { sums, topic }: { readonly sums: Sums; readonly topic: TopicRows },
-): Promise<Compared> {
+): Promise<Omit<Compared, 'filtered'>> {
   const same = sums.rows === topic.sums.rows && sums.checksum === topic.sums.checksum;
   const partial = !topic.isWhole || condition !== null;
   const isWanted = ({ wanted }: SourceRow) => !partial || (condition !== null && wanted);

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Described } from '../backfill/described.ts';
 import { copyOut } from '../backfill/copy-out.ts';
 import { Frames } from '../wal/frames.ts';
@@ -26,16 +26,11 @@ export class SourceRows {
   readonly #key: string;
   readonly #from: string;
 
-  constructor(
-    client: pg.Client,
-    { relation, filter }: Described,
-    columns: readonly ComparedColumn[],
-  ) {
+  constructor(client: pg.Client, { from, filter }: Described, columns: readonly ComparedColumn[]) {
     this.#client = client;
     this.#row = folded(columns.map(({ hashSql }) => hashSql));
     this.#key = folded(columns.flatMap(({ inKey, hashSql }) => (inKey ? hashSql : [])));
-    const table = `${pg.escapeIdentifier(relation.schema)}.${pg.escapeIdentifier(relation.name)}`;
-    this.#from = `FROM ${table}${filter ? ` WHERE (${filter})` : ''}`;
+    this.#from = `FROM ${from}${filter ? ` WHERE (${filter})` : ''}`;
   }
 
   async sums(): Promise<Sums> {

@@ -126,7 +126,7 @@ function leaveOut(orphans: readonly PublishedTable[], publication: string): stri
   return `or publish by name what is to be captured: ${bound.name} is published because ${whole} ${bound.root ? 'is' : 'are'}`;
 }
 
-/** Creates the publication, or adds the tables that gained a contract. */
+/** Creates the publication, or adds the tables that gained a contract. What inherits from one of them needs its own. */
 export async function ensurePublication(
   db: Queryable,
   publication: string,
@@ -145,7 +145,10 @@ export async function ensurePublication(
   };
   if (standby)
     refuse(`a standby cannot be told to publish ${missing.join(', ')}`, 'on the primary');
-  const tables = sql.join(missing.map(identifier), ', ');
+  const tables = sql.join(
+    missing.map((table) => sql`ONLY ${identifier(table)}`),
+    ', ',
+  );
   const name = sqlName(publication);
   const statement = there
     ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`

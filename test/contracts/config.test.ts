@@ -54,6 +54,7 @@ test('the smallest configuration is taken, and everything else has a default', a
       origin: 'any',
       failover: true,
       snapshot: 'initial',
+      compareRows: 1_000_000,
       heartbeat: 10,
       recover: 'stop',
       onIncompatible: 'letters',

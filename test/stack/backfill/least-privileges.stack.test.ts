@@ -90,3 +90,21 @@ test('a partition is looked for where it lies, and not in all the others', async
   )) as readonly { readonly 'QUERY PLAN': string }[];
   expect(plan.map((row) => row['QUERY PLAN']).join('\n')).not.toMatch(/events_1|events_rest/);
 });
+
+test('a batch whose copy of a table has failed brings all else, and fails at its end with the fix', async () => {
+  const drain = () => way.start(['run', 'capture', '--until-current'], file).ended;
+  const copy = (...more: readonly string[]) =>
+    way.start(['backfill', '--table', `${way.name}.items`, ...more], file).ended;
+  await way.commit('INSERT INTO items VALUES (1)', `REVOKE SELECT ON items FROM ${role}`);
+  expect(await copy()).toMatchObject({ code: 0 });
+  await way.commit('INSERT INTO events VALUES (2000, 1, 1)');
+  const { code, stderr } = await drain();
+  expect(stderr).toMatch(/the copy of table \w+\.items has failed: .*GRANT SELECT/);
+  expect(stderr).toContain(`conductor backfill --resume --table ${way.name}.items`);
+  expect(code).toBe(1);
+  expect(await changesOf(way, 'events')).toHaveLength(501);
+  await way.commit(`GRANT SELECT ON items TO ${role}`);
+  expect(await copy('--resume')).toMatchObject({ code: 0 });
+  const mended = await drain();
+  expect(mended.code, mended.stderr).toBe(0);
+});

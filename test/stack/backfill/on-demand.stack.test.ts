@@ -97,6 +97,37 @@ test('only the rows of a condition are copied, each once', async () => {
   expect(copied.every(({ change }) => Number(change.after?.['n']) % 10 === 3)).toBe(true);
 });
 
+test('WAL does not pile up behind a copy: while its rows are read the slot lets go of what was streamed', async () => {
+  const waiting = async () => {
+    const [{ count }] = await way.source.query(sql`
+      SELECT count(*)::int AS count FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+      WHERE datname = ${way.name} AND locktype = 'advisory' AND NOT granted`);
+    return count as number;
+  };
+  const id = await way.source.tx(async (tx) => {
+    await tx.query(sql`SELECT pg_advisory_xact_lock(1)`); // Nobody reads on as long as this is held.
+    const run = await runs.request(
+      table,
+      'n % 100 = 3 AND pg_advisory_xact_lock_shared(1)::text IS NOT NULL',
+    );
+    await vi.waitFor(async () => expect(await waiting()).toBeGreaterThan(0), patience);
+    for (const n of [1, 2, 3]) {
+      await way.commit(`UPDATE items SET n = n WHERE id = ${n}`);
+      const [{ lsn }] = await way.source.query(sql`SELECT pg_current_wal_lsn()::text AS lsn`);
+      await vi.waitFor(async () => {
+        const slot = await way.source.query(sql`
+          SELECT confirmed_flush_lsn >= ${lsn}::pg_lsn AS let_go FROM pg_replication_slots
+          WHERE slot_name = ${way.name}`);
+        expect(slot, capture.stderr).toEqual([{ let_go: true }]);
+      }, patience);
+    }
+    expect(await runs.one(run)).toMatchObject({ status: 'running', rows: 0 });
+    expect(await waiting()).toBeGreaterThan(0);
+    return run;
+  });
+  await until(id, ({ status, rows: count }) => status === 'done' && count === rows / 100);
+});
+
 test.for([
   ['VACUUM FULL', 'VACUUM FULL items'],
   [

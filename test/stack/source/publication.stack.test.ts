@@ -15,7 +15,11 @@ const contracts = new Map([['public.things', keyOnly('public.things')]]);
 async function given(...statements: readonly string[]): Promise<void> {
   server ??= await ownPostgres();
   const db = server.db();
-  await run(db, `DROP PUBLICATION IF EXISTS ${publication}`, 'DROP TABLE IF EXISTS things, other');
+  await run(
+    db,
+    `DROP PUBLICATION IF EXISTS ${publication}`,
+    'DROP TABLE IF EXISTS things, other CASCADE',
+  );
   await run(db, ...statements);
   stream = new Stream({ url: server.url() });
 }
@@ -69,6 +73,13 @@ test('a table that is published partition by partition is refused, with the one 
   ]);
   await run(server!.db(), mend);
   expect((await stream.prepare()).created).toBe(true);
+});
+
+test('a table that inherits from another is not published with it, and the next start finds no fault', async () => {
+  await given(plain, 'CREATE TABLE other () INHERITS (things)');
+  await stream.prepare();
+  expect(await published()).toEqual([{ table: 'things' }]);
+  await expect(stream.prepare()).resolves.toBeDefined();
 });
 
 test('a table that gained a contract is added to the publication', async () => {

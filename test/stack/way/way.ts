@@ -156,7 +156,7 @@ async function createDatabases(stack: Stack, name: string): Promise<void> {
 function rawConfig(stack: Stack, name: string, urls: Way['urls']) {
   return {
     database: name,
-    source: { url: urls.source, slot: name, publication: name },
+    source: { url: urls.source, slot: name, publication: name, compareRows: 0 },
     state: { url: urls.state },
     kafka: { brokers: stack.kafka.brokers },
     registry: { url: stack.registry.url },
