@@ -51,13 +51,17 @@ export function registryAt(url: string): Registry {
   const idOf = async (topic: string, schema: object, accepted?: 'accepted') => {
     if (accepted) await setRule(url, topic, COMPATIBILITY.NONE);
     const compatibility = accepted ? COMPATIBILITY.NONE : COMPATIBILITY.BACKWARD;
-    try {
-      const { id } = await unlessAtOnce(() =>
-        client.register(
-          { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
-          { subject: `${topic}-value`, compatibility },
-        ),
+    const ask = () =>
+      client.register(
+        { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+        { subject: `${topic}-value`, compatibility },
       );
+    try {
+      const { id } = await unlessAtOnce(ask).catch(async (error: unknown) => {
+        if (!isWithoutRule(error)) throw error;
+        await setRule(url, topic, compatibility);
+        return ask();
+      });
       return id;
     } catch (cause) {
       throw registryTrouble(cause, url, `the schema of ${topic} cannot be registered`);
@@ -103,6 +107,10 @@ async function unlessAtOnce<T>(register: () => Promise<T>, tries = 8): Promise<T
     return unlessAtOnce(register, tries - 1);
   }
 }
+
+/** Whoever wrote a topic's first schema, or accepted one, was killed before it set the rule: nobody else will. */
+const isWithoutRule = (error: unknown): boolean =>
+  error instanceof Error && error.message.includes('(BACKWARD != NONE)');
 
 /** Sets the compatibility rule of a topic's values. */
 async function setRule(url: string, topic: string, compatibility: COMPATIBILITY): Promise<void> {

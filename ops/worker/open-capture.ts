@@ -6,6 +6,7 @@ import { Backfill } from '../../pipelines/backfill/backfill.ts';
 import { Bases } from '../../pipelines/backfill/bases.ts';
 import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
 import { requestCopies, requestLateCopies } from '../../pipelines/backfill/late-copy.ts';
+import { requestFrom } from '../../pipelines/backfill/not-streamed.ts';
 import { requestReplacements } from '../../pipelines/backfill/replace-tables.ts';
 import { type Runs, runsAt } from '../../pipelines/backfill/runs.ts';
 import { Watch } from '../../pipelines/backfill/touched.ts';
@@ -130,6 +131,7 @@ async function bothEnds(
     publishing: async (tables) => {
       if (config.source.snapshot === 'initial') tellLate(await requestCopies(runs, tables));
     },
+    slotBegun: (from, start) => requestFrom(start, runs, contracts, from),
     recovering: async (recovering) => {
       log.error(
         recovering,

@@ -7,6 +7,7 @@ import type { ActiveRun } from './active-run.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { Gathered } from './gathered.ts';
 import { Replacements } from './replacing.ts';
+import { toCopy } from './not-streamed.ts';
 import { pause } from './pause.ts';
 import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
 import type { Base, Run, Runs } from './runs.ts';
@@ -213,16 +214,15 @@ export class Backfill {
       if (!part) throw new TypeError(`a range of ${next.part} was claimed, which is not planned`);
       const { blocks } = next;
       const read = await this.#parts.runs.nextRead();
-      const base = this.#baseNow();
       const job = {
         run: run.id,
         table: plan,
         condition: run.condition,
-        base,
         read,
         part,
         blocks,
         past: active.past,
+        ...toCopy(run, part, this.#baseNow()),
       };
       await this.#read(reader, active, job);
       return true;

@@ -5,7 +5,8 @@ import type { Runs } from './runs.ts';
 
 /**
  * Asks for the rows of tables before they are published: of what happened to them until then nobody
- * tells, though they may have been captured once. Returns those that are not asked for already.
+ * tells, though they may have been captured once; so what is asked for already is copied whole. Returns the
+ * others.
  */
 export async function requestCopies(
   runs: Runs,
@@ -15,7 +16,9 @@ export async function requestCopies(
     ({ condition, status }) => condition === null && openStatuses.has(status),
   );
   const due = tables.filter((table) => !open.some((run) => run.table === table));
-  for (const table of due) await runs.request(table, null);
+  for (const table of tables)
+    if (due.includes(table)) await runs.request(table, null);
+    else await runs.startsAnywhere(table);
   return due;
 }
 

@@ -46,6 +46,7 @@ export interface Job {
   readonly read: number;
   readonly part: Part;
   readonly blocks: Blocks;
+  readonly notStreamed: string | null; // SQL that is true of the rows that the stream does not bring.
   readonly past: number | null; // The transactions before this one are to have ended.
 }
 
@@ -206,13 +207,14 @@ async function planOf(
   return { kind: 'open', table: opened, described, parts: await partsOf(client, relation.oid) };
 }
 
-function commandOf({ table, part, blocks: [from, to], condition }: Job): string {
+function commandOf({ table, part, blocks: [from, to], condition, notStreamed }: Job): string {
   const { select, filter } = table.described;
   const wanted = [
     `ctid >= '(${from},0)'`,
     `ctid < '(${to},0)'`,
     ...(part.through ? [part.through.condition] : []),
     ...(filter ? [`(${filter})`] : []),
+    ...(notStreamed ? [notStreamed] : []),
     ...(condition ? [`(${condition}\n)`] : []), // Its last line may be a comment.
   ];
   return `COPY (SELECT ${select} FROM ${readFrom(part)} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
@@ -267,14 +269,14 @@ export class Reading {
     touched: Touched,
     output: Output,
   ) {
-    const { run, table, base, read, part, blocks } = job;
+    const { run, table, base, read, part, blocks, notStreamed } = job;
     this.run = run;
-    this.log = log;
+    this.log = notStreamed === null ? log : `${log}/start`; // Positions of one log never go back.
     this.read = read;
     this.before = before;
     this.part = part;
     this.blocks = blocks;
-    const head = copyHead(base, { log, system });
+    const head = copyHead(base, { log: this.log, system });
     const { asText } = table.described;
     this.#touched = touched;
     this.#rows = new CopiedRows({ table: table.table, asText, head, read, touched, output });

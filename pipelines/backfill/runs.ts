@@ -1,6 +1,7 @@
 import { type ConnectionPool, type Queryable, sql } from '@databases/pg';
 import { lsnText, parseLsn } from '../../schemas/lsn.ts';
 import { ownPool, partFrom } from '../wal/own-pool.ts';
+import type { Files, SlotStart } from '../wal/slot-start.ts';
 
 export type RunStatus = 'waiting' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
 
@@ -28,6 +29,12 @@ export interface Run {
   readonly compared: object | null; // What came of holding the source against the topic.
   /** Where all that was captured of the table before is to end, if that is still to be said. */
   readonly replaces: Place | null;
+  readonly start: RunStart | null; // Of a first copy of a table without a key.
+}
+
+/** What of a table is copied, and what the stream brings. */
+export interface RunStart extends Pick<SlotStart, 'snapshot'> {
+  readonly files: Files;
 }
 
 /** Where a run stands among the changes of its slot: after all that was confirmed when it began, before all else. */
@@ -49,6 +56,10 @@ export interface Runs extends AsyncDisposable {
   requestPart(table: string, condition: string, parts: readonly CopiedPart[]): Promise<number>;
   /** Asks for a copy of a table in place of all that was captured of it before `base`. */
   replace(table: string, base: Base): Promise<number>;
+  /** Notes with the copies of a whole table that are asked for what the slot's stream brings, and where it begins. */
+  startsAt(table: string, base: Base, start: RunStart): Promise<void>;
+  /** Forgets that of a table which the stream may not have told of for a while. */
+  startsAnywhere(table: string): Promise<void>;
   all(): Promise<readonly Run[]>;
   one(id: number): Promise<Run | null>;
   /** Those that are not done, and those that have ended lately. */
@@ -106,7 +117,10 @@ const lookingUp = (
 const asking = (
   db: ConnectionPool,
   stream: string,
-): Pick<Runs, 'request' | 'requestPart' | 'replace' | 'begin' | 'set'> => ({
+): Pick<
+  Runs,
+  'request' | 'requestPart' | 'replace' | 'startsAt' | 'startsAnywhere' | 'begin' | 'set'
+> => ({
   async request(table, condition) {
     const [row] = (await db.query(sql`
       INSERT INTO cdc_backfills (stream, table_name, condition) VALUES (${stream}, ${table}, ${condition})
@@ -128,6 +142,17 @@ const asking = (
       RETURNING id`)) as [{ id: string }];
     return Number(row.id);
   },
+  async startsAt(table, { timeline, lsn, watermark }, start) {
+    await db.query(sql`
+      UPDATE cdc_backfills SET start = ${JSON.stringify(start)}::jsonb,
+        timeline = ${timeline}, lsn = ${lsnText(lsn)}, watermark = ${watermark}
+      WHERE stream = ${stream} AND table_name = ${table} AND condition IS NULL
+        AND status IN ('waiting', 'running', 'paused')`);
+  },
+  async startsAnywhere(table) {
+    await db.query(sql`
+      UPDATE cdc_backfills SET start = NULL WHERE stream = ${stream} AND table_name = ${table}`);
+  },
   async begin(id, { timeline, lsn, watermark }) {
     const begun = await db.query(sql`
       UPDATE cdc_backfills SET status = 'running', timeline = ${timeline}, lsn = ${lsnText(lsn)},
@@ -139,6 +164,7 @@ const asking = (
     const rows = (await db.query(sql`
       UPDATE cdc_backfills SET status = ${status}, message = NULL, updated_at = now(),
         parts = CASE WHEN status = 'failed' THEN '[]' ELSE parts END,
+        start = CASE WHEN status = 'failed' THEN NULL ELSE start END,
         row_count = CASE WHEN status = 'failed' THEN 0 ELSE row_count END
       WHERE stream = ${stream} AND table_name = ${table} AND status = ANY (${[...settable[status]]})
       RETURNING id`)) as readonly { readonly id: string }[];
@@ -204,6 +230,7 @@ async function prepare(tx: Queryable): Promise<void> {
     )`);
   await tx.query(sql`ALTER TABLE cdc_backfills ADD COLUMN IF NOT EXISTS compared JSONB`);
   await tx.query(sql`ALTER TABLE cdc_backfills ADD COLUMN IF NOT EXISTS replaces BIGINT`);
+  await tx.query(sql`ALTER TABLE cdc_backfills ADD COLUMN IF NOT EXISTS start JSONB`);
 }
 
 interface Stored {
@@ -219,6 +246,7 @@ interface Stored {
   readonly message: string | null;
   readonly compared: object | null;
   readonly replaces: string | null;
+  readonly start: RunStart | null;
 }
 
 function runOf(row: Stored): Run {
@@ -237,6 +265,7 @@ function runOf(row: Stored): Run {
     rows: Number(row.row_count),
     message: row.message,
     compared: row.compared,
+    start: row.start,
     replaces: base && replaces !== null ? { ...base, read: Number(replaces) } : null,
   };
 }

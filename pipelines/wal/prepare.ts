@@ -20,8 +20,9 @@ import {
   type Server,
   walEnd,
 } from './server.ts';
-import { alignFailover, createSlot, idleSlot, slotFault, unclaimed } from './slot.ts';
+import { alignFailover, idleSlot, slotFault, unclaimed } from './slot.ts';
 import { heldUp, slotHolders, untilCreated } from './slot-holders.ts';
+import { beginSlot, type SlotStart } from './slot-start.ts';
 import { lookAtTables, type TableFault, tablesOf } from './tables.ts';
 
 export interface Preparing {
@@ -35,6 +36,8 @@ export interface Preparing {
   readonly captured: () => Promise<ReadonlySet<number>>;
   /** Told of tables before they are published. */
   readonly publishing?: (tables: readonly string[]) => Promise<void>;
+  /** Told what a new slot's stream brings of tables without a key, before anything else is done with it. */
+  readonly slotBegun?: (from: Checkpoint, start: SlotStart) => Promise<void>;
   /** Told before a recovery gives anything up. */
   readonly recovering: (recovering: Recovering) => void | Promise<void>;
   /** Told of whom the creation of the slot waits for, if it takes long. */
@@ -99,7 +102,11 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
         standby: server.standby,
       });
     }
-    const from = await startingPoint(db, preparing, { server, identity, sender });
+    const published = [...contracts.values()].filter(
+      ({ table }) => !(preparing.again ? found.missing : writes.kept).includes(table),
+    );
+    const keyless = published.filter(({ key }) => key.length === 0).map(({ table }) => table);
+    const from = await startingPoint(db, preparing, { server, identity, sender, keyless });
     return {
       ...from,
       head: await walEnd(db),
@@ -138,7 +145,13 @@ async function startingPoint(
     server,
     identity,
     sender,
-  }: { readonly server: Server; readonly identity: Identity; readonly sender: Sender },
+    keyless,
+  }: {
+    readonly server: Server;
+    readonly identity: Identity;
+    readonly sender: Sender;
+    readonly keyless: readonly string[];
+  },
 ): Promise<Start> {
   const { settings, stream, checkpoints, recovering } = preparing;
   const slot = await idleSlot(db, settings.slot, server);
@@ -148,12 +161,16 @@ async function startingPoint(
   const create = async (begun: Checkpoint): Promise<Start> => {
     // The entry first: whoever dies between the two knows afterwards that the slot is its own.
     await checkpoints.write(stream, begun);
-    const lsn = await untilCreated(
-      patiently(settings.url, (own) => createSlot(own, settings, server)),
+    const isCopied = settings.snapshot === 'initial' || begun.recovery !== null;
+    const { lsn, start } = await untilCreated(
+      beginSlot(settings, server, isCopied ? keyless : []),
       () => slotHolders(db),
       (holders) => preparing.waiting(heldUp(settings.slot, holders)),
     );
-    return { from: { ...begun, lsn }, created: true };
+    const from = { ...begun, lsn };
+    if (start)
+      await preparing.slotBegun?.({ ...from, recovery: recoveryOf(from, settings) }, start);
+    return { from, created: true };
   };
   const ours = checkpoint && (checkpoint.lsn > 0n || checkpoint.system === identity.system);
   if (slot && !ours) throw new CannotRun(unclaimed(settings.slot));
@@ -171,14 +188,4 @@ async function startingPoint(
   const created = checkpoint.lsn === 0n;
   const lsn = created ? slot.confirmed : checkpoint.lsn;
   return { from: { ...checkpoint, lsn, timeline: identity.timeline }, created };
-}
-
-/** A slot begins once every transaction that is open has ended. */
-async function patiently<T>(url: string, ask: (db: ConnectionPool) => Promise<T>): Promise<T> {
-  const db = ownPool(url, { name: 'conductor', size: 1, patient: true });
-  try {
-    return await ask(db);
-  } finally {
-    await partFrom(db);
-  }
 }

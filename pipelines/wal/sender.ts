@@ -29,7 +29,8 @@ export class Sender implements AsyncDisposable {
     this.#gulp = gulp;
   }
 
-  static async connect(url: string): Promise<Sender> {
+  /** Whoever is `patient` asks what may wait for others' transactions. */
+  static async connect(url: string, { patient = false } = {}): Promise<Sender> {
     const gulp = new Gulp();
     const client = new pg.Client({
       ...postgresLogin(url),
@@ -39,7 +40,7 @@ export class Sender implements AsyncDisposable {
       keepAlive: true,
       keepAliveInitialDelayMillis: probeAfterMs,
       connectionTimeoutMillis: loginMs,
-      query_timeout: answerMs,
+      query_timeout: patient ? 0 : answerMs,
       stream: () => gulp.socket,
     } as pg.ClientConfig);
     client.on('error', () => {}); // Before the stream begins a command rejects; afterwards the socket tells.

@@ -15,6 +15,7 @@ const run = (parts: readonly CopiedPart[] = []): Run => ({
   message: null,
   compared: null,
   replaces: null,
+  start: null,
 });
 const part = (name: string, blocks: number, filenode = 1): Part => ({
   part: name,

@@ -24,6 +24,7 @@ const run = (id: number, change: Partial<Run>): Run => ({
   message: null,
   compared: null,
   replaces: null,
+  start: null,
   ...change,
 });
 

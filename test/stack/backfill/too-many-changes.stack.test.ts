@@ -43,6 +43,7 @@ async function reading(changed: number) {
     read: 1,
     part: part!,
     blocks: [0, part!.blocks],
+    notStreamed: null,
     past: null,
   };
   const push = (gulp: Gulp) => {
