@@ -13,6 +13,7 @@ const run = (id: number, status: RunStatus, condition: string | null = null): Ru
   message: null,
   compared: null,
   replaces: null,
+  start: null,
 });
 
 test.for<readonly [string, readonly Run[], readonly number[]]>([
