@@ -53,25 +53,25 @@ export class BoxCipher {
     const end = out.at + length;
     for (let at = 0; at < length; at += blockBytes) {
       const left = at < whole ? blockBytes : length - at;
-      const c0 = (text.wordAt(at) ^ stream.readInt32BE(at + 16)) & firstBytes(left);
-      const c1 = (text.wordAt(at + 4) ^ stream.readInt32BE(at + 20)) & firstBytes(left - 4);
-      const c2 = (text.wordAt(at + 8) ^ stream.readInt32BE(at + 24)) & firstBytes(left - 8);
-      const c3 = (text.wordAt(at + 12) ^ stream.readInt32BE(at + 28)) & firstBytes(left - 12);
+      const c0 = (text.wordAt(at) ^ stream.getInt32(at + 16)) & firstBytes(left);
+      const c1 = (text.wordAt(at + 4) ^ stream.getInt32(at + 20)) & firstBytes(left - 4);
+      const c2 = (text.wordAt(at + 8) ^ stream.getInt32(at + 24)) & firstBytes(left - 8);
+      const c3 = (text.wordAt(at + 12) ^ stream.getInt32(at + 28)) & firstBytes(left - 12);
       ghash.block(c0, c1, c2, c3);
       out.words(c0, c1, c2, c3);
     }
     ghash.block(0, authenticatedBits, 0, length * 8);
     out.at = end;
     out.words(
-      ghash.y3 ^ stream.readInt32BE(0),
-      ghash.y2 ^ stream.readInt32BE(4),
-      ghash.y1 ^ stream.readInt32BE(8),
-      ghash.y0 ^ stream.readInt32BE(12),
+      ghash.y3 ^ stream.getInt32(0),
+      ghash.y2 ^ stream.getInt32(4),
+      ghash.y1 ^ stream.getInt32(8),
+      ghash.y0 ^ stream.getInt32(12),
     );
   }
 
   /** What a text of a length is combined with, behind what its tag is. */
-  #stream(n0: number, n1: number, n2: number, length: number): Buffer {
+  #stream(n0: number, n1: number, n2: number, length: number): DataView {
     const blocks = firstCounters[Math.ceil(length / blockBytes) + 1];
     if (!blocks) throw new RangeError(`a text of ${length} bytes is too long for this cipher`);
     for (let at = 0; at < blocks.length; at += blockBytes) {
@@ -79,7 +79,8 @@ export class BoxCipher {
       counted.setInt32(at + 4, n1);
       counted.setInt32(at + 8, n2);
     }
-    return this.#blocks.update(blocks);
+    const { buffer, byteOffset } = this.#blocks.update(blocks);
+    return new DataView(buffer, byteOffset);
   }
 }
 

@@ -82,29 +82,25 @@ export class Ghash {
     const a6 = product(y0 ^ y2, h0 ^ h2);
     const a7 = product(y1 ^ y3, h1 ^ h3);
     const a8 = product(y0 ^ y1 ^ y2 ^ y3, h0 ^ h1 ^ h2 ^ h3) ^ a6 ^ a7;
-    const b0 = mirrored(product(q0, r0)) >>> 1;
-    const b1 = mirrored(product(q1, r1)) >>> 1;
-    const b2 = mirrored(product(q2, r2)) >>> 1;
-    const b3 = mirrored(product(q3, r3)) >>> 1;
-    const b4 = (mirrored(product(q0 ^ q1, r0 ^ r1)) >>> 1) ^ b0 ^ b1;
-    const b5 = (mirrored(product(q2 ^ q3, r2 ^ r3)) >>> 1) ^ b2 ^ b3;
-    const b6 = mirrored(product(q0 ^ q2, r0 ^ r2)) >>> 1;
-    const b7 = mirrored(product(q1 ^ q3, r1 ^ r3)) >>> 1;
-    const b8 = (mirrored(product(q0 ^ q1 ^ q2 ^ q3, r0 ^ r1 ^ r2 ^ r3)) >>> 1) ^ b6 ^ b7;
+    const b0 = product(q0, r0);
+    const b1 = product(q1, r1);
+    const b2 = product(q2, r2);
+    const b3 = product(q3, r3);
+    const b4 = product(q0 ^ q1, r0 ^ r1) ^ b0 ^ b1;
+    const b5 = product(q2 ^ q3, r2 ^ r3) ^ b2 ^ b3;
+    const b6 = product(q0 ^ q2, r0 ^ r2);
+    const b7 = product(q1 ^ q3, r1 ^ r3);
+    const b8 = product(q0 ^ q1 ^ q2 ^ q3, r0 ^ r1 ^ r2 ^ r3) ^ b6 ^ b7;
 
     // The product in eight words, of which the middle four overlap.
-    const l1 = b0 ^ a4;
-    const l2 = a1 ^ b4;
-    const u1 = b2 ^ a5;
-    const u2 = a3 ^ b5;
     const p0 = a0;
-    const p1 = l1;
-    const p2 = l2 ^ a6 ^ a0 ^ a2;
-    const p3 = b1 ^ b6 ^ a8 ^ l1 ^ u1;
-    const p4 = a2 ^ a7 ^ b8 ^ l2 ^ u2;
-    const p5 = u1 ^ b7 ^ b1 ^ b3;
-    const p6 = u2;
-    const p7 = b3;
+    const p1 = a4 ^ upper(b0);
+    const p2 = a1 ^ a6 ^ a0 ^ a2 ^ upper(b4);
+    const p3 = a8 ^ a4 ^ a5 ^ upper(b1 ^ b6 ^ b0 ^ b2);
+    const p4 = a2 ^ a7 ^ a1 ^ a3 ^ upper(b8 ^ b4 ^ b5);
+    const p5 = a5 ^ upper(b2 ^ b7 ^ b1 ^ b3);
+    const p6 = a3 ^ upper(b5);
+    const p7 = upper(b3);
 
     // GCM counts bits from the other end: all one place on, and then modulo x^128 + x^7 + x^2 + x + 1.
     const z0 = p0 << 1;
@@ -144,6 +140,9 @@ function product(x: number, y: number): number {
 }
 
 const { imul } = Math;
+
+/** The upper half of a product, from the lower half of that of mirror images. */
+const upper = (word: number): number => mirrored(word) >>> 1;
 
 /** A word with its bits in reverse. */
 function mirrored(word: number): number {

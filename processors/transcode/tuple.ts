@@ -71,40 +71,17 @@ export class Tuple {
     return next;
   }
 
-  /** Whether a column is the same, byte for byte, in another tuple. */
+  /** Whether a column is the same, byte for byte and in the same form, in another tuple. */
   same(index: number, other: Tuple): boolean {
-    return this.sameAt(index, other, index);
-  }
-
-  /** Whether a column is the same, byte for byte and in the same form, as a column of another tuple. */
-  sameAt(index: number, other: Tuple, otherIndex: number): boolean {
     const length = this.lengths[index] ?? isNull;
-    if (length !== (other.lengths[otherIndex] ?? isNull)) return false;
+    if (length !== (other.lengths[index] ?? isNull)) return false;
     if (length <= 0) return true;
-    if (this.binary[index] !== other.binary[otherIndex]) return false;
+    if (this.binary[index] !== other.binary[index]) return false;
     const start = this.starts[index] ?? 0;
-    const otherStart = other.starts[otherIndex] ?? 0;
+    const otherStart = other.starts[index] ?? 0;
     for (let at = 0; at < length; at++)
       if (this.data[start + at] !== other.data[otherStart + at]) return false;
     return true;
-  }
-
-  /** A tuple of its own, of nothing but some columns. */
-  copyOf(columns: readonly number[]): Tuple {
-    const copy = new Tuple();
-    const parts = columns.map((index) => {
-      const start = this.starts[index] ?? 0;
-      return this.data.subarray(start, start + Math.max(0, this.lengths[index] ?? isNull));
-    });
-    copy.reset(Buffer.concat(parts), columns.length);
-    let next = 0;
-    for (const [n, index] of columns.entries()) {
-      copy.starts[n] = next;
-      copy.lengths[n] = this.lengths[index] ?? isNull;
-      copy.binary[n] = this.binary[index] ?? 0;
-      next += parts[n]?.length ?? 0;
-    }
-    return copy;
   }
 
   /** Takes a column from another tuple of the same message. */
