@@ -1,4 +1,4 @@
-import type { ConnectionPool } from '@databases/pg';
+import { type ConnectionPool, sql } from '@databases/pg';
 import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import type { SourceSettings } from '../../contracts/source-settings.ts';
@@ -79,6 +79,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     const { publication } = settings;
     const tables = await lookAtTables(db, { publication, contracts });
     const begun = await hasBegun(preparing);
+    if (!preparing.again) await waitForTurn(db, publication);
     const { found, renamed } = withoutRenamed(
       await lookAtPublication(db, { publication, contracts }),
       publication,
@@ -101,6 +102,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
         generated: writes.generated,
         standby: server.standby,
       });
+      await passTurn(db, publication);
     }
     const published = [...contracts.values()].filter(
       ({ table }) => !(preparing.again ? found.missing : writes.kept).includes(table),
@@ -129,6 +131,17 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
 /** What was chosen then, unless something else is chosen now. */
 const recoveryOf = ({ recovery }: Checkpoint, { recover: now }: SourceSettings): Recovery | null =>
   recovery === null || now === 'stop' ? recovery : now;
+
+/** Captures that start together make their publication one after the other. Whoever fails passes its turn with its session. */
+async function waitForTurn(db: ConnectionPool, publication: string): Promise<void> {
+  await db.query(sql`SELECT pg_advisory_lock(hashtext(${turnOf(publication)}))`);
+}
+
+async function passTurn(db: ConnectionPool, publication: string): Promise<void> {
+  await db.query(sql`SELECT pg_advisory_unlock(hashtext(${turnOf(publication)}))`);
+}
+
+const turnOf = (publication: string): string => `conductor.publication.${publication}`;
 
 async function hasBegun({ again, checkpoints, stream }: Preparing): Promise<boolean> {
   if (again) return true;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { sql } from '@databases/pg';
 import kafkajs from 'kafkajs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { changesTopic } from '../../../contracts/topics.ts';
 import type { Compared } from '../../../pipelines/compare/compare.ts';
 import { clientOf, readAll } from '../way/records.ts';
@@ -60,6 +61,13 @@ beforeAll(async () => {
   );
   capture = way.start(['run', 'capture']);
   await capture.running();
+  await vi.waitFor(
+    async () => {
+      const runs = await way.state.query(sql`SELECT status FROM cdc_backfills`);
+      expect(runs).toEqual([{ status: 'done' }, { status: 'done' }]);
+    },
+    { timeout: 30_000, interval: 50 },
+  );
   await way.commit(
     `UPDATE types SET yes = NOT yes WHERE tenant_id = 1`,
     `DELETE FROM types WHERE tenant_id = 2`,
