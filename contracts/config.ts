@@ -103,7 +103,7 @@ export const configSchema = z.strictObject({
         .int()
         .min(0)
         .max(19)
-        .default(19)
+        .default(10)
         .describe('How far capture steps back behind others on its machine; 0 not at all.'),
     })
     .prefault({})

@@ -55,6 +55,7 @@ export async function captureConfig(
   { home, stack, postgresUrl }: Site,
   name: string,
   tables: readonly PromisedTable[],
+  worker: { readonly niceness?: number } = {},
 ): Promise<CaptureConfig> {
   const folder = join(home, name);
   await mkdir(join(folder, 'contracts'), { recursive: true });
@@ -75,6 +76,7 @@ export async function captureConfig(
     state: { url: postgresUrl('conductor') },
     kafka: { brokers: stack.kafka.brokers, partitions },
     registry: stack.registry,
+    worker,
     contracts: 'contracts',
     keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },
   };

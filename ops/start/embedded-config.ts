@@ -20,6 +20,7 @@ export async function embeddedConfig(home: string, stack: Stack): Promise<string
     source: { url: url('shop'), slot: 'ig_slot', publication: 'conductor' },
     state: { url: url('conductor') },
     kafka: { brokers: stack.kafka.brokers },
+    worker: { niceness: 0 }, // All of them share this machine, and none is a guest.
     registry: stack.registry,
     contracts,
     keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },

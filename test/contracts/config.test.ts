@@ -69,7 +69,7 @@ test('the smallest configuration is taken, and everything else has a default', a
       inFlightValues: 10_000,
       inFlightBytes: 12 * 1024 * 1024,
       spillDirectory: join(folder, 'spill'),
-      niceness: 19,
+      niceness: 10,
     },
   });
 });
