@@ -47,7 +47,7 @@ export class Gathered {
   take(): Taken | null {
     const filling = this.#filling;
     let gulp = filling ? this.#nextOf(filling) : this.#gulps[0];
-    if (!gulp) return filling && (this.isWaiting || this.#isLeft) ? this.rest() : null;
+    if (!gulp) return this.isWaiting ? this.rest() : null;
     const { reading } = gulp;
     this.#filling = reading;
     this.#isLeft = false;
