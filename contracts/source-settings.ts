@@ -52,6 +52,14 @@ export const sourceSettings = z.strictObject({
     .min(0)
     .default(10)
     .describe('Seconds between heartbeats that let a quiet database forget WAL; 0 sends none.'),
+  lingerMs: z
+    .number()
+    .min(0)
+    .max(500)
+    .default(10)
+    .describe(
+      'How long small commits may wait to be read together: the more at once, the less it costs.',
+    ),
   recover: z
     .enum(recoveries)
     .default('stop')

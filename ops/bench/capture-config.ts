@@ -55,7 +55,7 @@ export async function captureConfig(
   { home, stack, postgresUrl }: Site,
   name: string,
   tables: readonly PromisedTable[],
-  worker: { readonly niceness?: number } = {},
+  { niceness, lingerMs }: { readonly niceness?: number; readonly lingerMs?: number } = {},
 ): Promise<CaptureConfig> {
   const folder = join(home, name);
   await mkdir(join(folder, 'contracts'), { recursive: true });
@@ -72,11 +72,11 @@ export async function captureConfig(
   const publication = 'bench';
   const config = {
     database: name,
-    source: { url, slot, publication, compareRows: 0 },
+    source: { url, slot, publication, compareRows: 0, lingerMs },
     state: { url: postgresUrl('conductor') },
     kafka: { brokers: stack.kafka.brokers, partitions },
     registry: stack.registry,
-    worker,
+    worker: { niceness },
     contracts: 'contracts',
     keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },
   };

@@ -33,8 +33,11 @@ export interface SourceImpactBench {
 const wanted = 1.05;
 const changesPerTransaction = 4; // Three updates and an insert.
 const findingSeconds = 10;
+const brokerWarmSeconds = 15;
 const warmSeconds = 4; // At the same pace before each run, and not counted.
 const drained = 'slot_drained';
+/** How a guest is set up that shares a small machine with its source: the less it is woken, the less it takes. */
+const guest = { niceness: 19, lingerMs: 100 };
 
 /** What capture costs the database that it reads: pgbench at half of what it can do, with capture and without, in turn. */
 export async function benchSourceImpact(
@@ -48,7 +51,7 @@ export async function benchSourceImpact(
   // Capture wants one of every table; this one only ever grows, so that it makes no difference to it.
   await withDatabase(url, (db) => db.query(sql`ALTER TABLE pgbench_history REPLICA IDENTITY FULL`));
   await settleServer(url);
-  const config = await captureConfig(site, 'impact', tables, { niceness: 19 });
+  const config = await captureConfig(site, 'impact', tables, guest);
   await prime(site, config);
   const copied = await recordsIn(site, config.topics);
 
@@ -59,9 +62,10 @@ export async function benchSourceImpact(
   site.report(
     `pgbench    ${Math.round(most.perSecond)} transactions/s at most, ${rate} from here on`,
   );
+  const warming = await warmed(site, config, rate);
   const runs = await inTurn(site, config, { pairs, seconds, rate });
   await prime(site, config); // Takes in what was written while no capture ran.
-  const all = [most, ...runs.with, ...runs.without, ...runs.drained, ...runs.warming];
+  const all = [most, warming, ...runs.with, ...runs.without, ...runs.drained, ...runs.warming];
   const changes =
     all.reduce((sum, { transactions }) => sum + transactions, 0) * changesPerTransaction;
   await expectRows(site, config.topics, copied + changes);
@@ -82,11 +86,19 @@ export async function benchSourceImpact(
     notes: [
       `${pairs} pairs of ${seconds} s at ${rate} transactions/s, which is half of what it could do, ${pgbenchClients} clients; scale ${scale}.`,
       `Each figure is the median of its runs; a latency is from when the transaction was due. rows/s are transactions. The first ${warmSeconds} s are not counted.`,
-      'The broker has the lowest priority, as if it were on a machine of its own, and so has capture: worker.niceness is 19.',
+      `The broker has the lowest priority, as if it were on a machine of its own, and so has capture: worker.niceness is ${guest.niceness}, source.lingerMs ${guest.lingerMs}.`,
       'drained: the slot is read plainly and thrown away meanwhile, as the least that any reader of it does.',
       `Pair by pair, p95 with and without: ${runs.with.map((load, n) => `${p95(load).toFixed(2)}/${p95(runs.without[n] ?? load).toFixed(2)}`).join('  ')} ms.`,
     ],
   };
+}
+
+/** A broker that has just been started compiles its code for as long as it is new to it: not what a source has to bear. */
+async function warmed(site: Site, config: CaptureConfig, rate: number): Promise<Load> {
+  await using capture = await liveCapture(site, config);
+  const load = await loadByPgbench(site, { seconds: brokerWarmSeconds, rate });
+  await capture.stop('SIGTERM');
+  return load;
 }
 
 interface Runs {

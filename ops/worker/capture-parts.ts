@@ -110,6 +110,7 @@ export const walSettings = (
   origin: config.source.origin,
   serverVersion: prepared.serverVersion,
   senderTimeoutMs: prepared.senderTimeoutMs,
+  lingerMs: config.source.lingerMs,
   standby: prepared.standby,
   stream,
   lanes: config.kafka.partitions,

@@ -3,18 +3,18 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 const gulpBytes = 512 * 1024; // The most that one read brings.
 const chunkBytes = 64 * 1024; // More than TLS brings at once: a record.
-const paceFrom = 16 * 1024; // A read that brings so much shows that the server has more to say.
+const paceFrom = 16 * 1024; // A read that brings so much for every millisecond shows that the server has more to say.
 const paceMs = 1;
 const partMs = 1_000;
 const fullFrom = 128 * 1024; // Of so much the server had written enough before it was asked: no rest is needed.
-const steadyMs = 25; // Gulps that follow each other so fast are a steady flow,
-const calmMs = 10; // of which a few commits at a time are enough: every read wakes three processes.
+const brimFrom = gulpBytes * 0.75; // However long it took to come, more is waiting.
+const lingerBytes = gulpBytes / 2; // What may come while it lingers.
 
 /**
  * A socket that is read one gulp at a time into one buffer: it rests until the gulp was used. With a
  * backlog it rests a moment longer, for a server that finds the socket empty flushes every message by
- * itself, and both sides work for nothing else; in a steady flow of small commits, too, so that the
- * source and the broker are not asked to do something for each.
+ * itself, and both sides work for nothing else. In a steady flow of small commits it lingers, so that a
+ * few are taken at a time: every read wakes three processes, and one of them is the source's.
  */
 export class Gulp {
   readonly socket: Socket; // As `pg` is to use it; over it, what speaks TLS.
@@ -26,13 +26,15 @@ export class Gulp {
   #used = true; // Whether the gulp that was taken last may be written over.
   #backlog = false;
   #parting = false; // What still comes is not read.
-  #isFull = false;
-  #isSteady = false;
+  #restMs = 0; // Before the next read.
   #arrivedMs = 0;
   #failure: Error | null = null;
   #arrival = Promise.withResolvers<void>();
 
-  constructor() {
+  readonly #lingerMs: number;
+
+  constructor(lingerMs: number) {
+    this.#lingerMs = lingerMs;
     this.socket = new Socket({
       onread: { buffer: this.#buffer, callback: (bytes) => this.#read(bytes) },
     });
@@ -55,8 +57,8 @@ export class Gulp {
   async take(signal: AbortSignal, patienceMs: number): Promise<Buffer | null> {
     if (!this.#used) {
       this.#used = true;
-      const restMs = this.#isFull ? 0 : this.#backlog ? paceMs : this.#isSteady ? calmMs : 0;
-      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      const restMs = this.#restMs;
+      if (restMs > 0 && patienceMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       this.#stream?.resume();
     }
     const isEmpty = !this.#filled && this.#chunks.length === 0;
@@ -133,11 +135,17 @@ export class Gulp {
 
   #arrived(gulp: Buffer): void {
     this.#filled = gulp;
-    this.#backlog = gulp.length >= paceFrom;
-    this.#isFull = gulp.length >= fullFrom;
     const nowMs = performance.now();
-    this.#isSteady = nowMs - this.#arrivedMs < steadyMs;
+    const sinceMs = Math.max(nowMs - this.#arrivedMs, 1);
     this.#arrivedMs = nowMs;
+    this.#backlog = gulp.length >= Math.min(paceFrom * sinceMs, brimFrom);
+    this.#restMs = this.#backlog
+      ? gulp.length < fullFrom
+        ? paceMs
+        : 0
+      : sinceMs < 2.5 * this.#lingerMs // They follow each other so fast that it is a steady flow.
+        ? Math.min(this.#lingerMs, (lingerBytes / gulp.length) * sinceMs)
+        : 0;
     this.#arrival.resolve();
   }
 

@@ -29,9 +29,9 @@ export class Sender implements AsyncDisposable {
     this.#gulp = gulp;
   }
 
-  /** Whoever is `patient` asks what may wait for others' transactions. */
-  static async connect(url: string, { patient = false } = {}): Promise<Sender> {
-    const gulp = new Gulp();
+  /** Whoever is `patient` asks what may wait for others' transactions; `lingerMs` is of the stream. */
+  static async connect(url: string, { patient = false, lingerMs = 0 } = {}): Promise<Sender> {
+    const gulp = new Gulp(lingerMs);
     const client = new pg.Client({
       ...postgresLogin(url),
       replication: 'database',

@@ -24,6 +24,7 @@ export interface WalSettings {
   readonly origin: 'any' | 'none';
   readonly serverVersion: number;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
+  readonly lingerMs: number; // How long small commits may wait to be read together.
   readonly standby: boolean; // It may be promoted while it is read.
   readonly stream: string; // What the checkpoint is filed under.
   readonly lanes: number;
@@ -90,11 +91,11 @@ export class WalSource implements Source<Captured> {
   }
 
   async *read({ signal }: Reading): AsyncIterable<Delivery<Captured>> {
-    await using sender = await Sender.connect(this.#settings.url);
+    const { standby, url, lingerMs } = this.#settings;
+    await using sender = await Sender.connect(url, { lingerMs });
     this.#sender = sender;
     const { timeline, timelineOf } = await this.#timelines(sender);
     this.#timelineOf = timelineOf;
-    const { standby, url } = this.#settings;
     await using watch = standby ? await TimelineWatch.open(url, timeline) : null;
     this.#watch = watch;
     await this.#backfill?.open();

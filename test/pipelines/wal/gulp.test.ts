@@ -16,7 +16,7 @@ afterEach(() => {
 
 /** A gulp that is connected to a server, and the server's end of it. */
 async function connected() {
-  const gulp = new Gulp();
+  const gulp = new Gulp(10);
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
