@@ -9,6 +9,7 @@ import { type Outcome, sendToLeaders } from './leaders.ts';
 import {
   packed,
   type ProducerIdentity,
+  giveBack,
   type RecordBatch,
   sequenceAfter,
   sizeOf,
@@ -81,6 +82,7 @@ class Sender {
   async deliver(round: readonly RecordBatch[]): Promise<void> {
     try {
       await this.#untilWritten(round);
+      for (const batch of round) giveBack(batch);
     } catch (error) {
       this.#progress = null;
       throw error;

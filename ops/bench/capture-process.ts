@@ -20,12 +20,13 @@ export function captureProcess(
   { untilCurrent }: { readonly untilCurrent: boolean },
 ): MeasuredProcess {
   const last = untilCurrent ? ['--until-current'] : [];
-  return new MeasuredProcess(site, {
+  const command = {
     name: `capture-${name}`,
     command: process.execPath,
     args: [...heapFlags(), cli, 'run', 'capture', '--config', file, ...last],
     env: { CONDUCTOR_HOME: site.home },
-  });
+  };
+  return new MeasuredProcess(site, site.aside?.launch(command) ?? command);
 }
 
 /** Lets capture make its slot and its checkpoint, and catch up with what is there. */

@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { type Aside, aside } from './aside.ts';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { openBook } from '../stack/book.ts';
 import { start } from '../stack/life.ts';
@@ -21,6 +22,8 @@ export interface Site {
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
   readonly postgresUrl: (database: string) => string;
+  /** Where the broker and capture give way to the source; null where they do not. */
+  readonly aside: Aside | null;
 }
 
 const unwindingMs = 5_000;
@@ -32,8 +35,8 @@ interface Wanted {
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
   readonly postgres: PostgresSettings; // Besides those of every site.
-  /** Whether the broker steps back behind all others, as if it were on a machine of its own. */
-  readonly brokerAside?: boolean;
+  /** Whether the broker and capture give way to all others. */
+  readonly isAside?: boolean;
 }
 
 /**
@@ -47,15 +50,17 @@ export async function onSite<T>(wanted: Wanted, work: (site: Site) => Promise<T>
       where: 'conductor bench',
       fix: 'run it on Linux',
     });
-  const { home, signal, report } = wanted;
+  const { home, signal, report, isAside } = wanted;
   const loadBefore = Number((loadavg()[0] ?? 0).toFixed(2));
   return locked(`${home}.lock`, { patienceMs: 1_000, onWait: () => {} }, async () => {
     const provider = nativeStack(home);
     await provider.down({ wipe: true }); // What a run that was killed left behind.
     await rm(home, { recursive: true, force: true });
+    await using apart = isAside ? aside('conductor-bench') : null;
     try {
-      const stack = await serversAt(wanted);
-      const site = { home, stack, loadBefore, signal, report, postgresUrl: urlsOf(stack) };
+      const stack = await serversAt(wanted, apart);
+      const postgresUrl = urlsOf(stack);
+      const site = { home, stack, loadBefore, signal, report, postgresUrl, aside: apart };
       const result = await untilAborted(work(site), signal);
       await provider.down({ wipe: true });
       await rm(home, { recursive: true, force: true });
@@ -76,7 +81,7 @@ const production = (): PostgresSettings => ({
   checkpoint_timeout: '15min',
 });
 
-async function serversAt({ home, report, postgres, brokerAside }: Wanted): Promise<Stack> {
+async function serversAt({ home, report, postgres }: Wanted, apart: Aside | null): Promise<Stack> {
   const none = { neo4j: [0], clickhouse: [0] };
   const taken = new Set<number>();
   const ports = async (part: NativePart) => {
@@ -94,7 +99,7 @@ async function serversAt({ home, report, postgres, brokerAside }: Wanted): Promi
   const book = openBook(join(home, 'stack.json'), record);
   const parts = [
     withSettings(native.postgres, { ...production(), ...postgres }),
-    brokerAside ? aside(native.kafka) : native.kafka,
+    apart ? launchedBy(apart, native.kafka) : native.kafka,
     native.registry,
   ];
   const started = await Promise.allSettled(parts.map((part) => start(part, home, book, report)));
@@ -111,12 +116,9 @@ const withSettings = (part: NativePart, settings: PostgresSettings): NativePart 
   },
 });
 
-const aside = (part: NativePart): NativePart => ({
+const launchedBy = (apart: Aside, part: NativePart): NativePart => ({
   ...part,
-  async prepare(setting) {
-    const launch = await part.prepare(setting);
-    return { ...launch, command: 'nice', args: ['-n', '19', launch.command, ...launch.args] };
-  },
+  prepare: async (setting) => apart.launch(await part.prepare(setting)),
 });
 
 const urlsOf =

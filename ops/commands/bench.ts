@@ -92,7 +92,7 @@ function addSourceImpact(bench: Command): void {
     .action(async ({ json, ...runs }: Json & SourceImpactBench) => {
       await requirePgbench();
       const work = (site: Site) => benchSourceImpact(site, runs);
-      await measure('source-impact', json, work, { brokerAside: true });
+      await measure('source-impact', json, work, { isAside: true });
     });
 }
 
@@ -115,7 +115,7 @@ async function measure(
   name: string,
   json: boolean | undefined,
   work: (site: Site) => Promise<Outcome>,
-  site: Pick<Parameters<typeof onSite>[0], 'brokerAside'> & {
+  site: Pick<Parameters<typeof onSite>[0], 'isAside'> & {
     postgres?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<void> {

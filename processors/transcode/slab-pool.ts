@@ -1,6 +1,6 @@
 import type { Records } from '../../schemas/records.ts';
 
-const mostKept = 8 * 1024 * 1024;
+const mostKept = 24 * 1024 * 1024; // More than is in flight: what is made anew has the collector look through the whole heap.
 const leastSize = 4_096;
 
 /** Buffers that were sent and are used again: memory outside of the heap is dear to give back. */
