@@ -16,7 +16,8 @@ export interface Published {
   readonly orphans: readonly PublishedTable[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
   readonly gathered: readonly string[]; // Partitioned, and published under one name.
-  readonly omitted: readonly string[]; // Kinds of changes that it does not tell of.
+  readonly omitted: readonly string[]; // Kinds of changes that it does not tell of,
+  readonly changing: readonly string[]; // and the contracted tables that these may happen to.
   /** By contracted table, what stays the same for as long as that very table is published without a break. */
   readonly memberships: ReadonlyMap<string, Membership>;
 }
@@ -85,6 +86,7 @@ export async function lookAtPublication(
     split: [...split],
     gathered: published.flatMap(({ name, gathers }) => (gathers ? [name] : [])),
     omitted: made?.omitted ?? [],
+    changing: there.filter((table) => contracts.get(table)?.insertOnly !== true),
     memberships: new Map(
       published.flatMap(({ name, oid, member, filtered }) =>
         contracts.has(name) ? [[name, { id: `${oid}/${member}`, oid, filtered }]] : [],
@@ -95,7 +97,12 @@ export async function lookAtPublication(
 
 /** Why what is published is not what was promised: too much, too little, or under other names. */
 export function publicationFaults(
-  { orphans, split, omitted }: Pick<Published, 'orphans' | 'split' | 'omitted'>,
+  {
+    orphans,
+    split,
+    omitted,
+    changing,
+  }: Pick<Published, 'orphans' | 'split' | 'omitted' | 'changing'>,
   publication: string,
 ): readonly Trouble[] {
   const where = `publication ${publication}`;
@@ -112,11 +119,12 @@ export function publicationFaults(
       where,
       fix: `write a contract for each, ${leaveOut(orphans, publication)}`,
     });
-  if (omitted.length > 0)
+  const isInsertOnly = changing.length === 0 && !omitted.includes('inserts');
+  if (omitted.length > 0 && !isInsertOnly)
     faults.push({
       what: `it leaves out ${omitted.join(' and ')}: the sinks would not follow them, and nobody would be told`,
       where,
-      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`,
+      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')${omitted.includes('inserts') ? '' : `; or, if nothing but inserts ever happens to ${changing.join(', ')}, say so in the contract of each: { property: insertOnly, value: true }`}`,
     });
   return faults;
 }
