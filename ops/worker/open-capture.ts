@@ -116,15 +116,16 @@ async function requestDue(
   const { runs, interrupted } = known;
   const { contracts, config } = setting;
   const { from, created, recovery, published, changed } = prepared;
-  if (!created) {
-    await copyInterrupted(setting, known, published);
-    await copyLate(setting, known, { published, faults: changed });
+  if (recovery !== null) {
+    if (recovery === 'repair') await repairTables(setting, prepared, { runs, records });
+    else await requestReplacements(runs, contracts, from);
+    await interrupted.remember(published.memberships);
     return;
   }
-  if (recovery === 'repair') await repairTables(setting, prepared, { runs, records });
-  else if (recovery === 'resnapshot') await requestReplacements(runs, contracts, from);
-  else if (config.source.snapshot === 'initial') await requestFirstCopy(runs, contracts, from);
-  await interrupted.remember(published.memberships);
+  if (created && config.source.snapshot === 'initial')
+    await requestFirstCopy(runs, contracts, from);
+  await copyInterrupted(setting, known, published);
+  if (!created) await copyLate(setting, known, { published, faults: changed });
 }
 
 /** What the stream refused is tried again once it is copied: no snapshot that was read before sees what comes then. */

@@ -158,10 +158,16 @@ export class Interrupted {
   }
 }
 
-/** Remembers that tables are not published, before they are: whoever dies between the two knows it afterwards. */
+/**
+ * Remembers that tables are not published any more, before they are: whoever dies between the two knows it
+ * afterwards. Of those that never were there is nothing to remember.
+ */
 export async function rememberMissing(forms: Forms, tables: readonly string[]): Promise<void> {
-  const known = await forms.memberships();
-  for (const table of tables) if (known.get(table) !== '') await forms.joined(table, '');
+  const before = await forms.memberships();
+  for (const table of tables) {
+    const wasThere = before.has(table) || (await forms.known(table)) !== null;
+    if (wasThere && before.get(table) !== '') await forms.joined(table, '');
+  }
 }
 
 const isAnother = (known: KnownForm, oid: number): boolean =>
