@@ -32,6 +32,7 @@ export interface TableContract {
   readonly subject: { readonly column: string; readonly domain: string } | null;
   readonly columns: readonly ColumnContract[];
   readonly outbox?: true; // No table: messages of pg_logical_emit_message with its name as their prefix.
+  readonly insertOnly?: true; // Nothing but inserts ever happens to it: nobody needs to be told of anything else.
   readonly graph: {
     readonly label: string;
     readonly relationships: readonly Relationship[];

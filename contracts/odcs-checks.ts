@@ -14,9 +14,14 @@ export function ownerOf(table: PromisedTable, owner: 'tenant' | 'subject'): stri
   return null;
 }
 
-/** Whether there is no table, but messages in the WAL that bear its name. */
-export const isOutbox = ({ customProperties }: PromisedTable): boolean =>
-  customProperties.some(({ property }) => property === 'outbox');
+/**
+ * Whether something is said of a table by its name alone: `outbox`, that there is none but messages in the WAL
+ * that bear its name; `insertOnly`, that nothing but inserts ever happens to it.
+ */
+export const saysOf = (
+  { customProperties }: PromisedTable,
+  said: 'outbox' | 'insertOnly',
+): boolean => customProperties.some(({ property }) => property === said);
 
 /** What a table is in the graph, or null if it has no place in it. */
 export function graphOf({ customProperties }: PromisedTable): PromisedGraph | null {

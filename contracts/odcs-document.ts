@@ -64,6 +64,7 @@ const table = z.strictObject({
         named('subject', z.string()),
         named('graph', graph),
         named('outbox', z.literal(true)),
+        named('insertOnly', z.literal(true)),
       ]),
     )
     .default([]),
@@ -141,7 +142,8 @@ const examples: Readonly<Record<string, string>> = {
   relationships: 'relationships: [{ type: foreignKey, to: customers.id }]',
   to: 'to: customers.id',
   customProperties: 'customProperties: [{ property: rule, value: keep }]',
-  property: 'property: rule in a column; property: tenant, subject, graph or outbox in a table',
+  property:
+    'property: rule in a column; property: tenant, subject, graph, outbox or insertOnly in a table',
   value: '{ property: rule, value: keep }',
   label: 'label: Order',
   type: 'type: PLACED_BY',

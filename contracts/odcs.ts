@@ -6,11 +6,11 @@ import { InvalidContracts, type PromisedTable, readDocument } from './odcs-docum
 import {
   faultsOf,
   graphOf,
-  isOutbox,
   ownerOf,
   pointsTo,
   type Promises,
   ruleOf,
+  saysOf,
 } from './odcs-checks.ts';
 import { typeName } from './type-name.ts';
 
@@ -72,7 +72,8 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
     subject:
       subject === null ? null : { column: subject, domain: domainOf(table, subject, columns) },
     columns,
-    ...(isOutbox(table) && { outbox: true as const }),
+    ...(saysOf(table, 'outbox') && { outbox: true as const }),
+    ...(saysOf(table, 'insertOnly') && { insertOnly: true as const }),
     graph:
       graph === null
         ? null

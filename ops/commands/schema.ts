@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { type Config, loadConfig } from '../../contracts/config.ts';
+import { runsAt } from '../../pipelines/backfill/runs.ts';
 import { acceptForm, refusedForms } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { configFile, configOption } from './config-file.ts';
@@ -49,12 +50,21 @@ export function schemaCommands(program: Command): void {
           where: `cdc_relations, stream ${streamOf(config)}`,
           fix: 'see conductor schema list',
         });
+      await inState(config, resumeCopies(config, table));
       print(
         flags.json
           ? JSON.stringify({ accepted: table })
           : `${table} is accepted: capture takes it up within seconds`,
       );
     });
+}
+
+/** A copy of it may have failed for what is accepted now. */
+async function resumeCopies(config: Config, table: string): Promise<void> {
+  await using runs = await runsAt(config.state.url, streamOf(config));
+  const all = await runs.all();
+  if (all.some((run) => run.table === table && run.status === 'failed'))
+    await runs.set(table, 'waiting');
 }
 
 const streamOf = ({ database, source }: Config): string => `${database}/${source.slot}`;

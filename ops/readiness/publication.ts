@@ -5,10 +5,10 @@ import { lookAtOwnerWrites, type OwnerWrites } from '../../pipelines/wal/owner-w
 import {
   lookAtPublication,
   publicationFaults,
-  publishText,
   type Publishing,
   withoutRenamed,
 } from '../../pipelines/wal/publication.ts';
+import { publishText } from '../../pipelines/wal/publish.ts';
 import type { Server } from '../../pipelines/wal/server.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
 

@@ -9,7 +9,7 @@ import {
 import { horizonAt } from '../../pipelines/backfill/horizon.ts';
 import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import type { Forms } from '../../pipelines/wal/forms.ts';
-import { openings, secondVersionOf } from '../../pipelines/wal/opening.ts';
+import { openings, secondVersionOf, type Succession } from '../../pipelines/wal/opening.ts';
 import { Outbox } from '../../pipelines/wal/outbox.ts';
 import type { Prepared } from '../../pipelines/wal/prepare.ts';
 import { type Opening, Relations } from '../../pipelines/wal/relations.ts';
@@ -44,7 +44,15 @@ export async function limitsOf(setting: Setting): Promise<(topic: string) => num
 
 export function openingOf(
   setting: Setting,
-  { forms, limitOf }: { readonly forms: Forms; readonly limitOf: (topic: string) => number },
+  {
+    forms,
+    limitOf,
+    succession,
+  }: {
+    readonly forms: Forms;
+    readonly limitOf: (topic: string) => number;
+    readonly succession: Succession;
+  },
   output: Output,
 ): Promise<Opening> {
   const { config, contracts, registry, keyring, kafka, counters } = setting;
@@ -62,6 +70,7 @@ export function openingOf(
     },
     output,
     limitOf,
+    succession,
     onIncompatible: config.source.onIncompatible,
     ensureTopic: (topic) =>
       ensureTopics(kafka, [topicSettings(topic, lanes)], config.kafka.replication),

@@ -12,6 +12,8 @@ export interface Counters {
   erased(): void;
   running(now: boolean): void;
   refusedTable(table: string): void;
+  /** Whether a contracted table is not published, so that nothing of it is captured. */
+  unpublished(table: string, now: boolean): void;
   /** What came of holding a table against its topic. */
   compared(table: string, isEqual: boolean): void;
   watch(ledger: Ledger): void;
@@ -90,6 +92,12 @@ export class Metrics {
     labelNames: ['pipeline', 'table'],
     registers: [this.registry],
   });
+  readonly #unpublished = new Gauge({
+    name: 'conductor_table_unpublished',
+    help: 'Whether a table under contract is not published, or not there (1): nothing of it is captured.',
+    labelNames: ['pipeline', 'table'],
+    registers: [this.registry],
+  });
   readonly #differs = new Gauge({
     name: 'conductor_copy_differs',
     help: 'Whether a table differed from its topic (1) once it was copied.',
@@ -132,6 +140,7 @@ export class Metrics {
         this.#running.set({ pipeline }, now ? 1 : 0);
       },
       refusedTable: (table) => this.#refusedTables.inc({ pipeline, table }),
+      unpublished: (table, now) => this.#unpublished.set({ pipeline, table }, now ? 1 : 0),
       compared: (table, isEqual) => this.#differs.set({ pipeline, table }, isEqual ? 0 : 1),
       watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
       recording: (isDue) =>

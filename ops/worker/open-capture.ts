@@ -5,7 +5,7 @@ import { ensureTopics } from '../../pipelines/topic/admin.ts';
 import { Backfill } from '../../pipelines/backfill/backfill.ts';
 import { Bases } from '../../pipelines/backfill/bases.ts';
 import { requestFirstCopy } from '../../pipelines/backfill/first-copy.ts';
-import { requestCopies, requestLateCopies } from '../../pipelines/backfill/late-copy.ts';
+import { Interrupted, rememberMissing } from '../../pipelines/backfill/interrupted.ts';
 import { requestFrom } from '../../pipelines/backfill/not-streamed.ts';
 import { requestReplacements } from '../../pipelines/backfill/replace-tables.ts';
 import { type Runs, runsAt } from '../../pipelines/backfill/runs.ts';
@@ -14,10 +14,13 @@ import { type Checkpoints, checkpointsAt } from '../../pipelines/wal/checkpoint.
 import { capturedTables, type Forms, formsAt } from '../../pipelines/wal/forms.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
+import type { Opening, Relations } from '../../pipelines/wal/relations.ts';
 import { WalSource } from '../../pipelines/wal/source.ts';
 import { type Captured, Output } from '../../processors/transcode/output.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
+import type { Sink } from '../../pipelines/flow/sink.ts';
+import type { Records } from '../../schemas/records.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { log } from '../log.ts';
 import { Comparisons } from './comparisons.ts';
@@ -30,6 +33,7 @@ import {
   walSettings,
 } from './capture-parts.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
+import { copyInterrupted, copyLate, type Known, watchPublished } from './published.ts';
 import { repairTables } from './repair-tables.ts';
 import type { Setting } from './setting.ts';
 import { asksForBinary, fallingBackToText } from './values-as-text.ts';
@@ -56,20 +60,22 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const pool = new SlabPool();
     const output = new Output(pool, limitOf);
     const watch = new Watch();
-    const opening = await openingOf(setting, { forms, limitOf }, output);
+    const copies = config.source.snapshot === 'initial';
+    const interrupted = new Interrupted(
+      { url: config.source.url, name: stream, from: prepared.from, copies },
+      { runs, forms, checkpoints },
+    );
+    const known = { runs, forms, interrupted };
+    const found = { forms, limitOf, succession: interrupted.streamed };
+    const opening = await openingOf(setting, found, output);
     const copying = backfillSettings(setting, prepared);
     const bases = stack.use(new Bases({ ...copying, url: config.source.url }, { runs, output }));
     const own = await partsOf(setting, opening, output);
     const parts = { ...own, forms, watch, bases };
-    if (prepared.recovery === 'repair') await repairTables(setting, prepared, { runs, records });
-    else if (prepared.recovery === 'resnapshot')
-      await requestReplacements(runs, setting.contracts, prepared.from);
-    else if (prepared.created && config.source.snapshot === 'initial')
-      await requestFirstCopy(runs, setting.contracts, prepared.from);
-    else if (config.source.snapshot === 'initial')
-      tellLate(await requestLateCopies({ runs, forms }, setting.contracts, prepared.changed));
+    await requestDue(setting, prepared, { ...known, records });
     const copied = new Output(pool, limitOf);
-    const copies = await openingOf(setting, { forms, limitOf }, copied);
+    const ofCopies = { ...found, succession: interrupted.copied };
+    const opened = retrying(await openingOf(setting, ofCopies, copied), own.relations);
     const comparisons = stack.use(new Comparisons(setting, prepared));
     const wal = new WalSource(
       walSettings(setting, prepared, { stream, binary: await asksForBinary(setting) }),
@@ -78,19 +84,17 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       parts,
       (beside) => {
         const backfill = new Backfill(
-          {
-            ...copying,
-            brought: beside.brought,
-            copied: (run) => comparisons.copied(run),
-          },
-          { runs, opening: copies, output: copied, watch, replacing: () => bases.forget() },
+          { ...copying, brought: beside.brought, copied: (run) => comparisons.copied(run) },
+          { runs, opening: opened, output: copied, watch, replacing: () => bases.forget() },
           beside,
         );
         bases.baseOf = (table) => backfill.baseOf(table);
+        interrupted.takeUp = () => backfill.open();
         return backfill;
       },
     );
     stack.use(wal);
+    if (!setting.untilCurrent) stack.use(watchPublished(setting, prepared, known));
 
     return (signal) =>
       capture(
@@ -103,12 +107,38 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       ).pipe(fallingBackToText(setting));
   });
 
+/** Asks for the copies that are due where a stream begins, or goes on. */
+async function requestDue(
+  setting: Setting,
+  prepared: Prepared,
+  { records, ...known }: Known & { readonly records: Sink<Records> },
+): Promise<void> {
+  const { runs, interrupted } = known;
+  const { contracts, config } = setting;
+  const { from, created, recovery, published, changed } = prepared;
+  if (recovery !== null) {
+    if (recovery === 'repair') await repairTables(setting, prepared, { runs, records });
+    else await requestReplacements(runs, contracts, from);
+    await interrupted.remember(published.memberships);
+    return;
+  }
+  if (created && config.source.snapshot === 'initial')
+    await requestFirstCopy(runs, contracts, from);
+  await copyInterrupted(setting, known, published);
+  if (!created) await copyLate(setting, known, { published, faults: changed });
+}
+
+/** What the stream refused is tried again once it is copied: no snapshot that was read before sees what comes then. */
+const retrying =
+  (opening: Opening, relations: Relations): Opening =>
+  async (relation, lsn) => {
+    const way = await opening(relation, lsn);
+    if (way.kind === 'open') relations.retry([relation.table]);
+    return way;
+  };
+
 /** What was opened once: when it is opened again after an outage, nobody is there to mend a contract. */
 const ranBefore = new WeakSet<Setting>();
-
-const tellLate = (tables: readonly string[]): void => {
-  if (tables.length > 0) log.info({ tables }, 'tables that are new to the stream are copied');
-};
 
 /** Makes sure that both ends are there. */
 async function bothEnds(
@@ -128,9 +158,7 @@ async function bothEnds(
     checkpoints,
     again: ranBefore.has(setting),
     captured: () => capturedTables(config.state.url, stream),
-    publishing: async (tables) => {
-      if (config.source.snapshot === 'initial') tellLate(await requestCopies(runs, tables));
-    },
+    publishing: (tables) => rememberMissing(forms, tables),
     slotBegun: (from, start) => requestFrom(start, runs, contracts, from),
     recovering: async (recovering) => {
       log.error(

@@ -1,6 +1,6 @@
 import { firstGap, withBlocks } from './blocks.ts';
 import type { Part } from './described.ts';
-import type { Blocks, CopiedPart, Run } from './runs.ts';
+import type { Base, Blocks, CopiedPart, Run } from './runs.ts';
 
 const rangeBlocks = 2_048; // 16 MB of a table at a time.
 
@@ -33,6 +33,15 @@ export class ActiveRun {
 
   get rows(): number {
     return this.#rows;
+  }
+
+  /** Whether it is to be read now: what it replaces ends at a place that the stream has come to, or nothing of it would stand after that. */
+  isDue(now: Base): boolean {
+    if (this.isPaused || this.isReplacing) return false;
+    const { replaces } = this.run;
+    if (replaces === null || this.isReplaced) return true;
+    if (replaces.timeline !== now.timeline) return replaces.timeline < now.timeline;
+    return replaces.lsn <= now.lsn;
   }
 
   /** Whether anything of it is being read, or waits to be confirmed. */

@@ -13,6 +13,7 @@ export class ActiveRuns {
   readonly #runs: Runs;
   readonly #beginning: Beginning;
   readonly #active = new Map<number, ActiveRun>();
+  #looking: Promise<void> = Promise.resolve(); // One after the other: a run that is found twice would be read twice.
 
   constructor(runs: Runs, beginning: Beginning) {
     this.#runs = runs;
@@ -37,7 +38,12 @@ export class ActiveRuns {
   }
 
   /** Looks for runs that were asked for, paused, resumed or cancelled. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    this.#looking = this.#looking.catch(() => {}).then(() => this.#lookOnce());
+    return this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
     for (const run of await this.#runs.unfinished()) {
       const active = this.#active.get(run.id);
       if (active && run.status !== 'cancelled' && run.status !== 'failed') {

@@ -69,7 +69,7 @@ export class Backfill {
     this.#active = new ActiveRuns(parts.runs, { baseNow, horizon: settings.horizon });
   }
 
-  /** Takes up what was asked for, before the stream begins: what it changes of a table is looked at from then on. */
+  /** Takes up what was asked for, before the stream begins, or goes on: what it changes of a table is looked at from then on. */
   async open(): Promise<void> {
     await this.#lookAtRuns();
   }
@@ -192,7 +192,7 @@ export class Backfill {
   /** Reads the next range of any run; false if there is none for now. */
   async #readNext(reader: RangeReader, signal: AbortSignal): Promise<boolean> {
     for (const active of this.#active) {
-      if (active.isPaused || active.isReplacing) continue;
+      if (!active.isDue(this.#baseNow())) continue;
       const { run } = active;
       const plan = await reader.plan(run.table);
       if (plan.kind === 'refused') {

@@ -4,25 +4,6 @@ import type { TableFault } from '../wal/tables.ts';
 import type { Runs } from './runs.ts';
 
 /**
- * Asks for the rows of tables before they are published: of what happened to them until then nobody
- * tells, though they may have been captured once; so what is asked for already is copied whole. Returns the
- * others.
- */
-export async function requestCopies(
-  runs: Runs,
-  tables: readonly string[],
-): Promise<readonly string[]> {
-  const open = (await runs.all()).filter(
-    ({ condition, status }) => condition === null && openStatuses.has(status),
-  );
-  const due = tables.filter((table) => !open.some((run) => run.table === table));
-  for (const table of tables)
-    if (due.includes(table)) await runs.request(table, null);
-    else await runs.startsAnywhere(table);
-  return due;
-}
-
-/**
  * Asks for the rows of tables that gained a contract after the stream had begun, whoever published them:
  * those of which nothing was ever captured, and no whole copy asked for. What is not as promised waits
  * until it is mended. Returns them.
@@ -40,5 +21,3 @@ export async function requestLateCopies(
   for (const table of late) await runs.request(table, null);
   return late;
 }
-
-const openStatuses: ReadonlySet<string> = new Set(['waiting', 'running', 'paused']);

@@ -58,8 +58,6 @@ export interface Runs extends AsyncDisposable {
   replace(table: string, base: Base): Promise<number>;
   /** Notes with the copies of a whole table that are asked for what the slot's stream brings, and where it begins. */
   startsAt(table: string, base: Base, start: RunStart): Promise<void>;
-  /** Forgets that of a table which the stream may not have told of for a while. */
-  startsAnywhere(table: string): Promise<void>;
   all(): Promise<readonly Run[]>;
   one(id: number): Promise<Run | null>;
   /** Those that are not done, and those that have ended lately. */
@@ -117,10 +115,7 @@ const lookingUp = (
 const asking = (
   db: ConnectionPool,
   stream: string,
-): Pick<
-  Runs,
-  'request' | 'requestPart' | 'replace' | 'startsAt' | 'startsAnywhere' | 'begin' | 'set'
-> => ({
+): Pick<Runs, 'request' | 'requestPart' | 'replace' | 'startsAt' | 'begin' | 'set'> => ({
   async request(table, condition) {
     const [row] = (await db.query(sql`
       INSERT INTO cdc_backfills (stream, table_name, condition) VALUES (${stream}, ${table}, ${condition})
@@ -148,10 +143,6 @@ const asking = (
         timeline = ${timeline}, lsn = ${lsnText(lsn)}, watermark = ${watermark}
       WHERE stream = ${stream} AND table_name = ${table} AND condition IS NULL
         AND status IN ('waiting', 'running', 'paused')`);
-  },
-  async startsAnywhere(table) {
-    await db.query(sql`
-      UPDATE cdc_backfills SET start = NULL WHERE stream = ${stream} AND table_name = ${table}`);
   },
   async begin(id, { timeline, lsn, watermark }) {
     const begun = await db.query(sql`

@@ -27,6 +27,11 @@ export interface Forms extends AsyncDisposable {
 
   /** The tables that a person has accepted, and that were not captured since. */
   accepted(): Promise<readonly string[]>;
+
+  /** As what each table was last seen in the publication; empty if it was seen to be missing there. */
+  memberships(): Promise<ReadonlyMap<string, string>>;
+
+  joined(table: string, membership: string): Promise<void>;
 }
 
 /** Keeps forms in `cdc_relations` of Conductor's own database. */
@@ -45,6 +50,7 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
         updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
         PRIMARY KEY (stream, table_name)
       )`);
+    await tx.query(sql`ALTER TABLE cdc_relations ADD COLUMN IF NOT EXISTS membership TEXT`);
   });
   let pending: { readonly relation: Relation; readonly lsn: bigint }[] = [];
   const refusedSince = new Set<string>(); // Tables whose latest form was refused, whatever is confirmed of those before.
@@ -85,6 +91,12 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
       await db.query(sql`DELETE FROM cdc_relations WHERE stream = ${stream}`);
     },
     accepted: () => acceptedOf(db, stream),
+    memberships: () => membershipsOf(db, stream),
+    async joined(table, membership) {
+      await db.query(sql`
+        INSERT INTO cdc_relations (stream, table_name, membership) VALUES (${stream}, ${table}, ${membership})
+        ON CONFLICT (stream, table_name) DO UPDATE SET membership = excluded.membership`);
+    },
     [Symbol.asyncDispose]: () => partFrom(db),
   };
 }
@@ -95,6 +107,19 @@ async function acceptedOf(db: ConnectionPool, stream: string): Promise<readonly 
     table_name: string;
   }[];
   return rows.map(({ table_name: table }) => table);
+}
+
+async function membershipsOf(
+  db: ConnectionPool,
+  stream: string,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = (await db.query(sql`
+    SELECT table_name AS table, membership FROM cdc_relations
+    WHERE stream = ${stream} AND membership IS NOT NULL`)) as readonly {
+    readonly table: string;
+    readonly membership: string;
+  }[];
+  return new Map(rows.map(({ table, membership }) => [table, membership]));
 }
 
 async function knownOf(
@@ -112,6 +137,7 @@ async function knownOf(
   }[];
   if (!row) return null;
   const { oid, columns, refused: isRefused, accepted } = row;
+  if (columns === null && !isRefused) return null; // It was seen to be published, and no more.
   return {
     oid: oid === null ? null : Number(oid),
     columns: columns ?? [],

@@ -15,6 +15,14 @@ import type { Relation } from '../../schemas/relation.ts';
 import type { Forms, KnownForm } from './forms.ts';
 import type { Opening, Way } from './relations.ts';
 
+/** What becomes of a table that bears the name of another which was captured. */
+export interface Succession {
+  /** Whether it may pass under that name. */
+  readonly mayFollow: (relation: Relation, known: KnownForm) => Promise<boolean>;
+  /** Has all that was captured under that name end, before anything of it passes. */
+  readonly follow: (relation: Relation) => Promise<void>;
+}
+
 export interface OpeningParts {
   readonly database: string;
   readonly contracts: ReadonlyMap<string, TableContract>;
@@ -22,6 +30,7 @@ export interface OpeningParts {
   readonly forms: Forms;
   readonly encoding: Encoding;
   readonly output: Output;
+  readonly succession: Succession;
   readonly onIncompatible: SourceSettings['onIncompatible'];
   readonly limitOf: (topic: string) => number; // The largest record that a topic takes.
   readonly ensureTopic: (topic: string) => Promise<void>;
@@ -33,11 +42,11 @@ export interface OpeningParts {
 
 /**
  * Opens the way of a table in a form that is new: its schema is registered under the topic's rule, and
- * the history told of it. What the rule forbids, and a table that took over another's name, never passes
- * silently: its changes are refused until a person accepts them, and the others go on.
+ * the history told of it. What the rule forbids, and a table that took over the name of one that is still
+ * there, never passes silently: its changes are refused until a person accepts them, and the others go on.
  */
 export async function openings(parts: OpeningParts): Promise<Opening> {
-  const { database, contracts, registry, forms, encoding, output } = parts;
+  const { database, contracts, registry, forms, encoding, output, succession } = parts;
   const log = await SchemaLog.open(
     registry,
     output.lanes(schemaTopic(database), encoding.lanes),
@@ -56,7 +65,8 @@ export async function openings(parts: OpeningParts): Promise<Opening> {
     const contract = contracts.get(relation.table);
     if (!contract) throw new Error(`table ${relation.table} has no contract`);
     const known = await forms.known(relation.table);
-    if (known && isReplaced(known, relation) && !known.accepted)
+    const follows = known !== null && isReplaced(known, relation);
+    if (follows && !(await succession.mayFollow(relation, known)))
       return refuse(relation, lsn, 'another table has taken its name');
 
     /** Null if the topic's rule forbids it. */
@@ -85,6 +95,7 @@ export async function openings(parts: OpeningParts): Promise<Opening> {
         lsn,
         'its columns changed in a way that readers of its topic could not follow',
       );
+    if (follows) await succession.follow(relation);
     const isKnown = known && known.oid === relation.oid && sameColumns(known, relation);
     if (!isKnown || known.isRefused) {
       log.write(relation, lsn, { schema: registered.id, refused: null });

@@ -1,4 +1,5 @@
 import type { Queryable } from '@databases/pg';
+import type { TableContract } from '../../contracts/contract.ts';
 import type { Publishing } from './publication.ts';
 import { type RowPlace, rowPlaces, type Sending, sendingOf } from './row-places.ts';
 import type { TableFault } from './tables.ts';
@@ -22,11 +23,12 @@ export async function lookAtOwnerWrites(
 ): Promise<OwnerWrites> {
   const places = await rowPlaces(db, [...contracts.keys()]);
   const sending = await sendingOf(db, publication);
-  return ownerWrites(places, { publication, sending, missing, version });
+  return ownerWrites(places, { publication, contracts, sending, missing, version });
 }
 
 interface Asked {
   readonly publication: string;
+  readonly contracts: ReadonlyMap<string, TableContract>;
   readonly sending: Sending;
   readonly missing: readonly string[]; // Not published yet.
   readonly version: number; // Of the server.
@@ -34,10 +36,11 @@ interface Asked {
 
 /**
  * Judges by the server's own rules: what it checks before it updates or deletes a published row. A
- * publication that leaves these out must send them before anything is captured, so it is judged as if it did.
+ * publication that leaves these out must send them before anything is captured, so it is judged as if it did,
+ * but for tables that are only inserted into.
  */
 function ownerWrites(places: readonly RowPlace[], asked: Asked): OwnerWrites {
-  const { sending, missing, version } = asked;
+  const { publication, contracts, sending, missing, version } = asked;
   const faults: TableFault[] = [];
   const warnings: TableFault[] = [];
   const kept: string[] = [];
@@ -47,6 +50,11 @@ function ownerWrites(places: readonly RowPlace[], asked: Asked): OwnerWrites {
   for (const place of places) {
     const { table, ident, isPart } = place;
     const where = isPart ? `partition ${ident} of ${table}` : `table ${ident}`;
+    const isInsertOnly = contracts.get(table)?.insertOnly === true;
+    if (isInsertOnly && !sending.changes) {
+      if (place.hasChanged) warnings.push({ table, where, ...brokenPromise(table, publication) });
+      continue;
+    }
     const silent = silence(place);
     if (silent) faults.push({ table, where, ...silent });
     const blocked = blockage(place, asked);
@@ -61,7 +69,7 @@ function ownerWrites(places: readonly RowPlace[], asked: Asked): OwnerWrites {
         what: `PostgreSQL would refuse its updates and deletes once they are published: ${why}`,
         fix,
       });
-    } else
+    } else if (!isInsertOnly)
       warnings.push({
         table,
         where,
@@ -71,6 +79,11 @@ function ownerWrites(places: readonly RowPlace[], asked: Asked): OwnerWrites {
   }
   return { faults, kept, warnings, generated };
 }
+
+const brokenPromise = (table: string, publication: string) => ({
+  what: 'its rows were updated or deleted, though its contract says insertOnly: the publication does not tell of that',
+  fix: `nothing, if that was before and is of no account; otherwise remove insertOnly from the contract of ${table}, and ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`,
+});
 
 /** Where the stream would claim more of an old row than it has; null if it does not. */
 function silence({ ident, isPart, identity, told, claimed }: RowPlace) {

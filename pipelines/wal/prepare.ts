@@ -7,7 +7,8 @@ import { breakOf } from './continuity.ts';
 import { ownPool, partFrom } from './own-pool.ts';
 import { postgresTrouble } from './postgres-trouble.ts';
 import { lookAtOwnerWrites } from './owner-writes.ts';
-import { ensurePublication, lookAtPublication, withoutRenamed } from './publication.ts';
+import { lookAtPublication, type Published, withoutRenamed } from './publication.ts';
+import { ensurePublication } from './publish.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
 import { Sender } from './sender.ts';
 import {
@@ -47,6 +48,7 @@ export interface Preparing {
 export interface Prepared {
   readonly from: Checkpoint;
   readonly head: bigint; // Where the WAL ended when it was looked at.
+  readonly published: Published;
   readonly unknownColumns: readonly string[]; // Sealed and dropped until a contract names them.
   /** Of a stream that has begun: where tables are no longer as promised, which concerns nobody but them. */
   readonly changed: readonly TableFault[];
@@ -112,6 +114,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
     return {
       ...from,
       head: await walEnd(db),
+      published: await lookAtPublication(db, { publication, contracts }),
       unknownColumns: tables.unknownColumns,
       changed,
       warnings: writes.warnings,

@@ -1,6 +1,5 @@
-import { sqlName } from '../../contracts/sql-name.ts';
-import { isSQLError, type Queryable, sql, SQLErrorCode } from '@databases/pg';
-import { CannotRun, type Trouble } from '../../contracts/cannot-run.ts';
+import { type Queryable, sql } from '@databases/pg';
+import type { Trouble } from '../../contracts/cannot-run.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import type { TableFault } from './tables.ts';
 
@@ -10,14 +9,23 @@ export interface Publishing {
   readonly contracts: ReadonlyMap<string, TableContract>;
 }
 
-interface Published {
+export interface Published {
   readonly there: boolean;
   readonly missing: readonly string[]; // Contracted and not published, though it is there.
   readonly gone: readonly string[]; // Contracted, and not in the database.
   readonly orphans: readonly PublishedTable[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
   readonly gathered: readonly string[]; // Partitioned, and published under one name.
-  readonly omitted: readonly string[]; // Kinds of changes that it does not tell of.
+  readonly omitted: readonly string[]; // Kinds of changes that it does not tell of,
+  readonly changing: readonly string[]; // and the contracted tables that these may happen to.
+  /** By contracted table, what stays the same for as long as that very table is published without a break. */
+  readonly memberships: ReadonlyMap<string, Membership>;
+}
+
+export interface Membership {
+  readonly id: string;
+  readonly oid: number; // Of the table.
+  readonly filtered: boolean; // Others may bring the rest of its rows.
 }
 
 interface PublishedTable {
@@ -26,6 +34,8 @@ interface PublishedTable {
   readonly root: string | null; // Of a partition.
   readonly gathers: boolean; // Changes of its partitions come under its name.
   readonly alone: boolean; // The publication names it, and could do without it.
+  readonly member: string;
+  readonly filtered: boolean;
 }
 
 /** Holds the publication against the contracts. */
@@ -37,7 +47,14 @@ export async function lookAtPublication(
     SELECT t.schemaname || '.' || t.tablename AS name, c.oid::int8::float8 AS oid, rn.nspname || '.' || r.relname AS root,
            c.relkind = 'p' AS gathers,
            EXISTS (SELECT FROM pg_publication_rel own JOIN pg_publication p ON p.oid = own.prpubid
-                   WHERE own.prrelid = c.oid AND p.pubname = t.pubname) AS alone
+                   WHERE own.prrelid = c.oid AND p.pubname = t.pubname) AS alone,
+           -- Whoever is taken out and put back is a new entry.
+           coalesce((SELECT string_agg(own.oid::text, ',' ORDER BY own.oid)
+                     FROM pg_publication_rel own JOIN pg_publication p ON p.oid = own.prpubid
+                     WHERE p.pubname = t.pubname AND (own.prrelid = c.oid OR
+                           own.prrelid IN (SELECT relid FROM pg_partition_ancestors(c.oid)))),
+                    (SELECT oid::text FROM pg_publication p WHERE p.pubname = t.pubname)) AS member,
+           to_jsonb(t) ->> 'rowfilter' IS NOT NULL AS filtered
     FROM pg_publication_tables t
     JOIN pg_namespace n ON n.nspname = t.schemaname
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
@@ -69,12 +86,23 @@ export async function lookAtPublication(
     split: [...split],
     gathered: published.flatMap(({ name, gathers }) => (gathers ? [name] : [])),
     omitted: made?.omitted ?? [],
+    changing: there.filter((table) => contracts.get(table)?.insertOnly !== true),
+    memberships: new Map(
+      published.flatMap(({ name, oid, member, filtered }) =>
+        contracts.has(name) ? [[name, { id: `${oid}/${member}`, oid, filtered }]] : [],
+      ),
+    ),
   };
 }
 
 /** Why what is published is not what was promised: too much, too little, or under other names. */
 export function publicationFaults(
-  { orphans, split, omitted }: Pick<Published, 'orphans' | 'split' | 'omitted'>,
+  {
+    orphans,
+    split,
+    omitted,
+    changing,
+  }: Pick<Published, 'orphans' | 'split' | 'omitted' | 'changing'>,
   publication: string,
 ): readonly Trouble[] {
   const where = `publication ${publication}`;
@@ -91,11 +119,12 @@ export function publicationFaults(
       where,
       fix: `write a contract for each, ${leaveOut(orphans, publication)}`,
     });
-  if (omitted.length > 0)
+  const isInsertOnly = changing.length === 0 && !omitted.includes('inserts');
+  if (omitted.length > 0 && !isInsertOnly)
     faults.push({
       what: `it leaves out ${omitted.join(' and ')}: the sinks would not follow them, and nobody would be told`,
       where,
-      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`,
+      fix: `as its owner: ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')${omitted.includes('inserts') ? '' : `; or, if nothing but inserts ever happens to ${changing.join(', ')}, say so in the contract of each: { property: insertOnly, value: true }`}`,
     });
   return faults;
 }
@@ -124,60 +153,4 @@ function leaveOut(orphans: readonly PublishedTable[], publication: string): stri
   if (!bound) return `or ALTER PUBLICATION ${publication} DROP TABLE ${orphans[0]?.name}`;
   const whole = bound.root ?? 'all tables, or all of its schema';
   return `or publish by name what is to be captured: ${bound.name} is published because ${whole} ${bound.root ? 'is' : 'are'}`;
-}
-
-/** Creates the publication, or adds the tables that gained a contract. What inherits from one of them needs its own. */
-export async function ensurePublication(
-  db: Queryable,
-  publication: string,
-  { found, generated, standby }: Publish & { readonly standby: boolean },
-): Promise<void> {
-  const [fault] = publicationFaults(found, publication);
-  if (fault) throw new CannotRun(fault);
-  const { there, missing } = found;
-  if (missing.length === 0) return;
-  const refuse = (what: string, who: string): never => {
-    throw new CannotRun({
-      what,
-      where: `publication ${publication}`,
-      fix: `${who}: ${publishText(publication, { found, generated })}`,
-    });
-  };
-  if (standby)
-    refuse(`a standby cannot be told to publish ${missing.join(', ')}`, 'on the primary');
-  const tables = sql.join(
-    missing.map((table) => sql`ONLY ${identifier(table)}`),
-    ', ',
-  );
-  const name = sqlName(publication);
-  const statement = there
-    ? sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`
-    : sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (${sql.__dangerous__rawValue(options(generated))})`;
-  await db.query(statement).catch((error: unknown) => {
-    if (!isSQLError(error) || error.code !== SQLErrorCode.INSUFFICIENT_PRIVILEGE) throw error;
-    refuse(`the role may not publish ${missing.join(', ')}`, 'as their owner');
-  });
-}
-
-/** What is found, and whether what is made is to have stored generated columns. */
-interface Publish {
-  readonly found: Published;
-  readonly generated: boolean;
-}
-
-/** The statement that publishes what is missing, for someone who may. */
-export const publishText = (
-  publication: string,
-  { found: { there, missing }, generated }: Publish,
-): string =>
-  there
-    ? `ALTER PUBLICATION ${publication} ADD TABLE ${missing.join(', ')}`
-    : `CREATE PUBLICATION ${publication} FOR TABLE ${missing.join(', ')} WITH (${options(generated)})`;
-
-const options = (generated: boolean): string =>
-  `publish_via_partition_root = true${generated ? ', publish_generated_columns = stored' : ''}`;
-
-function identifier(table: string) {
-  const dot = table.indexOf('.');
-  return sqlName(table.slice(0, dot), table.slice(dot + 1));
 }

@@ -1,6 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Queryable, sql } from '@databases/pg';
-import { ownPool, partFrom } from './own-pool.ts';
+import { lookEvery } from './look-every.ts';
+import { ownPool } from './own-pool.ts';
 
 /** How much WAL the server keeps for a slot, and how much it will keep before it invalidates the slot. */
 export interface WalBudget {
@@ -85,32 +85,21 @@ export interface Watching {
   readonly warn: (budget: WalBudget) => void;
 }
 
-/** Looks at a slot's budget until it is disposed of. A server that does not answer is for others to notice. */
+/** Looks at a slot's budget until it is disposed of. */
 export function watchBudget({ url, slot, everySeconds, seen, warn }: Watching): AsyncDisposable {
-  const stop = new AbortController();
-  const db = ownPool(url, { name: 'conductor budget', size: 1 });
   const meter = new BudgetMeter();
   let warnedMs = -Infinity;
-  const look = async () => {
-    const sample = await sampleBudget(db, slot, performance.now());
-    if (!sample) return;
-    const budget = meter.take(sample);
-    seen(budget);
-    if (!isRunningOut(budget) || sample.atMs - warnedMs < warnEveryMs) return;
-    warnedMs = sample.atMs;
-    warn(budget);
-  };
-  const watching = (async () => {
-    while (!stop.signal.aborted) {
-      await look().catch(() => {});
-      await wait(everySeconds * 1_000, undefined, { signal: stop.signal }).catch(() => {});
-    }
-  })();
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await watching;
-      await partFrom(db);
+  return lookEvery(
+    everySeconds,
+    ownPool(url, { name: 'conductor budget', size: 1 }),
+    async (db) => {
+      const sample = await sampleBudget(db, slot, performance.now());
+      if (!sample) return;
+      const budget = meter.take(sample);
+      seen(budget);
+      if (!isRunningOut(budget) || sample.atMs - warnedMs < warnEveryMs) return;
+      warnedMs = sample.atMs;
+      warn(budget);
     },
-  };
+  );
 }

@@ -118,3 +118,14 @@ test('a part that is gone is not waited for', () => {
   expect(claimAll(active, [part('public.b', 10)], ['read'])).toEqual({ 'public.b': 10 });
   expect(active.parts.map((each) => each.part)).toEqual(['public.b']);
 });
+
+test('what replaces all before a place is read once the stream has come there: what is copied before would end with it', () => {
+  const at = (timeline: number, lsn: bigint) => ({ timeline, lsn, watermark: 0 });
+  const active = new ActiveRun({ ...run(), replaces: { ...at(2, 500n), read: 1 } });
+  const nows = [at(1, 900n), at(2, 499n), at(2, 500n), at(3, 1n)];
+  expect(nows.map((now) => active.isDue(now))).toEqual([false, false, true, true]);
+  active.isReplaced = true;
+  expect(active.isDue(at(2, 499n))).toBe(true);
+  active.isPaused = true;
+  expect(active.isDue(at(2, 500n))).toBe(false);
+});

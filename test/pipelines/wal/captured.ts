@@ -78,6 +78,10 @@ export async function capturing(setting: Setting = {}) {
   const tables = new Map(contracts.map((each) => [each.table, each]));
   const { id } = await registry.register(transactionsTopic('shop'), transactionSchema);
   const opening = await openings({
+    succession: {
+      mayFollow: async (_, { accepted }) => accepted,
+      follow: async () => {},
+    },
     database: 'shop',
     contracts: tables,
     registry,

@@ -38,6 +38,12 @@ export class MemoryForms implements Forms {
     return [...this.tables].flatMap(([table, { accepted }]) => (accepted ? table : []));
   }
 
+  async memberships(): Promise<ReadonlyMap<string, string>> {
+    return new Map();
+  }
+
+  async joined(): Promise<void> {}
+
   accept(table: string): void {
     this.#change(table, { accepted: true });
   }

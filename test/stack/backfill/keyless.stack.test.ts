@@ -81,7 +81,7 @@ beforeAll(async () => {
   await vi.waitFor(
     async () => {
       await insert('during', 2);
-      expect(new Set(await statuses()), capture.stderr).toEqual(new Set(['done']));
+      expect(new Set(await statuses()), capture.stderr).toEqual(new Set(['cancelled', 'done'])); // One was replaced.
     },
     { timeout: 30_000 },
   );
@@ -118,7 +118,8 @@ test('whoever takes old rows away and adds new ones has what is there of a table
 test.for(['rewritten', 'unpublished'])(
   'no row is lost of a table that was %s after the slot began',
   async (table) => {
-    const came = new Set((await inOrder(table)).map(({ after }) => textOf(after)));
+    const changes = (await inOrder(table)).filter(({ op }) => op !== 'truncate');
+    const came = new Set(changes.map(({ after }) => textOf(after)));
     expect([...came].toSorted()).toEqual([...new Set(await rowsOf(table))]);
   },
 );

@@ -34,8 +34,8 @@ beforeAll(async () => {
 
 afterAll(() => way?.[Symbol.asyncDispose]());
 
-const whats = async (table: string) =>
-  (await changesOf(way, table))
+const whats = async (table: string, of = way) =>
+  (await changesOf(of, table))
     .map(({ change: { op, after } }) => `${op} ${String(after?.['what'])}`)
     .toSorted();
 
@@ -73,4 +73,19 @@ test('whoever starts capture is told that they can only be inserted into, and co
 test('the server itself refuses what would not be told', async () => {
   await expect(way.commit('DELETE FROM clicks')).rejects.toThrow(/cannot delete from table/);
   await expect(way.commit('UPDATE audit SET id = 3')).rejects.toThrow(/cannot update table/);
+});
+
+test("an owner's publication of inserts alone is captured where contracts promise nothing else, and nothing is warned of", async () => {
+  await using own = await openWay(appended.map((table) => ({ ...table, insertOnly: true })));
+  await own.commit(
+    `CREATE PUBLICATION ${own.name} FOR TABLE audit, clicks WITH (publish = 'insert')`,
+    "INSERT INTO audit VALUES (1, 'before')",
+  );
+  await own.drain('capture');
+  await own.commit("INSERT INTO audit VALUES (2, 'after')", "INSERT INTO clicks VALUES (1, 'b')");
+  const { code, stderr } = await own.start(['run', 'capture', '--until-current']).ended;
+  expect(code, stderr).toBe(0);
+  expect(stderr).not.toContain('"level":40');
+  expect(await whats('audit', own)).toEqual(['insert after', 'insert before']);
+  expect(await whats('clicks', own)).toEqual(['insert b']);
 });

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { byPosition, changesOf } from '../backfill/folded.ts';
+import { caughtUp } from '../capture/progress.ts';
 import { openWay, type Way } from '../way/way.ts';
 import { run } from './own-postgres.ts';
 
@@ -103,6 +105,26 @@ test('streaming goes on without SELECT', async () => {
   await way.commit('INSERT INTO marks VALUES (3, 7, 3)');
   const ended = await way.start(['run', 'capture', '--until-current'], await asGuest()).ended;
   expect(ended.code, ended.stderr).toBe(0);
+});
+
+test('a table that is made anew replaces the old one once the role may read it, and nothing ends before', async () => {
+  await way.commit(
+    'DROP TABLE marks',
+    'CREATE TABLE marks (id bigint PRIMARY KEY, tenant_id bigint, n integer)',
+    `ALTER PUBLICATION ${way.name} ADD TABLE marks`,
+  );
+  await way.commit('INSERT INTO marks VALUES (9, 7, 9)');
+  await using worker = way.start(['run', 'capture'], await asGuest());
+  await worker.running();
+  await caughtUp(way);
+  expect(worker.stderr).toMatch(/"level":50.*"fix":"as the owner: GRANT SELECT ON /);
+  const ids = async () => [...byPosition(await changesOf(way, 'marks')).keys()].toSorted();
+  expect(await ids()).toEqual(['{"id":1}', '{"id":2}', '{"id":3}']);
+  await way.commit(`GRANT SELECT ON marks TO ${guest()}`);
+  await vi.waitFor(async () => expect(await ids(), worker.stderr).toEqual(['{"id":9}']), {
+    timeout: 60_000,
+    interval: 250,
+  });
 });
 
 test('a slot that is gone stops a worker, and --recover begins anew and tells what is lost', async () => {

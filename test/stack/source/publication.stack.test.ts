@@ -34,10 +34,10 @@ const published = () =>
   server!.db().query(sql`
     SELECT tablename AS table FROM pg_publication_tables WHERE pubname = ${publication} ORDER BY 1`);
 
-async function findings(): Promise<readonly Finding[]> {
+async function findings(promised = contracts): Promise<readonly Finding[]> {
   const db = server!.db();
   const found = await looking('publication', 'here', async () =>
-    checkPublication(db, { publication, contracts }, await lookAtServer(db)),
+    checkPublication(db, { publication, contracts: promised }, await lookAtServer(db)),
   );
   return found.filter(({ check }) => check === 'publication');
 }
@@ -135,13 +135,49 @@ test.for([
     const what = `it leaves out ${lost}: the sinks would not follow them, and nobody would be told`;
     const mend = `ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`;
     await expect(stream.prepare()).rejects.toThrow(
-      `${what}\n  where: publication guests\n  fix:   as its owner: ${mend}`,
+      `${what}\n  where: publication guests\n  fix:   as its owner: ${mend}; or, if nothing but inserts ever happens to public.things, say so in the contract of each: { property: insertOnly, value: true }`,
     );
     expect(await whats()).toEqual([`failed: ${what}`]);
     await run(server!.db(), mend);
     expect((await stream.prepare()).created).toBe(true);
   },
 );
+
+const appended = new Map([
+  ['public.things', { ...keyOnly('public.things'), insertOnly: true as const }],
+]);
+
+test('a publication of inserts is enough for tables whose contracts promise nothing else, and none of updates is', async () => {
+  await given(
+    plain,
+    `CREATE PUBLICATION ${publication} FOR TABLE things WITH (publish = 'insert')`,
+  );
+  const promised = new Stream({ url: server!.url() }, appended);
+  const { created, warnings } = await promised.prepare();
+  expect([created, warnings]).toEqual([true, []]);
+  expect((await findings(appended)).map(({ outcome }) => outcome)).toEqual(['ok']);
+  await run(server!.db(), `ALTER PUBLICATION ${publication} SET (publish = 'update')`);
+  await expect(promised.prepare()).rejects.toThrow(
+    `it leaves out inserts and deletes and truncates: the sinks would not follow them, and nobody would be told\n  where: publication guests\n  fix:   as its owner: ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate')`,
+  );
+});
+
+test('a promise of nothing but inserts that was broken already is warned of', async () => {
+  await given(
+    plain,
+    `CREATE PUBLICATION ${publication} FOR TABLE things WITH (publish = 'insert')`,
+    'INSERT INTO things VALUES (1)',
+    'DELETE FROM things',
+    'SELECT pg_stat_force_next_flush()',
+  );
+  const { warnings } = await new Stream({ url: server!.url() }, appended).prepare();
+  expect(warnings).toMatchObject([
+    {
+      table: 'public.things',
+      what: 'its rows were updated or deleted, though its contract says insertOnly: the publication does not tell of that',
+    },
+  ]);
+});
 
 test('a column list that leaves out what a contract promises is warned of', async () => {
   await given(

@@ -20,6 +20,7 @@ export interface TestTable {
   readonly columns: readonly Column[];
   readonly relationships: readonly { readonly type: string; readonly column: string }[];
   readonly outbox?: true; // It exists in the WAL only.
+  readonly insertOnly?: true;
 }
 
 export const keep = (name: string, physicalType: string, more: Partial<Column> = {}): Column => ({
@@ -119,6 +120,7 @@ export function contractOf(schema: string, table: TestTable): string {
         customProperties: [
           ...(table.tenant === null ? [] : [{ property: 'tenant', value: table.tenant }]),
           ...(table.subject === null ? [] : [{ property: 'subject', value: table.subject }]),
+          ...(table.insertOnly ? [{ property: 'insertOnly', value: true }] : []),
           ...(table.outbox ? [{ property: 'outbox', value: true }] : graphOf(schema, table)),
         ],
         properties: table.columns.map(({ name, physicalType, rule, ...column }) => ({
