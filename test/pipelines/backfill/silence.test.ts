@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { watchSilence } from '../../../pipelines/backfill/silence.ts';
 
 const stops: (() => void)[] = [];
