@@ -25,13 +25,17 @@ const patienceMs = 30_000;
  * Writes records to the lanes of topics, durable on all replicas and without a look at any of them. Of
  * a lane, one batch is under way at a time, so that what is written is always a prefix of what was to
  * be written; what a broker may already have is sent again under the same numbers, so that it is
- * written once. One write at a time.
+ * written once. One write at a time. Before each try `mayWrite` rejects if nothing may be written any more.
  */
-export function recordsSink(kafka: BaseOptions, name: string): Sink<Records> {
+export function recordsSink(
+  kafka: BaseOptions,
+  name: string,
+  mayWrite: () => Promise<void> = async () => {},
+): Sink<Records> {
   // It is we who try again: a client that does so beneath us multiplies the wait, and hides what was said.
   const producer = new Producer({ ...kafka, retries: 0 });
   const closing = new AbortController();
-  const sender = new Sender(producer, kafka, closing.signal);
+  const sender = new Sender(producer, { kafka, mayWrite, closing: closing.signal });
   return {
     name,
     async write(batch) {
@@ -65,17 +69,21 @@ interface Progress extends ProducerIdentity {
   readonly sequences: Map<string, number>;
 }
 
+interface Terms {
+  readonly kafka: BaseOptions;
+  readonly mayWrite: () => Promise<void>;
+  readonly closing: AbortSignal;
+}
+
 /** Sends batches until they are written, under a name by which brokers know what they already have. */
 class Sender {
   readonly #producer: Producer;
-  readonly #kafka: BaseOptions;
-  readonly #closing: AbortSignal;
+  readonly #terms: Terms;
   #progress: Progress | null = null;
 
-  constructor(producer: Producer, kafka: BaseOptions, closing: AbortSignal) {
+  constructor(producer: Producer, terms: Terms) {
     this.#producer = producer;
-    this.#kafka = kafka;
-    this.#closing = closing;
+    this.#terms = terms;
   }
 
   /** Resolves once all are written. If any may not be, the name is given up: its numbers are in doubt. */
@@ -90,9 +98,11 @@ class Sender {
   }
 
   async #untilWritten(round: readonly RecordBatch[]): Promise<void> {
+    const { kafka, mayWrite, closing } = this.#terms;
     const begunMs = performance.now();
     let unwritten = round;
     for (let tries = 0; ; tries++) {
+      await mayWrite();
       const outcomes = await this.#send(unwritten);
       this.#learn(outcomes);
       const failed = outcomes.filter(({ verdict }) => verdict !== 'written');
@@ -101,13 +111,13 @@ class Sender {
       const refused = failed.find(({ verdict }) => verdict === 'too-large');
       if (refused) throw refusedBy(refused);
       const final = failed.find(({ verdict }) => verdict === 'never');
-      if (final) throw notWritten(final, tries + 1, this.#kafka);
+      if (final) throw notWritten(final, tries + 1, kafka);
       const waitMs = waitsMs[tries];
       if (waitMs === undefined || performance.now() - begunMs > patienceMs)
-        throw notWritten(first, tries + 1, this.#kafka);
+        throw notWritten(first, tries + 1, kafka);
       unwritten = failed.map(({ batch }) => batch);
       this.#producer.clearMetadata();
-      await wait(waitMs, undefined, { signal: this.#closing });
+      await wait(waitMs, undefined, { signal: closing });
     }
   }
 
@@ -115,7 +125,7 @@ class Sender {
     try {
       const progress = (this.#progress ??= await this.#introduced());
       for (const batch of batches) stamp(batch, progress, progress.sequences.get(batch.lane) ?? 0);
-      return await sendToLeaders(this.#producer, batches, this.#kafka.timeout ?? patienceMs);
+      return await sendToLeaders(this.#producer, batches, this.#terms.kafka.timeout ?? patienceMs);
     } catch (cause) {
       const said = cause instanceof Error ? cause.message : String(cause);
       return batches.map((batch) => ({ batch, verdict: 'again', said, cause }));

@@ -4,6 +4,7 @@ import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { copyClient } from '../../pipelines/backfill/copy-out.ts';
 import { describeTable } from '../../pipelines/backfill/described.ts';
+import { hangUp } from '../../pipelines/wal/own-pool.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 
 /** What somebody wants to have copied. */
@@ -44,7 +45,7 @@ export async function examine(
     );
     return { keyless: contract.key.length === 0, capturing: rows[0]?.active === true };
   } finally {
-    await client.end();
+    await hangUp(client);
   }
 }
 

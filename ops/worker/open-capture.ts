@@ -16,6 +16,7 @@ import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Prepared, prepareSource } from '../../pipelines/wal/prepare.ts';
 import type { Opening, Relations } from '../../pipelines/wal/relations.ts';
 import { WalSource } from '../../pipelines/wal/source.ts';
+import { tenure } from '../../pipelines/wal/tenure.ts';
 import { type Captured, Output } from '../../processors/transcode/output.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
@@ -56,7 +57,9 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       letterOfCaptured('capture', refused),
     );
     stack.use(letters);
-    const records = stack.use(recordsSink(kafka, 'cdc'));
+    const records = stack.use(
+      recordsSink(kafka, 'cdc', tenure(checkpoints, stream, prepared.from)),
+    );
     const pool = new SlabPool();
     const output = new Output(pool, limitOf);
     const watch = new Watch();

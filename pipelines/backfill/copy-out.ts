@@ -2,11 +2,14 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { CopySocket } from './copy-socket.ts';
+import { backendOf, isWorking, lookEveryMs, silent, watchSilence } from './silence.ts';
 import { complaint } from '../wal/frames.ts';
 import { loginMs, probeAfterMs } from '../wal/own-pool.ts';
 
+/** The parts of `pg`'s client that are not in its types. */
 interface Wired {
   readonly connection: { readonly stream: Socket };
+  readonly readyForQuery: boolean; // And none is under way.
 }
 
 const sockets = new WeakMap<pg.Client, { readonly own: CopySocket; readonly answerMs: number }>();
@@ -16,10 +19,14 @@ const copyOptions =
   '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c row_security=off';
 
 /**
- * A connection for copying, its values in the same text as the WAL's. A server may be silent for as
- * long as others hold their locks, or for `answerMs`.
+ * A connection for copying, its values in the same text as the WAL's. A server may be silent for as long as it
+ * works on what it was asked, as long as others hold their locks; or for `answerMs`.
  */
-export async function copyClient(url: string, answerMs = 0): Promise<pg.Client> {
+export async function copyClient(
+  url: string,
+  answerMs = 0,
+  lookMs = lookEveryMs,
+): Promise<pg.Client> {
   const own = new CopySocket();
   const client = new pg.Client({
     ...postgresLogin(url),
@@ -34,7 +41,27 @@ export async function copyClient(url: string, answerMs = 0): Promise<pg.Client> 
   sockets.set(client, { own, answerMs });
   client.on('error', () => {}); // What is under way rejects.
   await client.connect();
+  if (answerMs === 0) await watch(client, { url, own, lookMs });
   return client;
+}
+
+async function watch(
+  client: pg.Client,
+  { url, own, lookMs }: { readonly url: string; readonly own: CopySocket; readonly lookMs: number },
+): Promise<void> {
+  const wired = client as unknown as Wired;
+  const { stream } = wired.connection;
+  const backend = await backendOf(client).catch((error: unknown) => {
+    stream.destroy();
+    throw error;
+  });
+  const isAsked = () => own.isTaken || !wired.readyForQuery;
+  const asked = {
+    heard: () => (isAsked() && !own.isResting ? stream.bytesRead : null),
+    isWorking: () => isWorking(url, backend),
+    giveUp: () => stream.destroy(silent(url)),
+  };
+  client.once('end', watchSilence(asked, lookMs));
 }
 
 /** Ends a connection at once, whatever it waits for. */

@@ -23,15 +23,28 @@ export class CopySocket {
     this.#arrival.resolve();
   };
 
+  readonly #onError = (error: Error) => {
+    this.#failure ??= error;
+  };
+
   readonly #onSilence = () => {
-    this.#failure = new Error('the server has not sent anything of a copy for too long');
-    this.#stream?.destroy();
+    this.#stream?.destroy(new Error('the server has not sent anything of a copy for too long'));
   };
 
   constructor() {
     this.socket = new Socket({
       onread: { buffer: () => this.#next, callback: (bytes) => this.#read(bytes) },
     });
+  }
+
+  /** Whether a COPY runs. */
+  get isTaken(): boolean {
+    return this.#stream !== null;
+  }
+
+  /** Whether nothing is read of it, for too much waits to be used. */
+  get isResting(): boolean {
+    return this.isTaken && this.#waiting >= mostWaiting;
   }
 
   /**
@@ -47,11 +60,13 @@ export class CopySocket {
       stream.removeAllListeners('data');
       stream.on('data', this.#onData);
     }
+    stream.on('error', this.#onError);
     stream.on('close', this.#onClose);
     if (stream.destroyed) this.#onClose();
     if (patienceMs > 0) stream.setTimeout(patienceMs, this.#onSilence);
     return () => {
       this.#stream = null;
+      stream.off('error', this.#onError);
       stream.off('close', this.#onClose);
       stream.setTimeout(0, this.#onSilence);
       if (stream !== this.socket) {

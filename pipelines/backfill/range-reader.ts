@@ -14,6 +14,7 @@ import {
   readFrom,
   shapeOf,
 } from './described.ts';
+import { Pushed } from './pushed.ts';
 import type { Base, Blocks } from './runs.ts';
 import { beginSnapshot } from './snapshot.ts';
 import type { Touched, Watch } from './touched.ts';
@@ -65,6 +66,7 @@ interface Parts {
 
 const mostPlanned = 16; // Tables; each has an encoder of its own, and there may be hundreds.
 const mostWaiting = 3; // Gulps of one reader that wait to be taken.
+const heldMs = 5_000; // How long a table's lock is held while none of them is.
 
 /** Reads ranges of tables one after the other over a connection of its own. */
 export class RangeReader implements AsyncDisposable {
@@ -107,8 +109,9 @@ export class RangeReader implements AsyncDisposable {
   }
 
   /**
-   * Reads a range and pushes what comes; resolves once all of it was taken. False if it is to be read again:
-   * the table is not what was planned any more, or so much was changed meanwhile that it was withheld.
+   * Reads a range and pushes what comes; settles once all of it was taken. False if it is to be read again:
+   * the table is not what was planned any more, so much was changed meanwhile that it was withheld, or what
+   * is behind us was too slow: whoever waits for the table's lock, and the stream for them, waits for us.
    */
   async read(job: Job, push: (gulp: Gulp) => void): Promise<boolean> {
     const client = await this.#connected();
@@ -125,7 +128,9 @@ export class RangeReader implements AsyncDisposable {
       const reading = new Reading(job, this.#origin, this.#before, touched, output);
       for await (const gulp of copyOut(client, commandOf(job))) {
         push({ ...gulp, reading, isLast: false, taken: pushed.add() });
-        await pushed.fewerThan(mostWaiting);
+        if (await pushed.fewerThan(mostWaiting, heldMs)) continue;
+        this.#drop();
+        return false;
       }
       await client.query('COMMIT'); // Neither lock nor snapshot waits for what is slow behind us.
       push({ chunks: [], release: () => {}, reading, isLast: true, taken: pushed.add() });
@@ -133,6 +138,7 @@ export class RangeReader implements AsyncDisposable {
       if (reading.isWhole) this.#before = job.read;
       return reading.isWhole;
     } finally {
+      await pushed.fewerThan(1).catch(() => {}); // What was changed since is left out until then.
       watch.close(table, touched);
     }
   }
@@ -218,36 +224,6 @@ function commandOf({ table, part, blocks: [from, to], condition, notStreamed }: 
     ...(condition ? [`(${condition}\n)`] : []), // Its last line may be a comment.
   ];
   return `COPY (SELECT ${select} FROM ${readFrom(part)} WHERE ${wanted.join(' AND ')}) TO STDOUT (FORMAT binary)`;
-}
-
-/** What one reader has pushed and nobody has taken yet. */
-class Pushed {
-  readonly #signal: AbortSignal;
-  #waiting = 0;
-  #change = Promise.withResolvers<void>();
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    signal.addEventListener('abort', () => this.#change.resolve(), { once: true });
-  }
-
-  /** Adds one, and returns what is to be called once it is taken. */
-  add(): () => void {
-    this.#waiting++;
-    return () => {
-      this.#waiting--;
-      this.#change.resolve();
-    };
-  }
-
-  async fewerThan(most: number): Promise<void> {
-    while (this.#waiting >= most) {
-      this.#signal.throwIfAborted();
-      await this.#change.promise;
-      this.#change = Promise.withResolvers();
-    }
-    this.#signal.throwIfAborted();
-  }
 }
 
 /** One range on its way from the server's bytes to records. */

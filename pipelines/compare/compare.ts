@@ -12,6 +12,7 @@ import { Seen } from '../backfill/seen.ts';
 import type { KafkaOptions } from '../topic/kafka.ts';
 import { LaneRecords } from '../topic/lane-records.ts';
 import type { Checkpoints } from '../wal/checkpoint.ts';
+import { hangUp } from '../wal/own-pool.ts';
 import { comparedColumns } from './compared-column.ts';
 import { foldTopic } from './fold-topic.ts';
 import { checkHash } from './same-hash.ts';
@@ -84,7 +85,7 @@ export async function compareTable(comparing: Comparing): Promise<Compared> {
     return { ...held, filtered: described.filter !== null };
   } finally {
     await records[Symbol.asyncDispose]();
-    await client.end();
+    await hangUp(client);
   }
 }
 
@@ -126,7 +127,7 @@ async function streamed({ url, stream, checkpoints }: Comparing): Promise<void> 
     );
     end = parseLsn(rows[0]?.lsn ?? '0/0');
   } finally {
-    await client.end();
+    await hangUp(client);
   }
   const deadline = performance.now() + patienceMs;
   while (((await checkpoints.read(stream))?.lsn ?? 0n) < end) {

@@ -6,6 +6,7 @@ import { withBlocks } from '../backfill/blocks.ts';
 import type { Base, Blocks, CopiedPart, Runs } from '../backfill/runs.ts';
 import type { KafkaOptions } from '../topic/kafka.ts';
 import { LaneRecords } from '../topic/lane-records.ts';
+import { hangUp } from '../wal/own-pool.ts';
 import { comparedColumns } from './compared-column.ts';
 import { deletesOf } from './deletes.ts';
 import { foldTopic, type OfTopic } from './fold-topic.ts';
@@ -76,7 +77,7 @@ export async function repairTable(repairing: Repairing): Promise<Repaired> {
     }
     return { kind: 'repaired', rows: wanted.length, deletes: gone.size };
   } finally {
-    await client.end();
+    await hangUp(client);
   }
 }
 

@@ -190,16 +190,16 @@ async function startingPoint(
   };
   const ours = checkpoint && (checkpoint.lsn > 0n || checkpoint.system === identity.system);
   if (slot && !ours) throw new CannotRun(unclaimed(settings.slot));
-  if (!ours) return create(beginning(checkpoint, identity, false));
+  if (!ours) return create(beginning(checkpoint, identity, null));
 
   const head = await walEnd(db);
   const standing = { slot, checkpoint, server: { head, standby: server.standby }, identity };
   const broken = breakOf(standing);
   if (broken) {
     const recovery = await recover(db, broken, { standing, head, settings, told: recovering });
-    return create({ ...beginning(checkpoint, identity, broken.elsewhere), recovery });
+    return create({ ...beginning(checkpoint, identity, broken), recovery });
   }
-  if (!slot) return create(beginning(checkpoint, identity, false));
+  if (!slot) return create(beginning(checkpoint, identity, null));
   await alignFailover(sender, slot, { settings, server });
   const created = checkpoint.lsn === 0n;
   const lsn = created ? slot.confirmed : checkpoint.lsn;

@@ -60,15 +60,17 @@ export const choices = ({ elsewhere }: Break): string =>
   `${elsewhere ? 'if source.url should lead elsewhere, correct it; otherwise choose' : 'choose'}: conductor run capture --recover resnapshot (a new slot, and copy the tables anew), or --recover repair (a new slot, and fetch only what differs); --recover stop, the default, changes nothing`;
 
 /**
- * The entry of a stream that begins with a new slot. Where the server's positions begin anew, the era
- * lifts them above all that were given out: sinks take only what is newer.
+ * The entry of a stream that begins with a new slot. Where one was given up an era begins: by it whoever still
+ * writes for the slot before is told apart. Where the server's positions begin anew, it lifts them above all
+ * that were given out: sinks take only what is newer.
  */
 export function beginning(
   before: Checkpoint | null,
   { system, timeline }: Identity,
-  elsewhere: boolean,
+  broken: Pick<Break, 'elsewhere'> | null,
 ): Checkpoint {
   const { era = 0, watermark = 0, recovery = null } = before ?? {};
-  const beyond = before && elsewhere ? era + before.timeline + 1 - timeline : 0;
-  return { lsn: 0n, system, timeline, era: Math.max(era, beyond), watermark, recovery };
+  const next = broken ? era + 1 : era;
+  const beyond = before && broken?.elsewhere ? era + before.timeline + 1 - timeline : 0;
+  return { lsn: 0n, system, timeline, era: Math.max(next, beyond), watermark, recovery };
 }

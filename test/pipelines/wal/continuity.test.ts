@@ -107,28 +107,43 @@ test('a standby that has not caught up with the checkpoint is waited for', () =>
   expect(() => breakOf(behind)).toThrow(/replayed WAL up to 0\/3E7 only/);
 });
 
-test('a lost slot that is made anew keeps the era, and the greatest commit time', () => {
-  expect(beginning(checkpoint, well.identity, false)).toEqual({ ...checkpoint, lsn: 0n });
+test('a slot that is made where there was none keeps the era, and the greatest commit time', () => {
+  expect(beginning(checkpoint, well.identity, null)).toEqual({ ...checkpoint, lsn: 0n });
+});
+
+test('a slot in place of one that was given up begins an era, on whatever timeline, and keeps the greatest commit time', () => {
+  const promoted = { ...well.identity, timeline: 2 };
+  for (const identity of [well.identity, promoted])
+    expect(beginning(checkpoint, identity, { elsewhere: false })).toEqual({
+      ...checkpoint,
+      timeline: identity.timeline,
+      lsn: 0n,
+      era: 1,
+    });
 });
 
 const eras = [
   { was: { timeline: 1, era: 0 }, now: 1, era: 1 },
   { was: { timeline: 3, era: 0 }, now: 1, era: 3 },
-  { was: { timeline: 1, era: 0 }, now: 2, era: 0 },
+  { was: { timeline: 1, era: 0 }, now: 2, era: 1 },
   { was: { timeline: 2, era: 5 }, now: 1, era: 7 },
 ];
 
 test.for(eras)(
   'positions that begin anew are newer than all before: $was on timeline $now is era $era',
   ({ was, now, era }) => {
-    const begun = beginning({ ...checkpoint, ...was }, { ...well.identity, timeline: now }, true);
+    const begun = beginning(
+      { ...checkpoint, ...was },
+      { ...well.identity, timeline: now },
+      { elsewhere: true },
+    );
     expect(begun.era).toBe(era);
     expect(begun.era + now).toBeGreaterThan(was.era + was.timeline);
   },
 );
 
 test('a stream without a past begins in era 0', () => {
-  expect(beginning(null, well.identity, false)).toEqual({
+  expect(beginning(null, well.identity, null)).toEqual({
     lsn: 0n,
     system: '7',
     timeline: 1,

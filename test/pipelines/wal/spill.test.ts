@@ -15,6 +15,7 @@ const memory = 8 * megabyte;
 /** A room that lets its files be seen. */
 class OpenRoom extends SpillRoom {
   readonly files: FileHandle[] = [];
+  readonly sealed: Buffer[] = []; // Where it lay.
 
   constructor() {
     super(spillDirectory);
@@ -24,6 +25,11 @@ class OpenRoom extends SpillRoom {
     const file = await super.file();
     this.files.push(file);
     return file;
+  }
+
+  override seal(plain: Buffer, left: number): Buffer {
+    this.sealed.push(plain);
+    return super.seal(plain, left);
   }
 
   /** What a thief would find. */
@@ -144,13 +150,16 @@ test('no other process can read a file, nor can this one what was changed in it'
   await spill.discard();
 });
 
-test('a message that is larger than memory comes back between its neighbours', async () => {
+test('a message that is larger than memory comes back between its neighbours, and is sealed from where it lies, piece by piece', async () => {
   const room = new OpenRoom();
   const spill = room.spill();
   const huge = Buffer.alloc(5 * memory, `${marker} huge `);
   const sent: readonly Message[] = [...large(5), [5, huge], ...large(5)];
   await fill(spill, sent.slice(0, 5));
   await spill.append(5, huge, 0, huge.length);
+  const own = room.sealed.filter(({ buffer }) => buffer === huge.buffer);
+  expect(own.reduce((sum, { length }) => sum + length, 0)).toBe(huge.length);
+  expect(Math.max(...room.sealed.map(({ length }) => length))).toBeLessThanOrEqual(megabyte);
   await fill(spill, sent.slice(6));
   expect(await readBack(spill)).toEqual(told(sent));
   expect((await room.onDisk()).includes(marker)).toBe(false);

@@ -1,14 +1,18 @@
 import { sql } from '@databases/pg';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { runsAt } from '../../../pipelines/backfill/runs.ts';
 import { run } from '../source/own-postgres.ts';
 import { type Proxy, proxyTo } from '../way/proxy.ts';
 import type { Way } from '../way/way.ts';
+import type { Worker } from '../way/worker.ts';
 import { brokerBehind, type OwnWay, ownWay, senderOf } from './own-way.ts';
 
 let own: OwnWay;
 let way: Way;
 let source: Proxy;
 let state: Proxy;
+let copies: Proxy;
 let kafka: Proxy;
 let file: string;
 let next = 1;
@@ -22,10 +26,12 @@ beforeAll(async () => {
   const broker = brokerBehind(way.stack.kafka.brokers);
   source = await proxyTo('127.0.0.1', own.postgres.port);
   state = await proxyTo('127.0.0.1', own.postgres.port);
+  copies = await proxyTo('127.0.0.1', own.postgres.port);
   kafka = await proxyTo(broker.host, broker.port, broker.rewritten);
   const through = (url: string, { port }: Proxy) => url.replace(/:\d+(?=\/)/, `:${port}`);
   file = await way.variant((raw) => {
     raw.source['url'] = through(way.urls.source, source);
+    raw.source['copyFrom'] = through(way.urls.source, copies);
     raw.source['heartbeat'] = 0.02;
     raw.state['url'] = through(way.urls.state, state);
     raw.kafka['brokers'] = [`127.0.0.1:${kafka.port}`];
@@ -33,7 +39,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const proxy of [source, state, kafka]) await proxy?.[Symbol.asyncDispose]();
+  for (const proxy of [source, state, copies, kafka]) await proxy?.[Symbol.asyncDispose]();
   await own?.[Symbol.asyncDispose]();
 });
 
@@ -83,6 +89,47 @@ test('a state database that is gone without a word is named and given up, and ca
   );
   expect(worker.stderr).not.toContain(own.postgres.url().split(':')[2]?.split('@')[0]);
   await worker.running();
+});
+
+/** Asks for something that waits for a lock; the server's answer then goes to nobody. */
+async function unanswered(proxy: Proxy, ask: () => void): Promise<void> {
+  const holder = new pg.Client({ connectionString: way.urls.source });
+  await holder.connect();
+  await holder.query('BEGIN');
+  await holder.query('LOCK TABLE notes IN ACCESS EXCLUSIVE MODE');
+  ask();
+  await vi.waitFor(async () => {
+    const waiting = await way.source.query(sql`
+      SELECT 1 FROM pg_stat_activity WHERE application_name = 'conductor backfill' AND wait_event_type = 'Lock'`);
+    expect(waiting.length).toBeGreaterThan(0);
+  }, patiently);
+  proxy.halfOpen('client');
+  await holder.end();
+}
+
+test('a copy from a server that is gone without a word is read again', async () => {
+  await using worker = way.start(['run', 'capture'], file);
+  await worker.running();
+  await using runs = await runsAt(way.urls.state, `${way.name}/${way.name}`);
+  await unanswered(copies, () => void runs.request(`${way.name}.notes`, null));
+  await vi.waitFor(async () => {
+    expect((await runs.all()).map(({ status }) => status)).not.toContain('running');
+  }, patiently);
+  expect(worker.stderr).toMatch(/a copy beside the stream cannot go on/);
+  expect(worker.stderr).toMatch(/says nothing, and does not work on what it was asked/);
+});
+
+test('who compares with a server that is gone without a word is told so', async () => {
+  await using worker = way.start(['run', 'capture']);
+  await worker.running();
+  let comparing: Worker | undefined;
+  const compare = ['backfill', '--compare', '--table', `${way.name}.notes`];
+  await unanswered(source, () => (comparing = way.start(compare, file)));
+  const { code, stderr } = await comparing!.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/says nothing, and does not work on what it was asked/);
+  expect(stderr).toMatch(/where: .*\n.*fix: /);
+  expect(stderr).not.toContain(own.postgres.url().split(':')[2]?.split('@')[0]);
 });
 
 test('what is settled and cannot be recorded shows while it waits', async () => {

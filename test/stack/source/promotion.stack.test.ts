@@ -149,7 +149,7 @@ test('who chooses it begins anew on the timeline that forked before, and is told
   expect(prepared).toMatchObject({
     created: true,
     recovery: 'repair',
-    from: { timeline: 2, era: 0 },
+    from: { timeline: 2, era: 1 },
   });
   expect(stream.told).toMatchObject([{ recover: 'repair', slot: 'guest' }]);
   expect(stream.told[0]?.why).toMatch(/forked from timeline 1/);
