@@ -4,16 +4,13 @@ import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { CopySocket } from './copy-socket.ts';
 import { complaint } from '../wal/frames.ts';
 import { loginMs, probeAfterMs } from '../wal/own-pool.ts';
+import { connectUnhurried, sessionOptions } from '../wal/session.ts';
 
 interface Wired {
   readonly connection: { readonly stream: Socket };
 }
 
 const sockets = new WeakMap<pg.Client, { readonly own: CopySocket; readonly answerMs: number }>();
-
-/** One text for one value, whatever the server's defaults are; and an error where a policy would leave rows out. */
-const copyOptions =
-  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c row_security=off';
 
 /**
  * A connection for copying, its values in the same text as the WAL's. A server may be silent for as
@@ -25,7 +22,7 @@ export async function copyClient(url: string, answerMs = 0): Promise<pg.Client> 
     ...postgresLogin(url),
     stream: () => own.socket,
     application_name: 'conductor backfill',
-    options: copyOptions,
+    options: sessionOptions('row_security=off'), // An error where a policy would leave rows out.
     keepAlive: true,
     keepAliveInitialDelayMillis: probeAfterMs,
     connectionTimeoutMillis: loginMs,
@@ -33,7 +30,7 @@ export async function copyClient(url: string, answerMs = 0): Promise<pg.Client> 
   } as pg.ClientConfig);
   sockets.set(client, { own, answerMs });
   client.on('error', () => {}); // What is under way rejects.
-  await client.connect();
+  await connectUnhurried(client);
   return client;
 }
 
