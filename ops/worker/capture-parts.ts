@@ -44,7 +44,15 @@ export async function limitsOf(setting: Setting): Promise<(topic: string) => num
 
 export function openingOf(
   setting: Setting,
-  { forms, limitOf }: { readonly forms: Forms; readonly limitOf: (topic: string) => number },
+  {
+    forms,
+    limitOf,
+    anyBytes,
+  }: {
+    readonly forms: Forms;
+    readonly limitOf: (topic: string) => number;
+    readonly anyBytes: boolean;
+  },
   output: Output,
 ): Promise<Opening> {
   const { config, contracts, registry, keyring, kafka, counters } = setting;
@@ -58,6 +66,7 @@ export function openingOf(
       keyring,
       tokens: tokeniser(keyring),
       lanes,
+      anyBytes,
       erased: () => counters.erased(),
     },
     output,

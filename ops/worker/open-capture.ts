@@ -56,7 +56,8 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const pool = new SlabPool();
     const output = new Output(pool, limitOf);
     const watch = new Watch();
-    const opening = await openingOf(setting, { forms, limitOf }, output);
+    const { anyBytes } = prepared;
+    const opening = await openingOf(setting, { forms, limitOf, anyBytes }, output);
     const copying = backfillSettings(setting, prepared);
     const bases = stack.use(new Bases({ ...copying, url: config.source.url }, { runs, output }));
     const own = await partsOf(setting, opening, output);
@@ -69,10 +70,10 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     else if (config.source.snapshot === 'initial')
       tellLate(await requestLateCopies({ runs, forms }, setting.contracts, prepared.changed));
     const copied = new Output(pool, limitOf);
-    const copies = await openingOf(setting, { forms, limitOf }, copied);
+    const copies = await openingOf(setting, { forms, limitOf, anyBytes }, copied);
     const comparisons = stack.use(new Comparisons(setting, prepared));
     const wal = new WalSource(
-      walSettings(setting, prepared, { stream, binary: await asksForBinary(setting) }),
+      walSettings(setting, prepared, { stream, binary: await asksForBinary(setting, prepared) }),
       checkpoints,
       prepared.from,
       parts,
