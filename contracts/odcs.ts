@@ -88,11 +88,16 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
   return { ...promise, revision: hash('sha256', canonical(promise), 'hex').slice(0, 16) };
 }
 
+/** In the order of the key, as an object keeps it: names that are numbers come first. One key has one text, whoever writes it. */
 const keyOf = ({ properties }: PromisedTable): readonly string[] =>
-  properties
-    .filter(({ primaryKey }) => primaryKey)
-    .sort((a, b) => (a.primaryKeyPosition ?? 1) - (b.primaryKeyPosition ?? 1))
-    .map(({ name }) => name);
+  Object.keys(
+    Object.fromEntries(
+      properties
+        .filter(({ primaryKey }) => primaryKey)
+        .sort((a, b) => (a.primaryKeyPosition ?? 1) - (b.primaryKeyPosition ?? 1))
+        .map(({ name }) => [name, null]),
+    ),
+  );
 
 /** Follows a foreign key that points to a foreign key: all of them hold the same token. */
 function lastOf(reference: Reference | null, promises: Promises): Reference | null {

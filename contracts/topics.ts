@@ -23,6 +23,16 @@ export function tableOf(name: string): string {
   return `${columnName(schema)}.${columnName(table)}`;
 }
 
+/** The longest name that Kafka takes, less what the topic of a second version adds to it. */
+const longestName = 249 - '.v2'.length;
+
+/** Why the changes of a table cannot have a topic; null if they can. */
+export function topicFault(database: string, table: string): string | null {
+  const { length } = changesTopic(database, table);
+  if (length <= longestName) return null;
+  return `${table}: the name of its topic would have ${length} letters, and Kafka takes ${longestName}; give \`database\`, in conductor.yaml, a shorter name, or the table or its schema one (a letter that Kafka does not take is spelled in four and more)`;
+}
+
 const topic = (stage: string, database: string, table: string) => {
   const dot = table.indexOf('.');
   return [stage, database, table.slice(0, dot), table.slice(dot + 1)].map(avroName).join('.');

@@ -1,4 +1,5 @@
 import { byName } from '../schemas/built-in-types.ts';
+import { quoted } from '../schemas/pg-identifier.ts';
 
 /** Other names that PostgreSQL takes for its types, and what it means by those without a size. */
 const aliases: ReadonlyMap<string, string> = new Map([
@@ -50,14 +51,14 @@ function printedName(base: string): string {
   return own !== undefined && !byName.has(own) ? own : base;
 }
 
-/** Case and spaces mean nothing but in quotes. */
+/** Case and spaces mean nothing but in quotes, and quotes nothing around a name that needs none. */
 const lowered = (written: string): string =>
   written
     .trim()
     .split(/("(?:[^"]|"")*")/)
     .map((part) =>
       part.startsWith('"')
-        ? part
+        ? quoted(part.slice(1, -1).replaceAll('""', '"'))
         : part
             .toLowerCase()
             .replaceAll(/\s+/g, ' ')

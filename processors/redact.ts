@@ -18,6 +18,7 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
     .filter(({ rule }) => rule !== 'drop')
     .map((column) => ({ ...column, domain: tokenDomain(contract, column) }));
   const byName = new Map(columns.map((column) => [column.name, column]));
+  const empty = Object.fromEntries(columns.map(({ name }) => [name, null])); // A `__proto__` of its own, too.
 
   const apply = (
     { rule, domain }: (typeof columns)[number],
@@ -36,7 +37,7 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
     tenant: () => string,
     lost: Lost = unchanged,
   ): Row => {
-    const out: Record<string, Value | Unchanged> = {};
+    const out: Record<string, Value | Unchanged> = { ...empty };
     for (const column of columns) {
       const source = isConfidential(column) ? secret : open;
       out[column.name] = apply(
@@ -49,12 +50,12 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
   };
 
   const key = (sent: Key, tenant: () => string): Key => {
-    const out: Record<string, Value> = {};
+    const out: Record<string, Value> = { ...sent };
     for (const [name, value] of Object.entries(sent)) {
       const column = byName.get(name);
-      if (!column) continue;
+      if (!column) delete out[name];
       // A confidential key was made a token when it was captured.
-      out[name] = isConfidential(column) ? value : plain(apply(column, value, tenant));
+      else if (!isConfidential(column)) out[name] = plain(apply(column, value, tenant));
     }
     return out;
   };

@@ -188,9 +188,9 @@ function valueType({ name, type, kind }: AvroColumn): object | string {
 /** A record without fields, so that no reader can take it for a value. */
 const unchangedType = { type: 'record', name: 'Unchanged', logicalType: 'unchanged', fields: [] };
 
-/** An Avro name for any column name, from which `columnName` gives the column back. */
+/** An Avro name for any column name, from which `columnName` gives the column back. No object of JavaScript has a `__proto__` of its own. */
 export function avroName(column: string): string {
-  if (/^[A-Za-z_]\w*$/.test(column) && !column.startsWith('_x')) return column;
+  if (/^(?!_x|__proto__$)[A-Za-z_]\w*$/.test(column)) return column;
   return `_x${Buffer.from(column).toString('hex')}`;
 }
 

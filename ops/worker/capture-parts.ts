@@ -47,10 +47,12 @@ export function openingOf(
   {
     forms,
     limitOf,
+    anyBytes,
     succession,
   }: {
     readonly forms: Forms;
     readonly limitOf: (topic: string) => number;
+    readonly anyBytes: boolean;
     readonly succession: Succession;
   },
   output: Output,
@@ -66,6 +68,7 @@ export function openingOf(
       keyring,
       tokens: tokeniser(keyring),
       lanes,
+      anyBytes,
       erased: () => counters.erased(),
     },
     output,

@@ -69,7 +69,8 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       { runs, forms, checkpoints },
     );
     const known = { runs, forms, interrupted };
-    const found = { forms, limitOf, succession: interrupted.streamed };
+    const { anyBytes } = prepared;
+    const found = { forms, limitOf, anyBytes, succession: interrupted.streamed };
     const opening = await openingOf(setting, found, output);
     const copying = backfillSettings(setting, prepared);
     const bases = stack.use(new Bases({ ...copying, url: config.source.url }, { runs, output }));
@@ -81,7 +82,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const opened = retrying(await openingOf(setting, ofCopies, copied), own.relations);
     const comparisons = stack.use(new Comparisons(setting, prepared));
     const wal = new WalSource(
-      walSettings(setting, prepared, { stream, binary: await asksForBinary(setting) }),
+      walSettings(setting, prepared, { stream, binary: await asksForBinary(setting, prepared) }),
       checkpoints,
       prepared.from,
       parts,

@@ -2,7 +2,9 @@ import { type Config, loadConfig } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
+import { InvalidContracts } from '../../contracts/odcs-document.ts';
 import { loadContracts } from '../../contracts/odcs.ts';
+import { topicFault } from '../../contracts/topics.ts';
 import type { Recovery } from '../../contracts/source-settings.ts';
 import { type Registry, registryAt } from '../../contracts/registry.ts';
 import { type KafkaOptions, kafkaOptions } from '../../pipelines/topic/kafka.ts';
@@ -22,6 +24,8 @@ export interface Setting {
 
 export async function readContracts(config: Config): Promise<ReadonlyMap<string, TableContract>> {
   const contracts = await loadContracts(config.contracts);
+  const faults = contracts.flatMap(({ table }) => topicFault(config.database, table) ?? []);
+  if (faults.length > 0) throw new InvalidContracts(faults);
   return new Map(contracts.map((contract) => [contract.table, contract]));
 }
 

@@ -1,4 +1,5 @@
 import { type MonoTypeOperatorFunction, tap } from 'rxjs';
+import type { Prepared } from '../../pipelines/wal/prepare.ts';
 import { canBeBinary } from '../../pipelines/wal/tuple-form.ts';
 import { NeedsText } from '../../processors/transcode/columns.ts';
 import { log } from '../log.ts';
@@ -8,10 +9,13 @@ import type { Setting } from './setting.ts';
 const onlyText = new WeakSet<Setting>();
 
 /** The form of values that the server is asked for. */
-export async function asksForBinary(setting: Setting): Promise<boolean> {
+export async function asksForBinary(
+  setting: Setting,
+  { anyBytes }: Pick<Prepared, 'anyBytes'>,
+): Promise<boolean> {
   const { config, contracts } = setting;
   const { url, publication, binary } = config.source;
-  if (onlyText.has(setting)) return false;
+  if (onlyText.has(setting) || anyBytes) return false;
   if (binary !== 'auto') return binary;
   const tables = [...contracts.values()].filter(({ outbox }) => !outbox).map(({ table }) => table);
   return canBeBinary(url, publication, tables);

@@ -5,6 +5,7 @@ import { CopySocket } from './copy-socket.ts';
 import { backendOf, isWorking, lookEveryMs, silent, watchSilence } from './silence.ts';
 import { complaint } from '../wal/frames.ts';
 import { loginMs, probeAfterMs } from '../wal/own-pool.ts';
+import { connectUnhurried, sessionOptions } from '../wal/session.ts';
 
 /** The parts of `pg`'s client that are not in its types. */
 interface Wired {
@@ -13,10 +14,6 @@ interface Wired {
 }
 
 const sockets = new WeakMap<pg.Client, { readonly own: CopySocket; readonly answerMs: number }>();
-
-/** One text for one value, whatever the server's defaults are; and an error where a policy would leave rows out. */
-const copyOptions =
-  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c row_security=off';
 
 /**
  * A connection for copying, its values in the same text as the WAL's. A server may be silent for as long as it
@@ -32,7 +29,7 @@ export async function copyClient(
     ...postgresLogin(url),
     stream: () => own.socket,
     application_name: 'conductor backfill',
-    options: copyOptions,
+    options: sessionOptions('row_security=off'), // An error where a policy would leave rows out.
     keepAlive: true,
     keepAliveInitialDelayMillis: probeAfterMs,
     connectionTimeoutMillis: loginMs,
@@ -40,7 +37,7 @@ export async function copyClient(
   } as pg.ClientConfig);
   sockets.set(client, { own, answerMs });
   client.on('error', () => {}); // What is under way rejects.
-  await client.connect();
+  await connectUnhurried(client);
   if (answerMs === 0) await watch(client, { url, own, lookMs });
   return client;
 }

@@ -12,6 +12,7 @@ export interface Described {
   readonly asText: readonly boolean[]; // By column: its text, or its binary form.
   readonly printed: ReadonlyMap<string, string>; // By column: SQL for its text as the WAL has it.
   readonly filter: string | null; // What the publication leaves out, so does the copy.
+  readonly encoding: string; // Of the database.
   readonly shape: string; // Another one, and the form is to be looked at again.
 }
 
@@ -56,10 +57,12 @@ export async function describeTable(
     from: string;
     columns: readonly string[] | null;
     filter: string | null;
+    encoding: string;
   }>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name, c.relreplident AS identity,
             format(CASE c.relkind WHEN 'p' THEN '%I.%I' ELSE 'ONLY %I.%I' END, n.nspname, c.relname) AS "from",
-            to_jsonb(p) -> 'attnames' AS columns, to_jsonb(p) ->> 'rowfilter' AS filter
+            to_jsonb(p) -> 'attnames' AS columns, to_jsonb(p) ->> 'rowfilter' AS filter,
+            current_setting('server_encoding') AS encoding
      FROM pg_publication_tables p
      JOIN pg_namespace n ON n.nspname = p.schemaname
      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
@@ -73,7 +76,9 @@ export async function describeTable(
   const named = new Map(columns.map(({ oid, schema, type }) => [oid, { schema, name: type }]));
   const described = columns.map(({ name, quoted, printed, oid, typmod, identity }) => {
     const type = typeText(oid, typmod, named);
-    const asText = binaryUnionWriter({ name, type, kind: kindOf(type) }, type) === null;
+    const asText =
+      found.encoding === 'SQL_ASCII' || // So that all of it can be looked at: any bytes are text there.
+      binaryUnionWriter({ name, type, kind: kindOf(type) }, type) === null;
     return { column: { name, oid, type, identity }, selected: asText ? printed : quoted, asText };
   });
   return {
@@ -90,6 +95,7 @@ export async function describeTable(
     asText: described.map(({ asText }) => asText),
     printed: new Map(columns.map(({ name, printed }) => [name, printed])),
     filter: found.filter,
+    encoding: found.encoding,
     shape,
   };
 }

@@ -26,6 +26,7 @@ export function comparedColumns(
     return comparedColumn(name, type, printed, {
       seed: index + 1,
       inKey: contract.key.includes(name),
+      inUtf8: ['UTF8', 'SQL_ASCII'].includes(described.encoding),
     });
   });
 }
@@ -34,7 +35,11 @@ function comparedColumn(
   name: string,
   type: string,
   printed: string,
-  { seed, inKey }: { readonly seed: number; readonly inKey: boolean },
+  {
+    seed,
+    inKey,
+    inUtf8,
+  }: { readonly seed: number; readonly inKey: boolean; readonly inUtf8: boolean },
 ): ComparedColumn {
   const kind = kindOf(type);
   const quoted = pg.escapeIdentifier(name);
@@ -43,7 +48,9 @@ function comparedColumn(
     double: `encode(float8send(${quoted}::float8), 'hex')`,
     boolean: `${quoted}::boolean::text`,
   };
-  const text = `(${floats[kind] ?? printed}) COLLATE "C"`;
+  // The server hashes the bytes that it keeps. Where those are not ours, both hash the hex of what is ours.
+  const bytes = (sql: string) => (inUtf8 ? sql : `encode(convert_to(${sql}, 'UTF8'), 'hex')`);
+  const text = `(${floats[kind] ?? bytes(printed)}) COLLATE "C"`;
   let scratch = Buffer.alloc(256);
   return {
     name,
@@ -55,7 +62,8 @@ function comparedColumn(
         out.low = seed;
         return;
       }
-      const shown = typeof value === 'number' ? numberText(value, kind) : `${value}`;
+      const plain = typeof value === 'number' ? numberText(value, kind) : `${value}`;
+      const shown = inUtf8 || kind in floats ? plain : Buffer.from(plain).toString('hex');
       if (scratch.length < shown.length * 3) scratch = Buffer.alloc(shown.length * 3);
       const length = scratch.write(shown);
       serverHash(scratch, 0, length, seed, out);

@@ -120,9 +120,16 @@ function driftOf({ table, columns }: Relation, contract: TableContract): string 
   const promised = new Set(contract.columns.map(({ name }) => name));
   const lost = [...promised].filter((name) => !there.has(name));
   const unknown = [...there].filter((name) => !promised.has(name));
+  const untold = columns.filter(({ name, identity }) => contract.key.includes(name) && !identity);
+  const hasIdentity = columns.some(({ identity }) => identity); // Without one the server refuses them.
   const told = [
     ...(lost.length > 0
       ? [`it has lost ${lost.join(', ')}: sinks keep what they have of them`]
+      : []),
+    ...(untold.length > 0 && hasIdentity
+      ? [
+          `its replica identity does not tell ${untold.map(({ name }) => name).join(', ')}, its key: updates and deletes become dead letters until ALTER TABLE ${table} REPLICA IDENTITY FULL`,
+        ]
       : []),
     ...(unknown.length > 0
       ? [`no contract names ${unknown.join(', ')}: sealed, and dropped by govern`]

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { TableContract } from '../../contracts/contract.ts';
 import type { Image } from '../../processors/transcode/columns.ts';
 import { keptChange } from '../../processors/transcode/kept-change.ts';
@@ -132,6 +133,9 @@ const told = ({ table }: Table) => ({ table, columns: [contentColumn], key: [] }
 
 /** An object's values; a number keeps its digits, whatever JavaScript would make of them. */
 function objectOf(table: string, content: Buffer): ReadonlyMap<string, unknown> {
+  // The server sends it as it was emitted, and not, like all else, in the encoding of its client.
+  if (!isUtf8(content))
+    throw undecodable(table, "is not UTF-8: where the database is not, emit convert_to(…, 'UTF8')");
   let whole: unknown;
   try {
     whole = JSON.parse(content.toString(), function (

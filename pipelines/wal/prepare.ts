@@ -11,6 +11,7 @@ import { lookAtPublication, type Published, withoutRenamed } from './publication
 import { ensurePublication } from './publish.ts';
 import { beginning, recover, type Recovering } from './recover.ts';
 import { Sender } from './sender.ts';
+import { unhurried } from './session.ts';
 import {
   checkServer,
   type Identity,
@@ -57,6 +58,7 @@ export interface Prepared {
   readonly protocol: Protocol;
   readonly senderTimeoutMs: number; // How long the server waits for a sign of life; 0 for ever.
   readonly standby: boolean; // In recovery: it cannot be written to.
+  readonly anyBytes: boolean; // Its database takes any bytes for text.
   /** Nothing was captured through the slot yet: a first copy is due. True again until a checkpoint is recorded. */
   readonly created: boolean;
   /** Of a first copy that is due: how it makes up for what an earlier slot did not bring. */
@@ -73,6 +75,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
   const patient = !preparing.again; // A publication waits for the locks of others.
   const db = ownPool(settings.url, { name: 'conductor', size: 1, patient });
   try {
+    if (patient) await db.query(sql.__dangerous__rawValue(unhurried));
     const server = await lookAtServer(db);
     checkServer(server, settings.url);
     const protocol = protocolFor(server, settings);
@@ -122,6 +125,7 @@ export async function prepareSource(preparing: Preparing): Promise<Prepared> {
       protocol,
       senderTimeoutMs: server.senderTimeoutMs,
       standby: server.standby,
+      anyBytes: server.anyBytes,
       recovery: from.created ? recoveryOf(from.from, settings) : null,
     };
   } catch (error) {

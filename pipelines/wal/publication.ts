@@ -12,7 +12,7 @@ export interface Publishing {
 export interface Published {
   readonly there: boolean;
   readonly missing: readonly string[]; // Contracted and not published, though it is there.
-  readonly gone: readonly string[]; // Contracted, and not in the database.
+  readonly gone: readonly string[]; // Contracted, and no table of the database that could be published.
   readonly orphans: readonly PublishedTable[]; // Published and not contracted.
   readonly split: readonly string[]; // Contracted, and published partition by partition.
   readonly gathered: readonly string[]; // Partitioned, and published under one name.
@@ -70,7 +70,8 @@ export async function lookAtPublication(
   const tables = (await db.query(sql`
     SELECT n.nspname || '.' || c.relname AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})`)) as readonly {
+    WHERE n.nspname || '.' || c.relname = ANY (${[...contracts.keys()]})
+      AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'`)) as readonly {
     readonly name: string;
   }[];
   const there = [...contracts.keys()].filter((table) => tables.some(({ name }) => name === table));

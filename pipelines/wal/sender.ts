@@ -3,6 +3,7 @@ import pg from 'pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { Gulp } from './gulp.ts';
 import { answerMs, loginMs, probeAfterMs } from './own-pool.ts';
+import { connectUnhurried, sessionOptions } from './session.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -10,10 +11,6 @@ type Row = Readonly<Record<string, unknown>>;
 interface Wired {
   readonly connection: { readonly stream: Socket };
 }
-
-/** One text for one value, whatever the server's defaults are. */
-const sessionOptions =
-  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C';
 
 /**
  * A connection to the server's WAL sender. Commands go through `pg`; once the stream has begun, its bytes
@@ -36,7 +33,7 @@ export class Sender implements AsyncDisposable {
       ...postgresLogin(url),
       replication: 'database',
       application_name: 'conductor',
-      options: sessionOptions,
+      options: sessionOptions(),
       keepAlive: true,
       keepAliveInitialDelayMillis: probeAfterMs,
       connectionTimeoutMillis: loginMs,
@@ -44,7 +41,7 @@ export class Sender implements AsyncDisposable {
       stream: () => gulp.socket,
     } as pg.ClientConfig);
     client.on('error', () => {}); // Before the stream begins a command rejects; afterwards the socket tells.
-    await client.connect();
+    await connectUnhurried(client);
     return new Sender(client, gulp);
   }
 

@@ -12,6 +12,7 @@ export interface Server {
   readonly walLevel: string;
   readonly standby: boolean; // In recovery: it can be captured, and not be written to.
   readonly senderTimeoutMs: number;
+  readonly anyBytes: boolean; // In SQL_ASCII a database takes any bytes for text.
   readonly role: string;
   readonly replicates: boolean;
 }
@@ -30,6 +31,7 @@ export async function lookAtServer(db: Queryable): Promise<Server> {
     SELECT current_setting('server_version_num')::int AS version,
            current_setting('wal_level') AS "walLevel", pg_is_in_recovery() AS standby,
            (SELECT setting::int FROM pg_settings WHERE name = 'wal_sender_timeout') AS "senderTimeoutMs",
+           current_setting('server_encoding') = 'SQL_ASCII' AS "anyBytes",
            rolname AS role,
            rolreplication OR rolsuper OR EXISTS (
              SELECT FROM pg_roles granted WHERE granted.rolname = 'rds_replication'

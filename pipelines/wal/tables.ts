@@ -6,6 +6,7 @@ import type { Publishing } from './publication.ts';
 
 interface Column {
   readonly table: string;
+  readonly logged: boolean; // What is not a table, and an unlogged one, has no changes in the WAL.
   readonly name: string;
   readonly type: string;
   readonly inKey: boolean;
@@ -40,7 +41,8 @@ export async function lookAtTables(
     WITH published AS MATERIALIZED (
       SELECT schemaname, tablename, to_jsonb(t) -> 'attnames' AS columns
       FROM pg_publication_tables t WHERE pubname = ${publication})
-    SELECT n.nspname || '.' || c.relname AS table, a.attname AS name,
+    SELECT n.nspname || '.' || c.relname AS table, c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AS logged,
+           a.attname AS name,
            format_type(a.atttypid, a.atttypmod) AS type,
            coalesce(a.attnum = ANY (k.conkey), false) AS "inKey", c.relreplident AS identity,
            coalesce(a.attnum = ANY (i.indkey), false) AS told,
@@ -71,6 +73,11 @@ function lookAtTable(contract: TableContract, columns: readonly Column[]): Table
     refuse('the table is not in the source database', 'create it, or remove its contract');
     return { faults, unknownColumns: [] };
   }
+  if (!columns[0]?.logged)
+    refuse(
+      'it has no changes in the WAL: it is an unlogged table, or none at all',
+      `ALTER TABLE ${table} SET LOGGED, or remove its contract`,
+    );
   for (const { name, type } of contract.columns) {
     const found = columns.find((column) => column.name === name);
     if (!found) refuse(`the table has no column ${name}`, 'correct the contract');

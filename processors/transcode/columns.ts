@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Bytes } from '../../schemas/bytes.ts';
 import { type AvroColumn, kindOf } from '../../schemas/avro.ts';
 import type { RelationColumn } from '../../schemas/relation.ts';
@@ -91,6 +92,15 @@ export class Column {
 
   has(tuple: Tuple): boolean {
     return (tuple.lengths[this.index] ?? isNull) >= 0;
+  }
+
+  /** Whether its text is UTF-8, as it is wherever the server knows what text is. */
+  isUtf8(tuple: Tuple): boolean {
+    const start = tuple.starts[this.index] ?? 0;
+    return (
+      !this.has(tuple) ||
+      isUtf8(tuple.data.subarray(start, start + (tuple.lengths[this.index] ?? 0)))
+    );
   }
 
   isUnchanged(tuple: Tuple): boolean {

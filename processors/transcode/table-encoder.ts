@@ -18,6 +18,7 @@ export interface Encoding {
   readonly keyring: Keyring;
   readonly tokens: Tokeniser;
   readonly lanes: number;
+  readonly anyBytes: boolean; // Text may be any bytes, which no reader could tell from others.
   readonly erased: () => void; // Told of each change that is withheld.
 }
 
@@ -59,6 +60,7 @@ export class TableEncoder {
   readonly #start: Buffer; // The zero and the schema's number.
   readonly #key: readonly KeyColumn[];
   readonly #keyIsWhole: boolean; // Whether the table still has every column of the key.
+  readonly #keyIsTold: boolean; // Whether an update tells that it changed the key.
   readonly #row: readonly Column[];
   readonly #secrets: Secrets;
   readonly #value = new Bytes(1_024);
@@ -85,6 +87,7 @@ export class TableEncoder {
     this.#key = keyColumns(contract, this.columns);
     this.key = this.#key.map(({ column }) => column);
     this.#keyIsWhole = this.#key.length === contract.key.length;
+    this.#keyIsTold = this.key.every(({ inIdentity }) => inIdentity);
     this.#secrets = new Secrets(contract, this.columns, encoding.keyring);
   }
 
@@ -102,8 +105,10 @@ export class TableEncoder {
   ): boolean {
     const image = after ?? before;
     this.checkSize((before?.tuple.size ?? 0) + (after?.tuple.size ?? 0));
+    if (this.#encoding.anyBytes) for (const each of [before, after]) this.#checkText(each);
     const hasKey = image !== null && this.#writeKeyText(image);
     if (image && !hasKey && this.#contract.key.length > 0) throw noKey(this.#contract);
+    if (op === 'update' && !this.#keyIsTold && !before?.whole) throw noKey(this.#contract);
     const sealed = this.#secrets.seal(op, before, after, head, seq, part);
     if (sealed === 'erased') {
       this.#encoding.erased();
@@ -150,6 +155,12 @@ export class TableEncoder {
   /** A row that is far too large is not even encoded. As hex, bytes take twice what they take in Avro. */
   checkSize(size: number): void {
     if (size > 2 * this.#limitBytes + 4_096) throw tooLarge(this.#contract, size);
+  }
+
+  #checkText(image: Image | null): void {
+    if (!image) return;
+    for (const column of this.columns)
+      if (!column.isUtf8(image.tuple)) throw notUtf8(this.#contract, column);
   }
 
   #writeStart(op: Op, head: Head, seq: number, part: number): void {
@@ -265,6 +276,12 @@ const noKey = ({ table }: TableContract) =>
   new Refusal(
     'no-key',
     `table ${table}: a change does not tell its key; keep the primary key in the replica identity`,
+  );
+
+const notUtf8 = ({ table }: TableContract, { avro: { name } }: Column) =>
+  new Refusal(
+    'undecodable',
+    `table ${table}: column ${name} holds bytes that are not UTF-8, and in SQL_ASCII a database does not say what they are; correct the row`,
   );
 
 const tooLarge = ({ table }: TableContract, bytes: number) =>

@@ -75,6 +75,14 @@ schema:
     });
   });
 
+  test('has its key in the order in which an object keeps it, whatever its columns are called', () => {
+    const named = (name: string, at: number) => column(name, { ...key, primaryKeyPosition: at });
+    const [contract] = parse(
+      table('a', [named('b', 1), named('2', 2), named('a', 3), named('1', 4), named('01', 5)]),
+    );
+    expect(contract?.key).toEqual(['1', '2', 'b', 'a', '01']);
+  });
+
   test('without a word on a column drops it', () => {
     const [contract] = parse(
       table('a', [column('id', { ...key }), column('b', { customProperties: [] })]),

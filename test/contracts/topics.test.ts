@@ -5,6 +5,7 @@ import {
   deadLettersTopic,
   governedTopic,
   tableOf,
+  topicFault,
   topicSettings,
 } from '../../contracts/topics.ts';
 import { columnName } from '../schemas/arbitrary.ts';
@@ -26,6 +27,14 @@ test('any table has a topic that Kafka takes, and its name comes back from it', 
       expect(tableOf(topic)).toBe(table);
       expect(tableOf(changesTopic('shop', table))).toBe(table);
     }),
+  );
+});
+
+test('a table whose topic has a name that Kafka does not take is told before it is made', () => {
+  expect(topicFault('shop', `public.${'o'.repeat(63)}`)).toBe(null);
+  expect(topicFault('s'.repeat(63), `${'p'.repeat(63)}.${'o'.repeat(63)}`)).toBe(null);
+  expect(topicFault('shop', `${'ж'.repeat(31)}.${'日'.repeat(21)}`)).toMatch(
+    /would have 264 letters, and Kafka takes 246/,
   );
 });
 

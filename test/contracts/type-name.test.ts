@@ -28,6 +28,8 @@ test.each([
   ['public.mood', 'mood'],
   ['public.date', 'public.date'],
   ['public."Mood"[]', '"Mood"[]'],
+  ['"text"', 'text'],
+  ['"public"."mood"[]', 'mood[]'],
   ['pg_catalog.int4', 'integer'],
 ])('the type %s is what PostgreSQL calls %s', (written, printed) => {
   expect(typeName(written)).toBe(printed);

@@ -27,8 +27,10 @@ export const text = fc.string({ unit: 'binary' }).map((each) => each.replaceAll(
 /** Column names: plain, quoted, of another script, and some that mean something to JavaScript or to us. */
 export const columnName = fc.oneof(
   fc.string({ minLength: 1, maxLength: 12 }).map((each) => `c${each}`),
-  fc.stringMatching(/^[a-z_][a-z0-9_]{0,10}$/).filter((each) => each !== '__proto__'),
+  fc.stringMatching(/^[a-z_][a-z0-9_]{0,10}$/),
   fc.constantFrom(
+    '__proto__',
+    'toString',
     '_x',
     '_x41',
     '_xyz',

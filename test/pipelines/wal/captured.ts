@@ -90,6 +90,7 @@ export async function capturing(setting: Setting = {}) {
       keyring,
       tokens: tokeniser(keyring),
       lanes,
+      anyBytes: false,
       erased: () => void told.erased++,
     },
     output,

@@ -51,6 +51,25 @@ function slot(setting: Setting = {}) {
 
 const row = (id: number, oid = 1) => golden.insert(oid, [`${id}`, 'a']);
 
+test('a replica identity without the key is told once a table is seen with it', async () => {
+  const { capture, told } = await slot().read();
+  const by = (name: string) =>
+    golden.relation(
+      1,
+      ['public', 'users'],
+      ['id', 'name', 'note'].map((each) => ({
+        name: each,
+        oid: each === 'id' ? oids.int8 : oids.text,
+        identity: each === name,
+      })),
+    );
+  const whole = golden.insert(1, ['1', 'a', 'b']);
+  await capture(10n, by('id'), whole, by('none'), whole);
+  expect(told.drifts).toEqual([]);
+  await capture(20n, by('name'), whole);
+  expect(told.drifts.join()).toMatch(/does not tell id, its key: updates and deletes become dead/);
+});
+
 test('a table that is new is registered, and its form told before it is remembered', async () => {
   const { read, registry, forms } = slot();
   const { capture } = await read();

@@ -16,7 +16,7 @@ const plain = (name: string): TestTable => ({
   columns: [keep('id', 'bigint', { keyPosition: 1 }), keep('n', 'integer'), keep('note', 'text')],
 });
 
-const changing = ['shorter', 'renamed', 'rekeyed', 'retyped', 'dropped', 'moved'];
+const changing = ['shorter', 'renamed', 'rekeyed', 'identified', 'retyped', 'dropped', 'moved'];
 let way: Way;
 let judge: Judge;
 let worker: Worker;
@@ -71,6 +71,18 @@ test.for([
     'got another name for its key',
     ['ALTER TABLE rekeyed RENAME id TO number', "INSERT INTO rekeyed VALUES (2, 2, 'b')"],
     'the table has no column id',
+  ],
+  [
+    'identified',
+    'got a replica identity without its key',
+    [
+      'ALTER TABLE identified ALTER n SET NOT NULL',
+      'CREATE UNIQUE INDEX identified_n ON identified (n)',
+      'ALTER TABLE identified REPLICA IDENTITY USING INDEX identified_n',
+      'UPDATE identified SET id = 9', // Which the server does not tell.
+      "INSERT INTO identified VALUES (2, 2, 'b')",
+    ],
+    'the index of its replica identity lacks the primary key, so a delete would not tell its key',
   ],
   [
     'retyped',
@@ -132,11 +144,12 @@ test('what a form may not become is letters, and flows once it is accepted; the 
   });
   expect(letters.map((letter) => letter.table)).toEqual([
     `${way.name}.rekeyed`,
+    `${way.name}.identified`,
     table,
     `${way.name}.elsewhere`,
   ]);
   const of = (name: string) => once.filter((each) => each.table === `${way.name}.${name}`).length;
-  expect(['steady', ...changing].map(of)).toEqual([steady, 2, 2, 1, 2, 1, 1]);
+  expect(['steady', ...changing].map(of)).toEqual([steady, 2, 2, 1, 2, 2, 1, 1]);
 });
 
 test('a stream that has not begun refuses to start on any of it', async () => {

@@ -62,7 +62,11 @@ async function rowsOf(db: ConnectionPool, contract: TableContract | undefined): 
     ({ name }) =>
       sql`CASE WHEN NOT ${identifier(name)} IS NULL OR ${identifier(name)} IS DISTINCT FROM NULL THEN format('%s', ${identifier(name)}) END AS ${identifier(name)}`,
   );
-  const keyColumns = key.map((name) => sql`${name}::text, ${identifier(name)}`);
+  const keyColumns = key.map((name) =>
+    isJson(columns.find((column) => column.name === name)?.type ?? '')
+      ? sql`${name}::text, ${identifier(name)}`
+      : sql`${name}::text, format('%s', ${identifier(name)})`,
+  );
   const rows = (await asCaptured(db, (tx) =>
     tx.query(sql`
       SELECT json_build_object(${sql.join(keyColumns, ', ')})::text AS "the key", ${sql.join(selected, ', ')}
@@ -80,6 +84,10 @@ async function rowsOf(db: ConnectionPool, contract: TableContract | undefined): 
     ]),
   );
 }
+
+/** Whether a key of the type is more in JSON than its text. */
+const isJson = (type: string) =>
+  /^(smallint|integer|bigint|boolean|real|double precision)$/.test(type);
 
 /** `json_build_object` prints spaces that keys in Kafka do not have; digits stay as they are. */
 const compact = (json: string) => json.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');

@@ -58,6 +58,7 @@ const wholeWay = ['capture', 'govern', 'deliver'];
 export async function openWay(
   tables: readonly TestTable[] = testTables,
   own: Partial<Stack> = {},
+  form = "ENCODING 'UTF8' LOCALE 'C'",
 ): Promise<Way> {
   const stack = { ...(await servers()), ...own };
   const name = `w_${randomBytes(5).toString('hex')}`;
@@ -67,7 +68,7 @@ export async function openWay(
     state: urlOf(stack, `${name}_state`),
     mirror: urlOf(stack, `${name}_mirror`),
   };
-  await createDatabases(stack, name);
+  await createDatabases(stack, name, form);
   const source = openDatabase(urls.source);
   const state = openDatabase(urls.state);
   for (const { ddl } of tables)
@@ -135,12 +136,12 @@ export const urlOf = ({ postgres }: Stack, database: string): string =>
   `postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${database}`;
 
 /** Every table is in a schema of the way's own name, because the graph and its tombstones are shared. */
-async function createDatabases(stack: Stack, name: string): Promise<void> {
+async function createDatabases(stack: Stack, name: string, form: string): Promise<void> {
   const admin = openDatabase(urlOf(stack, 'postgres'));
   try {
     for (const database of [name, `${name}_state`, `${name}_mirror`])
       await admin.query(
-        sql`CREATE DATABASE ${sql.ident(database)} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
+        sql`CREATE DATABASE ${sql.ident(database)} TEMPLATE template0 ${sql.__dangerous__rawValue(database === name ? form : "ENCODING 'UTF8' LOCALE 'C'")}`,
       );
     await admin.query(
       sql`ALTER DATABASE ${sql.ident(name)} SET search_path = ${sql.ident(name)}, public`,
