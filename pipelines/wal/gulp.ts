@@ -3,11 +3,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 const gulpBytes = 512 * 1024; // The most that one read brings.
 const chunkBytes = 64 * 1024; // More than TLS brings at once: a record.
-const paceFrom = 16 * 1024; // A read that brings so much for every millisecond shows that the server has more to say.
+const paceFrom = 16 * 1024; // A read that brings so much, or so much for every
+const paceFromMs = 10; // that it lingered, shows that the server has more to say.
 const paceMs = 1;
 const partMs = 1_000;
 const fullFrom = 128 * 1024; // Of so much the server had written enough before it was asked: no rest is needed.
-const brimFrom = gulpBytes * 0.75; // However long it took to come, more is waiting.
+const brimFrom = gulpBytes * 0.75; // However long it lingered, more is waiting.
 const lingerBytes = gulpBytes / 2; // What may come while it lingers.
 
 /**
@@ -32,9 +33,11 @@ export class Gulp {
   #arrival = Promise.withResolvers<void>();
 
   readonly #lingerMs: number;
+  readonly #backlogFrom: number;
 
   constructor(lingerMs: number) {
     this.#lingerMs = lingerMs;
+    this.#backlogFrom = Math.min(paceFrom * Math.max(lingerMs / paceFromMs, 1), brimFrom);
     this.socket = new Socket({
       onread: { buffer: this.#buffer, callback: (bytes) => this.#read(bytes) },
     });
@@ -138,7 +141,7 @@ export class Gulp {
     const nowMs = performance.now();
     const sinceMs = Math.max(nowMs - this.#arrivedMs, 1);
     this.#arrivedMs = nowMs;
-    this.#backlog = gulp.length >= Math.min(paceFrom * sinceMs, brimFrom);
+    this.#backlog = gulp.length >= this.#backlogFrom;
     this.#restMs = this.#backlog
       ? gulp.length < fullFrom
         ? paceMs
