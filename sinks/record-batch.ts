@@ -68,15 +68,6 @@ export function stamp(
   head.writeUInt32BE(sumOf(head.subarray(at.attributes), body), at.crc);
 }
 
-/**
- * Gives back the memory of a batch that was written, which is read no more. It lies outside of the heap: left
- * to the collector, it has the whole heap looked through several times a second.
- */
-export function giveBack({ body }: RecordBatch): void {
-  const { buffer } = body;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === body.length) buffer.transfer(0);
-}
-
 /** How many bytes a batch is on the wire and in the log. */
 export const sizeOf = ({ head, body }: RecordBatch): number => head.length + body.length;
 

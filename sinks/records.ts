@@ -9,7 +9,6 @@ import { type Outcome, sendToLeaders } from './leaders.ts';
 import {
   packed,
   type ProducerIdentity,
-  giveBack,
   type RecordBatch,
   sequenceAfter,
   sizeOf,
@@ -90,7 +89,6 @@ class Sender {
   async deliver(round: readonly RecordBatch[]): Promise<void> {
     try {
       await this.#untilWritten(round);
-      for (const batch of round) giveBack(batch);
     } catch (error) {
       this.#progress = null;
       throw error;
