@@ -55,7 +55,7 @@ export const sourceSettings = z.strictObject({
   lingerMs: z
     .number()
     .min(0)
-    .max(500)
+    .max(200)
     .default(10)
     .describe(
       'How long small commits may wait to be read together: the more at once, the less it costs.',

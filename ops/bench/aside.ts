@@ -25,7 +25,7 @@ const leavingMs = 2_000;
 export function aside(name: string): Aside {
   for (const root of roots) {
     const group = join(root, name);
-    if (isIdle(group)) return idleGroup(group);
+    if (makesIdle(group)) return idleGroup(group);
   }
   return {
     how: 'the lowest niceness: no idle group may be made here',
@@ -38,7 +38,8 @@ export function aside(name: string): Aside {
   };
 }
 
-function isIdle(group: string): boolean {
+/** False if this kernel, or whoever runs it, makes no such group there. */
+function makesIdle(group: string): boolean {
   try {
     mkdirSync(group, { recursive: true });
   } catch {

@@ -86,7 +86,7 @@ export async function benchSourceImpact(
     notes: [
       `${pairs} pairs of ${seconds} s at ${rate} transactions/s, which is half of what it could do, ${pgbenchClients} clients; scale ${scale}.`,
       `Each figure is the median of its runs; a latency is from when the transaction was due. rows/s are transactions. The first ${warmSeconds} s are not counted.`,
-      `The broker, as if it were on a machine of its own, and capture run in ${site.aside?.how ?? 'nobody'}; worker.niceness is ${guest.niceness}, source.lingerMs ${guest.lingerMs}.`,
+      `The broker, as if it were on a machine of its own, and capture run in ${site.aside?.how ?? 'the groups of all others'}; worker.niceness is ${guest.niceness}, source.lingerMs ${guest.lingerMs}.`,
       'drained: the slot is read plainly and thrown away meanwhile, as the least that any reader of it does.',
       `Pair by pair, p95 with and without: ${runs.with.map((load, n) => `${p95(load).toFixed(2)}/${p95(runs.without[n] ?? load).toFixed(2)}`).join('  ')} ms.`,
     ],

@@ -151,7 +151,32 @@ async function columnsOf(
 }
 
 /** The parts of a table that hold rows, each as long as it is now. */
-export async function partsOf(client: ClientBase, oid: number): Promise<readonly Part[]> {
+export const partsOf = (client: ClientBase, oid: number): Promise<readonly Part[]> =>
+  partsAmong(
+    client,
+    'SELECT relid FROM pg_partition_tree($1::oid::regclass) WHERE isleaf UNION SELECT $1::oid::regclass',
+    [oid],
+  );
+
+/**
+ * One of them, if it is one still. No other is looked at, for that would wait for whoever holds it locked: and who
+ * has a part locked must wait for nobody, lest the owner who moves partitions about wait for him.
+ */
+export async function partOf(client: ClientBase, oid: number, part: number): Promise<Part | null> {
+  const [found] = await partsAmong(
+    client,
+    `SELECT $2::oid::regclass AS relid WHERE $1::oid = $2::oid OR $1::oid::regclass IN (
+       SELECT relid FROM pg_partition_ancestors($2::oid::regclass))`,
+    [oid, part],
+  );
+  return found ?? null;
+}
+
+async function partsAmong(
+  client: ClientBase,
+  leaves: string,
+  values: readonly number[],
+): Promise<readonly Part[]> {
   const { rows } = await client.query<Part>(
     `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS part, c.oid::int8::float8 AS oid,
             pg_relation_filenode(c.oid)::int8::float8 AS filenode,
@@ -160,13 +185,13 @@ export async function partsOf(client: ClientBase, oid: number): Promise<readonly
               'root', format('%I.%I', rn.nspname, root.relname),
               'condition', concat_ws(' AND ', format('tableoid = %s', c.oid), pg_get_partition_constraintdef(c.oid)))
             END AS through
-     FROM (SELECT relid FROM pg_partition_tree($1::oid::regclass) WHERE isleaf UNION SELECT $1::oid::regclass) AS leaf
+     FROM (${leaves}) AS leaf
      JOIN pg_class c ON c.oid = leaf.relid AND c.relkind = 'r'
      JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_class root ON root.oid = $1
      JOIN pg_namespace rn ON rn.oid = root.relnamespace
      ORDER BY 1`,
-    [oid],
+    [...values],
   );
   return rows;
 }

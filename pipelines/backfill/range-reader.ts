@@ -10,6 +10,7 @@ import {
   type Described,
   describeTable,
   type Part,
+  partOf,
   partsOf,
   readFrom,
   shapeOf,
@@ -174,10 +175,10 @@ export class RangeReader implements AsyncDisposable {
       (snapshot) => watch.isSeen(snapshot, touched),
     );
     const { relation } = table.table;
-    const parts = seen ? await partsOf(client, relation.oid) : [];
-    const there = parts.find((each) => each.part === part.part);
+    const there = seen ? await partOf(client, relation.oid, part.oid) : null;
     if (
-      there?.filenode === part.filenode &&
+      there?.part === part.part &&
+      there.filenode === part.filenode &&
       there.through?.condition === part.through?.condition &&
       (await shapeOf(client, relation.oid)) === table.described.shape
     )

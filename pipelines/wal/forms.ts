@@ -14,8 +14,11 @@ export interface KnownForm {
 export interface Forms extends AsyncDisposable {
   known(table: string): Promise<KnownForm | null>;
 
-  /** Takes note of a table's form, to be kept once all up to `lsn` is confirmed. */
-  opened(relation: Relation, lsn: bigint): void;
+  /**
+   * Takes note of a table's form, to be kept once all up to `lsn` is confirmed. False if it was just taken note
+   * of: stream and copies may open a table at once, and its history is told once.
+   */
+  opened(relation: Relation, lsn: bigint): boolean;
 
   /** Keeps a refusal where a person finds it. */
   refused(relation: Relation, message: string): Promise<void>;
@@ -34,25 +37,24 @@ export interface Forms extends AsyncDisposable {
   joined(table: string, membership: string): Promise<void>;
 }
 
+/** Whether a table is still the one that was known, and has the same columns. */
+export const isOfForm = (
+  { oid, columns }: Relation,
+  known: Pick<KnownForm, 'oid' | 'columns'>,
+): boolean =>
+  known.oid === oid &&
+  known.columns.length === columns.length &&
+  columns.every(({ name, type, identity }, index) => {
+    const was = known.columns[index];
+    return was?.name === name && was.type === type && was.identity === identity;
+  });
+
 /** Keeps forms in `cdc_relations` of Conductor's own database. */
 export async function formsAt(url: string, stream: string): Promise<Forms> {
   const db = ownPool(url, { name: 'conductor forms', size: 1 });
-  await db.tx(async (tx) => {
-    await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.cdc_relations'))`);
-    await tx.query(sql`
-      CREATE TABLE IF NOT EXISTS cdc_relations (
-        stream TEXT NOT NULL,
-        table_name TEXT NOT NULL,
-        oid BIGINT,
-        columns JSONB,
-        refused TEXT,
-        accepted BOOLEAN NOT NULL DEFAULT false,
-        updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-        PRIMARY KEY (stream, table_name)
-      )`);
-    await tx.query(sql`ALTER TABLE cdc_relations ADD COLUMN IF NOT EXISTS membership TEXT`);
-  });
+  await prepare(db);
   let pending: { readonly relation: Relation; readonly lsn: bigint }[] = [];
+  const latest = new Map<string, Relation>(); // As each table was opened last, unless it was refused since.
   const refusedSince = new Set<string>(); // Tables whose latest form was refused, whatever is confirmed of those before.
 
   const keep = async ({ table, oid, columns }: Relation) => {
@@ -66,16 +68,21 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
 
   return {
     async known(table) {
-      const latest = pending.findLast(({ relation }) => relation.table === table)?.relation;
-      if (latest)
-        return { oid: latest.oid, columns: latest.columns, isRefused: false, accepted: false };
+      const due = pending.findLast(({ relation }) => relation.table === table)?.relation;
+      if (due) return { oid: due.oid, columns: due.columns, isRefused: false, accepted: false };
       return knownOf(db, stream, table);
     },
     opened(relation, lsn) {
-      refusedSince.delete(relation.table);
+      const { table } = relation;
+      const last = latest.get(table);
+      if (last && isOfForm(relation, last)) return false;
+      latest.set(table, relation);
+      refusedSince.delete(table);
       pending.push({ relation, lsn });
+      return true;
     },
     async refused({ table }, message) {
+      latest.delete(table);
       refusedSince.add(table);
       await db.query(sql`
         INSERT INTO cdc_relations (stream, table_name, refused) VALUES (${stream}, ${table}, ${message})
@@ -99,6 +106,24 @@ export async function formsAt(url: string, stream: string): Promise<Forms> {
     },
     [Symbol.asyncDispose]: () => partFrom(db),
   };
+}
+
+async function prepare(db: ConnectionPool): Promise<void> {
+  await db.tx(async (tx) => {
+    await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.cdc_relations'))`);
+    await tx.query(sql`
+      CREATE TABLE IF NOT EXISTS cdc_relations (
+        stream TEXT NOT NULL,
+        table_name TEXT NOT NULL,
+        oid BIGINT,
+        columns JSONB,
+        refused TEXT,
+        accepted BOOLEAN NOT NULL DEFAULT false,
+        updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        PRIMARY KEY (stream, table_name)
+      )`);
+    await tx.query(sql`ALTER TABLE cdc_relations ADD COLUMN IF NOT EXISTS membership TEXT`);
+  });
 }
 
 async function acceptedOf(db: ConnectionPool, stream: string): Promise<readonly string[]> {

@@ -8,7 +8,6 @@ const paceFromMs = 10; // that it lingered, shows that the server has more to sa
 const paceMs = 1;
 const partMs = 1_000;
 const fullFrom = 128 * 1024; // Of so much the server had written enough before it was asked: no rest is needed.
-const brimFrom = gulpBytes * 0.75; // However long it lingered, more is waiting.
 const lingerBytes = gulpBytes / 2; // What may come while it lingers.
 
 /**
@@ -18,6 +17,8 @@ const lingerBytes = gulpBytes / 2; // What may come while it lingers.
  * few are taken at a time: every read wakes three processes, and one of them is the source's.
  */
 export class Gulp {
+  readonly #lingerMs: number;
+  readonly #backlogFrom: number;
   readonly socket: Socket; // As `pg` is to use it; over it, what speaks TLS.
   readonly #buffer = Buffer.allocUnsafeSlow(gulpBytes);
   #chunks: Buffer[] = []; // What TLS has brought since the last gulp: many records, for each may hold one message.
@@ -32,12 +33,9 @@ export class Gulp {
   #failure: Error | null = null;
   #arrival = Promise.withResolvers<void>();
 
-  readonly #lingerMs: number;
-  readonly #backlogFrom: number;
-
   constructor(lingerMs: number) {
     this.#lingerMs = lingerMs;
-    this.#backlogFrom = Math.min(paceFrom * Math.max(lingerMs / paceFromMs, 1), brimFrom);
+    this.#backlogFrom = paceFrom * Math.max(lingerMs / paceFromMs, 1);
     this.socket = new Socket({
       onread: { buffer: this.#buffer, callback: (bytes) => this.#read(bytes) },
     });
@@ -142,14 +140,14 @@ export class Gulp {
     const sinceMs = Math.max(nowMs - this.#arrivedMs, 1);
     this.#arrivedMs = nowMs;
     this.#backlog = gulp.length >= this.#backlogFrom;
-    this.#restMs = this.#backlog
-      ? gulp.length < fullFrom
-        ? paceMs
-        : 0
-      : sinceMs < 2.5 * this.#lingerMs // They follow each other so fast that it is a steady flow.
-        ? Math.min(this.#lingerMs, (lingerBytes / gulp.length) * sinceMs)
-        : 0;
+    this.#restMs = this.#restAfter(gulp.length, sinceMs);
     this.#arrival.resolve();
+  }
+
+  #restAfter(bytes: number, sinceMs: number): number {
+    if (this.#backlog) return bytes < fullFrom ? paceMs : 0;
+    const isSteady = sinceMs < 2.5 * this.#lingerMs; // Small commits follow each other fast.
+    return isSteady ? Math.min(this.#lingerMs, (lingerBytes / bytes) * sinceMs) : 0;
   }
 
   #fail(error: Error): void {

@@ -12,7 +12,7 @@ import {
 import { changeSchema } from '../../schemas/avro.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Relation } from '../../schemas/relation.ts';
-import type { Forms, KnownForm } from './forms.ts';
+import { type Forms, isOfForm, type KnownForm } from './forms.ts';
 import type { Opening, Way } from './relations.ts';
 
 /** What becomes of a table that bears the name of another which was captured. */
@@ -96,10 +96,9 @@ export async function openings(parts: OpeningParts): Promise<Opening> {
         'its columns changed in a way that readers of its topic could not follow',
       );
     if (follows) await succession.follow(relation);
-    const isKnown = known && known.oid === relation.oid && sameColumns(known, relation);
-    if (!isKnown || known.isRefused) {
+    const isKnown = known && !known.isRefused && isOfForm(relation, known);
+    if (!isKnown && forms.opened(relation, lsn)) {
       log.write(relation, lsn, { schema: registered.id, refused: null });
-      forms.opened(relation, lsn);
       const drift = driftOf(relation, contract);
       if (drift) parts.drifted(relation.table, drift);
     }
@@ -140,10 +139,3 @@ function driftOf({ table, columns }: Relation, contract: TableContract): string 
 
 const isReplaced = (known: KnownForm, { oid }: Relation): boolean =>
   oid !== 0 && known.oid !== null && known.oid !== oid;
-
-const sameColumns = (known: KnownForm, { columns }: Relation): boolean =>
-  known.columns.length === columns.length &&
-  columns.every(({ name, type, identity }, index) => {
-    const was = known.columns[index];
-    return was?.name === name && was.type === type && was.identity === identity;
-  });

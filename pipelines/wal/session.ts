@@ -32,5 +32,10 @@ export const unhurried = `SELECT set_config(name, CASE name WHEN 'client_encodin
 
 export async function connectUnhurried(client: pg.Client): Promise<void> {
   await client.connect();
-  await client.query(unhurried);
+  try {
+    await client.query(unhurried);
+  } catch (error) {
+    await client.end().catch(() => {}); // It may not answer that either.
+    throw error;
+  }
 }

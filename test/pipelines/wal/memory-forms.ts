@@ -1,4 +1,4 @@
-import type { Forms, KnownForm } from '../../../pipelines/wal/forms.ts';
+import { type Forms, isOfForm, type KnownForm } from '../../../pipelines/wal/forms.ts';
 import type { Relation } from '../../../schemas/relation.ts';
 
 const unknown: KnownForm = { oid: null, columns: [], isRefused: false, accepted: false };
@@ -7,18 +7,30 @@ const unknown: KnownForm = { oid: null, columns: [], isRefused: false, accepted:
 export class MemoryForms implements Forms {
   readonly tables = new Map<string, KnownForm>();
   readonly refusals: string[] = [];
+  readonly #latest = new Map<string, Relation>();
   #pending: { readonly relation: Relation; readonly lsn: bigint }[] = [];
 
   async known(table: string): Promise<KnownForm | null> {
     return this.tables.get(table) ?? null;
   }
 
-  opened(relation: Relation, lsn: bigint): void {
+  opened(relation: Relation, lsn: bigint): boolean {
+    const last = this.#latest.get(relation.table);
+    if (last && isOfForm(relation, last)) return false;
+    this.#latest.set(relation.table, relation);
     this.#pending.push({ relation, lsn });
+    return true;
+  }
+
+  /** What a process forgets that ends. */
+  restart(): void {
+    this.#latest.clear();
+    this.#pending = [];
   }
 
   async refused({ table }: Relation, message: string): Promise<void> {
     this.refusals.push(message);
+    this.#latest.delete(table);
     this.#change(table, { isRefused: true });
   }
 

@@ -33,6 +33,7 @@ function slot(setting: Setting = {}) {
   const registry = new MemoryRegistry();
   const forms = new MemoryForms();
   const read = async () => {
+    forms.restart();
     const opened = await capturing({ contracts, registry, forms, ...setting });
     const capture = async (lsn: bigint, ...messages: readonly Buffer[]) => {
       await opened.take(golden.begin(lsn, 1, 7), ...messages, golden.commit(lsn, lsn + 5n, 1));
@@ -120,6 +121,15 @@ test('a form that was not confirmed is told again', async () => {
   const { read } = slot();
   await (await read()).capture(10n, users(), row(1));
   expect((await (await read()).capture(10n, users(), row(1))).forms.length).toBe(1);
+});
+
+test('a form that stream and copies come upon at once is told once', async () => {
+  const { opening, relations, take, made } = await slot().read();
+  await take(golden.begin(10n, 1, 7), users());
+  const relation = relations.formOf(1);
+  if (!relation) return expect.unreachable();
+  await Promise.all([opening(relation, 10n), opening(relation, 10n), opening(relation, 12n)]);
+  expect(made().forms.length).toBe(1);
 });
 
 const others = [

@@ -25,6 +25,13 @@ const words: TestTable = {
   ],
 };
 
+const notes: TestTable = {
+  ...noPeople,
+  name: 'notes',
+  ddl: ['CREATE TABLE notes (id bigint PRIMARY KEY, note text)'],
+  columns: [keep('id', 'bigint', { keyPosition: 1 }), keep('note', 'text')],
+};
+
 const events: TestTable = {
   ...noPeople,
   name: 'events',
@@ -93,4 +100,20 @@ test('a message that is in the encoding of such a database is a letter, and one 
   expect(letters.map(({ letter }) => letter['reason'])).toEqual(['undecodable']);
   const rows = await changesOf(way, 'events');
   expect(rows.map(({ change }) => change.after)).toEqual([{ id: 1n, what: 'Größe' }]);
+});
+
+test('in SQL_ASCII a row of which nobody knows what its bytes say is a letter, and the others go on', async () => {
+  await using ascii = await openWay([notes], {}, `ENCODING 'SQL_ASCII' LOCALE 'C'`);
+  await ascii.commit(String.raw`INSERT INTO notes VALUES (1, 'ö'), (2, E'\xf6')`); // To be copied.
+  await ascii.drain('capture');
+  await ascii.commit(
+    String.raw`INSERT INTO notes VALUES (3, E'\xf6')`,
+    `INSERT INTO notes VALUES (4, 'ü')`,
+    String.raw`UPDATE notes SET note = E'\xfc' WHERE id = 1`,
+  );
+  await ascii.drain('capture');
+  const rows = await changesOf(ascii, 'notes');
+  expect(new Set(rows.map(({ change }) => change.after?.['note']))).toEqual(new Set(['ö', 'ü']));
+  const letters = await lettersOf(ascii, 'capture', ascii.name);
+  expect(letters.map(({ letter }) => letter['reason'])).toEqual(Array(3).fill('undecodable'));
 });
