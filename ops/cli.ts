@@ -1,15 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { backfillCommands } from './commands/backfill.ts';
-import { benchCommands } from './commands/bench.ts';
-import { chaosCommands } from './commands/chaos.ts';
-import { checkCommands } from './commands/check.ts';
-import { initCommands } from './commands/init.ts';
-import { lagCommands } from './commands/lag.ts';
-import { readinessCommands } from './commands/readiness.ts';
-import { runCommands } from './commands/run.ts';
-import { schemaCommands } from './commands/schema.ts';
-import { stackCommands } from './commands/stack.ts';
-import { startCommands } from './commands/start.ts';
+import { commandGroups } from './commands/groups.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { told } from './told.ts';
 
@@ -19,17 +9,15 @@ const program = new Command('conductor')
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(conductor --help tells what there is)');
 
-startCommands(program);
-stackCommands(program);
-initCommands(program);
-readinessCommands(program);
-runCommands(program);
-lagCommands(program);
-backfillCommands(program);
-schemaCommands(program);
-chaosCommands(program);
-benchCommands(program);
-checkCommands(program);
+// Whoever reads no further, as `head` does, has read enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
+const [, , typed] = process.argv;
+const group = commandGroups.find(({ names }) => names.some((name) => name === typed));
+for (const { add } of group ? [group] : commandGroups) await add(program);
 
 try {
   await program.parseAsync();

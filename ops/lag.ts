@@ -9,7 +9,7 @@ import { postgresTrouble } from '../pipelines/wal/postgres-trouble.ts';
 import { walEnd } from '../pipelines/wal/server.ts';
 import { findSlot } from '../pipelines/wal/slot.ts';
 import { lsnText } from '../schemas/lsn.ts';
-import { sinkNames } from './worker/open-deliver.ts';
+import { sinkNames } from './worker/sink-names.ts';
 
 export interface Lag {
   readonly capture: {

@@ -1,4 +1,6 @@
 const keptBytes = 32 * 1024 * 1024; // What grew larger for something rare is not kept.
+const mostByWords = 160; // Beyond it a call costs less than the loop.
+const mostByBytes = 40;
 const halfSafe = 2 ** 52; // What is below it is exact as a double, and so is its double.
 
 /**
@@ -124,14 +126,17 @@ export class Bytes {
     let at = start;
     let to = this.at;
     if (length >= 8) {
-      if (length > 160 || (from !== this.#from && !this.#lookAt(from))) {
+      const isSeen = from === this.#from || this.#lookAt(from);
+      if (length > (isSeen ? mostByWords : mostByBytes)) {
         from.copy(data, to, start, end);
         this.at = to + length;
         return;
       }
-      const source = this.#fromView;
-      const target = this.#view;
-      for (; at + 8 <= end; at += 8, to += 8) target.setBigInt64(to, source.getBigInt64(at));
+      if (isSeen) {
+        const source = this.#fromView;
+        const target = this.#view;
+        for (; at + 8 <= end; at += 8, to += 8) target.setBigInt64(to, source.getBigInt64(at));
+      }
     }
     while (at < end) data[to++] = from[at++] ?? 0;
     this.at = to;
@@ -182,10 +187,13 @@ export class Bytes {
     return this.data.subarray(0, this.at);
   }
 
-  clear(): void {
-    this.at = 0;
+  /** Forgets all, or all but what it begins with. */
+  clear(kept = 0): void {
+    this.at = kept;
     if (this.data.length <= keptBytes) return;
-    this.data = Buffer.allocUnsafeSlow(4_096);
+    const small = Buffer.allocUnsafeSlow(Math.max(4_096, kept));
+    this.data.copy(small, 0, 0, kept);
+    this.data = small;
     this.#view = viewOf(this.data);
   }
 }

@@ -24,7 +24,7 @@ export interface CaptureBench {
 
 const drained = 'slot_drained';
 const ofDebezium = 'slot_debezium';
-const warmRows = 300_000;
+const warmRows = 1_000_000; // A broker that has just been started compiles its code for as long as it is new to it.
 
 /**
  * A backlog in a slot, and how fast each contender empties a slot of its own that holds it: capture, a

@@ -10,7 +10,7 @@ import {
 } from '../../contracts/topics.ts';
 import { type Brokers, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
-import { sinkNames } from '../worker/open-deliver.ts';
+import { sinkNames } from '../worker/sink-names.ts';
 import { failed, type Finding, ok, warning, withoutContracts } from './finding.ts';
 
 /** Looks at the brokers, and at the topics that are there already. */

@@ -9,15 +9,10 @@ import { learning } from '../../pipelines/topic/learning.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import type { Governed } from '../../schemas/change.ts';
-import { warehouse } from '../../sinks/clickhouse.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
-import { graph } from '../../sinks/neo4j.ts';
-import { mirror } from '../../sinks/postgres.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import type { Setting } from './setting.ts';
-
-export type SinkName = 'postgres' | 'neo4j' | 'clickhouse';
-export const sinkNames: readonly SinkName[] = ['postgres', 'neo4j', 'clickhouse'];
+import type { SinkName } from './sink-names.ts';
 
 /** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
 const batchings: Readonly<Record<SinkName, Batching<Governed>>> = {
@@ -66,14 +61,22 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       });
   });
 
+/** Loads the driver of this sink, and of no other. */
 async function openSink(setting: Setting, sink: SinkName): Promise<Sink<Governed>> {
   const { sinks } = setting.config;
   const contracts = [...setting.contracts.values()];
-  if (sink === 'postgres' && sinks.postgres)
+  if (sink === 'postgres' && sinks.postgres) {
+    const { mirror } = await import('../../sinks/postgres.ts');
     return mirror({ connectionString: sinks.postgres.url, contracts });
-  if (sink === 'neo4j' && sinks.neo4j) return graph({ ...sinks.neo4j, contracts });
-  if (sink === 'clickhouse' && sinks.clickhouse)
+  }
+  if (sink === 'neo4j' && sinks.neo4j) {
+    const { graph } = await import('../../sinks/neo4j.ts');
+    return graph({ ...sinks.neo4j, contracts });
+  }
+  if (sink === 'clickhouse' && sinks.clickhouse) {
+    const { warehouse } = await import('../../sinks/clickhouse.ts');
     return warehouse({ ...sinks.clickhouse, contracts });
+  }
   throw new CannotRun({
     what: `no ${sink} is configured to deliver to`,
     where: `sinks.${sink}`,

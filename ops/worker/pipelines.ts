@@ -1,9 +1,7 @@
 import type { Config } from '../../contracts/config.ts';
-import { openCapture } from './open-capture.ts';
-import { openDeliver, type SinkName, sinkNames } from './open-deliver.ts';
-import { openGovern } from './open-govern.ts';
 import type { Opened } from './opened.ts';
 import type { Setting } from './setting.ts';
+import { type SinkName, sinkNames } from './sink-names.ts';
 
 export type PipelineName = 'capture' | 'govern' | `deliver-${SinkName}`;
 
@@ -23,10 +21,18 @@ export function pipelinesNamed(name: string, { sinks }: Config): readonly Pipeli
   return found ? [found] : null;
 }
 
-export function openPipeline(name: PipelineName, setting: Setting): Promise<Opened> {
-  if (name === 'capture') return openCapture(setting);
-  if (name === 'govern') return openGovern(setting);
+/** Opens a pipeline, and loads only now what it is made of: a worker bears the weight of what it runs. */
+export async function openPipeline(name: PipelineName, setting: Setting): Promise<Opened> {
+  if (name === 'capture') {
+    const { openCapture } = await import('./open-capture.ts');
+    return openCapture(setting);
+  }
+  if (name === 'govern') {
+    const { openGovern } = await import('./open-govern.ts');
+    return openGovern(setting);
+  }
   const sink = sinkNames.find((known) => name === `deliver-${known}`);
   if (!sink) throw new Error(`there is no pipeline ${name}`);
+  const { openDeliver } = await import('./open-deliver.ts');
   return openDeliver(setting, sink);
 }

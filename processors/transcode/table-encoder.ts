@@ -64,6 +64,7 @@ export class TableEncoder {
   readonly #row: readonly Column[];
   readonly #secrets: Secrets;
   readonly #value = new Bytes(1_024);
+  #head: Head | null = null; // Whose beginning `#value` has.
   readonly #keyText = new Bytes(256);
   readonly #scratch = new Bytes(256);
 
@@ -165,13 +166,21 @@ export class TableEncoder {
 
   #writeStart(op: Op, head: Head, seq: number, part: number): void {
     const out = this.#value;
-    out.clear();
-    out.copy(this.#start, 0, 5);
-    out.copy(head.before, 0, head.before.length);
+    if (head !== this.#head) this.#begin(head);
+    out.clear(this.#start.length + head.before.length);
     out.zigzag(seq);
     out.zigzag(part);
     out.zigzag(opNumbers[op]);
     out.copy(head.after, 0, head.after.length);
+  }
+
+  /** Writes what all changes of a transaction begin with: it stays where it is from one to the next. */
+  #begin(head: Head): void {
+    this.#head = head;
+    const out = this.#value;
+    out.clear();
+    out.copy(this.#start, 0, this.#start.length);
+    out.copy(head.before, 0, head.before.length);
   }
 
   #writeRow(image: Image | null, out: Bytes): void {

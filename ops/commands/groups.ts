@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+
+/** Commands that are declared together. */
+export interface CommandGroup {
+  readonly names: readonly string[];
+  readonly add: (program: Command) => Promise<void>; // Loads what they need.
+}
+
+/** All there is, as help lists it. What is typed loads its own group only: a worker bears the weight of nothing else. */
+export const commandGroups: readonly CommandGroup[] = [
+  {
+    names: ['start'],
+    add: async (program) => (await import('./start.ts')).startCommands(program),
+  },
+  {
+    names: ['up', 'down', 'status'],
+    add: async (program) => (await import('./stack.ts')).stackCommands(program),
+  },
+  {
+    names: ['init'],
+    add: async (program) => (await import('./init.ts')).initCommands(program),
+  },
+  {
+    names: ['check'],
+    add: async (program) => (await import('./readiness.ts')).readinessCommands(program),
+  },
+  {
+    names: ['run'],
+    add: async (program) => (await import('./run.ts')).runCommands(program),
+  },
+  {
+    names: ['lag'],
+    add: async (program) => (await import('./lag.ts')).lagCommands(program),
+  },
+  {
+    names: ['backfill'],
+    add: async (program) => (await import('./backfill.ts')).backfillCommands(program),
+  },
+  {
+    names: ['schema'],
+    add: async (program) => (await import('./schema.ts')).schemaCommands(program),
+  },
+  {
+    names: ['chaos'],
+    add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
+  },
+  {
+    names: ['bench'],
+    add: async (program) => (await import('./bench.ts')).benchCommands(program),
+  },
+  {
+    names: ['check-code', 'test'],
+    add: async (program) => (await import('./check.ts')).checkCommands(program),
+  },
+];
