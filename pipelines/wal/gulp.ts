@@ -1,20 +1,21 @@
 import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { Pace } from './pace.ts';
 
-const gulpBytes = 512 * 1024; // The most that one read brings.
+const gulpBytes = 1_536 * 1024; // The most that one read brings.
 const chunkBytes = 64 * 1024; // More than TLS brings at once: a record.
 const paceFrom = 16 * 1024; // A read that brings so much, or so much for every
 const paceFromMs = 10; // that it lingered, shows that the server has more to say.
-const paceMs = 1;
+const fullFrom = gulpBytes * 0.75; // The server is far ahead: no rest is needed.
+const lingerBytes = 256 * 1024; // What may come while it lingers.
 const partMs = 1_000;
-const fullFrom = 128 * 1024; // Of so much the server had written enough before it was asked: no rest is needed.
-const lingerBytes = gulpBytes / 2; // What may come while it lingers.
 
 /**
  * A socket that is read one gulp at a time into one buffer: it rests until the gulp was used. With a
- * backlog it rests a moment longer, for a server that finds the socket empty flushes every message by
- * itself, and both sides work for nothing else. In a steady flow of small commits it lingers, so that a
- * few are taken at a time: every read wakes three processes, and one of them is the source's.
+ * backlog it rests longer, for a server that finds room in the socket sends every message by itself, and
+ * both sides work for little else; what it finds full takes many at once. In a steady flow of small commits
+ * it lingers, so that a few are taken at a time: every read wakes three processes, and one of them is the
+ * source's.
  */
 export class Gulp {
   readonly #lingerMs: number;
@@ -29,6 +30,7 @@ export class Gulp {
   #backlog = false;
   #parting = false; // What still comes is not read.
   #restMs = 0; // Before the next read.
+  readonly #pace = new Pace();
   #arrivedMs = 0;
   #failure: Error | null = null;
   #arrival = Promise.withResolvers<void>();
@@ -140,12 +142,13 @@ export class Gulp {
     const sinceMs = Math.max(nowMs - this.#arrivedMs, 1);
     this.#arrivedMs = nowMs;
     this.#backlog = gulp.length >= this.#backlogFrom;
+    if (this.#backlog) this.#pace.went(gulp.length, sinceMs);
     this.#restMs = this.#restAfter(gulp.length, sinceMs);
     this.#arrival.resolve();
   }
 
   #restAfter(bytes: number, sinceMs: number): number {
-    if (this.#backlog) return bytes < fullFrom ? paceMs : 0;
+    if (this.#backlog) return bytes < fullFrom ? this.#pace.ms : 0;
     const isSteady = sinceMs < 2.5 * this.#lingerMs; // Small commits follow each other fast.
     return isSteady ? Math.min(this.#lingerMs, (lingerBytes / bytes) * sinceMs) : 0;
   }

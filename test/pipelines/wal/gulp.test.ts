@@ -90,8 +90,9 @@ test('a gulp that shows a backlog says so, and the next is asked for a moment la
   remote.write('little');
   await take();
   expect(gulp.hasBacklog).toBe(false);
-  remote.write(noise(2_000_000));
+  remote.write(noise(100_000));
   while (!gulp.hasBacklog) await take();
+  remote.write('more');
 
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const next = take();
@@ -199,7 +200,7 @@ test('over TLS a gulp holds what many records brought, in their order and to the
   }, sent.length);
   expect(all.equals(sent)).toBe(true);
   expect(gulps.length).toBeLessThan(sent.length / recordBytes / 20);
-  expect(Math.max(...gulps)).toBeLessThanOrEqual(512 * 1024);
+  expect(Math.max(...gulps)).toBeLessThanOrEqual(1_536 * 1024);
   expect(sawBacklog).toBe(true);
 });
 
