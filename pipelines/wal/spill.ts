@@ -14,6 +14,7 @@ import { Bytes } from '../../schemas/bytes.ts';
 const blockBytes = 256 * 1024;
 const inMemoryBytes = 8 * 1024 * 1024; // Of all transactions together; what is more goes to files.
 const pieceBytes = 1024 * 1024; // So much is encrypted and written at once.
+const mostReused = 2 * 1024 * 1024;
 const tagLength = 16;
 
 /**
@@ -86,7 +87,9 @@ export class SpillRoom {
     const decipher = createDecipheriv('aes-256-gcm', this.#key, head.subarray(8, 20))
       .setAAD(head.subarray(0, 8))
       .setAuthTag(head.subarray(20));
-    return Buffer.concat([decipher.update(sealed), decipher.final()]);
+    const plain = decipher.update(sealed);
+    decipher.final(); // Throws if it is not as it was sealed; what is left to say is nothing, in this mode.
+    return plain;
   }
 }
 
@@ -124,7 +127,7 @@ export class Spill {
     return this.#aborted.has(xid);
   }
 
-  /** The blocks in order: of each message its length, its transaction, and itself. */
+  /** The blocks in order, each until the next: of each message its length, its transaction, and itself. */
   async *blocks(): AsyncIterable<Buffer> {
     yield* this.#kept;
     if (this.#file) yield* this.#fromFile(this.#file);
@@ -178,21 +181,33 @@ export class Spill {
 
   async *#fromFile(file: FileHandle): AsyncIterable<Buffer> {
     const head = Buffer.alloc(8 + 12 + tagLength);
+    const [sealedDesk, blockDesk] = [new Desk(), new Desk()];
     let block: Buffer | null = null;
     let filled = 0;
     for (let at = 0; ;) {
       const { bytesRead } = await file.read(head, 0, head.length, at);
       if (bytesRead === 0) return;
-      const sealed = Buffer.allocUnsafe(head.readUInt32BE(0));
+      const sealed = sealedDesk.room(head.readUInt32BE(0));
       await file.read(sealed, 0, sealed.length, at + head.length);
       at += head.length + sealed.length;
       const left = head.readUInt32BE(4);
-      block ??= Buffer.allocUnsafe(sealed.length + left);
+      block ??= blockDesk.room(sealed.length + left);
       filled += this.#room.open(head, sealed).copy(block, filled);
       if (left > 0) continue;
       yield block;
       block = null;
       filled = 0;
     }
+  }
+}
+
+/** Where one block after another lies; what is made anew for each has the collector look through the whole heap. */
+class Desk {
+  #kept = Buffer.alloc(0);
+
+  room(bytes: number): Buffer {
+    if (bytes > mostReused) return Buffer.allocUnsafeSlow(bytes);
+    if (this.#kept.length < bytes) this.#kept = Buffer.allocUnsafeSlow(bytes);
+    return this.#kept.subarray(0, bytes);
   }
 }
