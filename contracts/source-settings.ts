@@ -56,7 +56,7 @@ export const sourceSettings = z.strictObject({
     .number()
     .min(0)
     .max(200)
-    .default(10)
+    .default(5)
     .describe(
       'How long small commits may wait to be read together: the more at once, the less it costs.',
     ),

@@ -5,7 +5,8 @@ import { Pace } from './pace.ts';
 const gulpBytes = 1_536 * 1024; // The most that one read brings.
 const chunkBytes = 64 * 1024; // More than TLS brings at once: a record.
 const paceFrom = 16 * 1024; // A read that brings so much, or so much for every
-const paceFromMs = 10; // that it lingered, shows that the server has more to say.
+const paceFromMs = 10; // that it lingered, and
+const paceFromRate = 6 * 1024; // so much for every millisecond since the one before, shows that the server has more to say.
 const fullFrom = gulpBytes * 0.75; // The server is far ahead: no rest is needed.
 const lingerBytes = 256 * 1024; // What may come while it lingers.
 const partMs = 1_000;
@@ -60,7 +61,8 @@ export class Gulp {
   async take(signal: AbortSignal, patienceMs: number): Promise<Buffer | null> {
     if (!this.#used) {
       this.#used = true;
-      const restMs = this.#restMs;
+      // It lingers from read to read, and rests from use to read.
+      const restMs = this.#restMs - (this.#backlog ? 0 : performance.now() - this.#arrivedMs);
       if (restMs > 0 && patienceMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       this.#stream?.resume();
     }
@@ -141,7 +143,8 @@ export class Gulp {
     const nowMs = performance.now();
     const sinceMs = Math.max(nowMs - this.#arrivedMs, 1);
     this.#arrivedMs = nowMs;
-    this.#backlog = gulp.length >= this.#backlogFrom;
+    this.#backlog =
+      gulp.length >= fullFrom || gulp.length >= Math.max(this.#backlogFrom, paceFromRate * sinceMs);
     if (this.#backlog) this.#pace.went(gulp.length, sinceMs);
     this.#restMs = this.#restAfter(gulp.length, sinceMs);
     this.#arrival.resolve();

@@ -56,7 +56,7 @@ test('the smallest configuration is taken, and everything else has a default', a
       snapshot: 'initial',
       compareRows: 1_000_000,
       heartbeat: 10,
-      lingerMs: 10,
+      lingerMs: 5,
       recover: 'stop',
       onIncompatible: 'letters',
     },
