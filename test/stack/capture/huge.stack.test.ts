@@ -70,8 +70,7 @@ test('rows of 100 MB are sealed letters in chunks, in bounded memory, and what i
   await way.commit(`INSERT INTO huge VALUES (3, NULL, ${repeated('0123456789abcdef')}::bytea)`);
   await way.commit("INSERT INTO huge VALUES (4, 'after')");
 
-  const env = { NODE_OPTIONS: workerFlags.join(' ') };
-  await using worker = way.start(['run', 'capture'], way.configFile, env);
+  await using worker = way.start(['run', 'capture'], way.configFile, {}, workerFlags);
   const url = await worker.running();
   await vi.waitFor(
     async () => {

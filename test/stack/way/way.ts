@@ -29,11 +29,12 @@ export interface Way extends AsyncDisposable {
   readonly state: ConnectionPool;
   /** Runs statements in one transaction of the source. */
   commit(...statements: readonly string[]): Promise<void>;
-  /** Starts `conductor …` with this way's configuration, or another, and with what else its environment is to have. */
+  /** Starts `conductor …` with this way's configuration, or another, what else its environment is to have, and Node's own flags. */
   start(
     args: readonly string[],
     configFile?: string,
     more?: Readonly<Record<string, string>>,
+    flags?: readonly string[],
   ): Worker;
   /** Runs pipelines one after the other, each up to where its log ends; throws if one of them fails. */
   drain(...pipelines: readonly string[]): Promise<void>;
@@ -85,8 +86,8 @@ export async function openWay(
   const workers: Worker[] = [];
   let variants = 0;
 
-  const start: Way['start'] = (args, file = configFile, more = {}) => {
-    const worker = new Worker([...args, '--config', file], { ...env, ...more });
+  const start: Way['start'] = (args, file = configFile, more = {}, flags = []) => {
+    const worker = new Worker([...args, '--config', file], { ...env, ...more }, flags);
     workers.push(worker);
     return worker;
   };

@@ -20,9 +20,14 @@ export class Worker implements AsyncDisposable {
   #stdout = '';
   #stderr = '';
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+  /** `flags` are for Node itself, as the launcher has them. */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    flags: readonly string[] = [],
+  ) {
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('CONDUCTOR_'));
-    this.#child = spawn(process.execPath, [cli, ...args], {
+    this.#child = spawn(process.execPath, [...flags, cli, ...args], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...Object.fromEntries(own), ...env },
