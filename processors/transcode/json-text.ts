@@ -49,7 +49,7 @@ function isPlainWord(word: number): boolean {
   return (found & 0x8080_8080) === 0;
 }
 
-const keptBytes = 1024 * 1024; // A larger buffer holds one large value, and is not held on to.
+const keptBytes = 4 * 1024 * 1024; // More than a gulp: a larger buffer holds one large value, and is not held on to.
 const none = Buffer.alloc(0);
 let viewed: Buffer = none;
 let lastView: DataView = new DataView(viewed.buffer);
