@@ -145,7 +145,7 @@ export class Gulp {
     this.#arrivedMs = nowMs;
     this.#backlog =
       gulp.length >= fullFrom || gulp.length >= Math.max(this.#backlogFrom, paceFromRate * sinceMs);
-    if (this.#backlog) this.#pace.went(gulp.length, sinceMs);
+    if (this.#backlog) this.#pace.went(gulp.length);
     this.#restMs = this.#restAfter(gulp.length, sinceMs);
     this.#arrival.resolve();
   }

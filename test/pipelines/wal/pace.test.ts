@@ -1,34 +1,39 @@
 import { expect, test } from 'vitest';
 import { Pace } from '../../../pipelines/wal/pace.ts';
 
-const workMs = 1; // What a gulp takes beside the rest.
+const kilobyte = 1024;
 
-/** The rests before each of so many gulps, where a rest brings so many bytes. */
-function rests(count: number, bytesAfter: (ms: number) => number): readonly number[] {
+/** The rests before each of so many gulps of a server that writes so fast into a socket that holds so much. */
+function rests(perMs: number, holds: number, count = 2_000): readonly number[] {
   const pace = new Pace();
+  let workMs = 1;
   return Array.from({ length: count }, () => {
     const { ms } = pace;
-    pace.went(bytesAfter(ms), ms + workMs);
+    const bytes = Math.min((ms + workMs) * perMs, holds);
+    pace.went(bytes);
+    workMs = bytes / (75 * kilobyte); // What it takes to use them.
     return ms;
   });
 }
 
-test('as long as a longer rest brings more, it rests longer, to a limit', () => {
-  const all = rests(1_000, (ms) => ms * 50_000);
-  expect(all[0]).toBe(1);
-  expect([...all].sort((a, b) => a - b)).toEqual(all);
-  expect(all.at(-1)).toBe(15);
+test('a socket that holds much rests for as long as it may', () => {
+  expect(rests(55 * kilobyte, 4_000 * kilobyte).slice(100)).toEqual(Array(1_900).fill(15));
 });
 
-test('a socket that holds little is read as often as before, but for a look now and then', () => {
-  const all = rests(10_000, () => 64_000);
-  expect(Math.max(...all)).toBe(2);
-  const mean = all.reduce((sum, ms) => sum + ms, 0) / all.length;
-  expect(mean).toBeLessThan(1.1);
+test('a socket that holds little is read as often as can be', () => {
+  expect(new Set(rests(55 * kilobyte, 64 * kilobyte))).toEqual(new Set([1]));
 });
 
-test('a socket that holds more than little rests for as long as it takes to fill', () => {
-  const all = rests(10_000, (ms) => Math.min(ms * 50_000, 220_000));
-  expect(Math.max(...all)).toBe(8);
-  expect(all.filter((ms) => ms === 4).length).toBeGreaterThan(8_000);
+test('a socket that holds some rests until it is about full', () => {
+  const all = rests(55 * kilobyte, 400 * kilobyte).slice(100);
+  expect(Math.min(...all)).toBeGreaterThan(4);
+  expect(Math.max(...all)).toBeLessThanOrEqual(5);
+});
+
+test('what a socket held once is forgotten', () => {
+  const pace = new Pace();
+  pace.went(1_500 * kilobyte);
+  expect(pace.ms).toBe(15);
+  for (let gulp = 0; gulp < 1_000; gulp++) pace.went(64 * kilobyte);
+  expect(pace.ms).toBe(1);
 });
