@@ -141,11 +141,10 @@ test('a broker that accepts and never answers is given up with its fix, and heal
   const before = await senderOf(way);
   kafka.stall();
   await writer.run(20);
-  const { heard } = await senderOf(way);
   await vi.waitFor(async () => {
     const now = await senderOf(way);
     expect(now.pid).toBe(before.pid);
-    expect(now.heard - heard).toBeGreaterThan((2 * timeoutMs) / 1_000);
+    expect(now.heard - before.heard).toBeGreaterThan((2 * timeoutMs) / 1_000);
   }, patiently);
   await vi.waitFor(async () => {
     expect(worker.stderr).toMatch(
@@ -181,7 +180,9 @@ test.for(['client', 'server'] as const)(
     worker.kill('SIGTERM');
     const { code, stderr } = await worker.ended;
     expect(code, stderr).toBe(0);
-    if (left === 'client') expect(stderr).toMatch(/the server has not said anything for \d+ s/);
+    // By the stream, or by whoever asked the server something meanwhile.
+    if (left === 'client')
+      expect(stderr).toMatch(/the server has not said anything for \d+ s|Query read timeout/);
     await settled();
   },
 );
