@@ -4,9 +4,8 @@ import { Pace } from './pace.ts';
 
 const gulpBytes = 1_536 * 1024; // The most that one read brings.
 const chunkBytes = 64 * 1024; // More than TLS brings at once: a record.
-const paceFrom = 16 * 1024; // A read that brings so much, or so much for every
-const paceFromMs = 10; // that it lingered, and
-const paceFromRate = 6 * 1024; // so much for every millisecond since the one before, shows that the server has more to say.
+const backlogFrom = 16 * 1024; // A read that brings so much,
+const backlogRate = 6 * 1024; // and so much for every millisecond since the one before, shows that the server has more to say.
 const fullFrom = gulpBytes * 0.75; // The server is far ahead: no rest is needed.
 const lingerBytes = 256 * 1024; // What may come while it lingers.
 const partMs = 1_000;
@@ -20,7 +19,7 @@ const partMs = 1_000;
  */
 export class Gulp {
   readonly #lingerMs: number;
-  readonly #backlogFrom: number;
+  readonly #pace = new Pace();
   readonly socket: Socket; // As `pg` is to use it; over it, what speaks TLS.
   readonly #buffer = Buffer.allocUnsafeSlow(gulpBytes);
   #chunks: Buffer[] = []; // What TLS has brought since the last gulp: many records, for each may hold one message.
@@ -31,14 +30,12 @@ export class Gulp {
   #backlog = false;
   #parting = false; // What still comes is not read.
   #restMs = 0; // Before the next read.
-  readonly #pace = new Pace();
   #arrivedMs = 0;
   #failure: Error | null = null;
   #arrival = Promise.withResolvers<void>();
 
   constructor(lingerMs: number) {
     this.#lingerMs = lingerMs;
-    this.#backlogFrom = paceFrom * Math.max(lingerMs / paceFromMs, 1);
     this.socket = new Socket({
       onread: { buffer: this.#buffer, callback: (bytes) => this.#read(bytes) },
     });
@@ -144,7 +141,7 @@ export class Gulp {
     const sinceMs = Math.max(nowMs - this.#arrivedMs, 1);
     this.#arrivedMs = nowMs;
     this.#backlog =
-      gulp.length >= fullFrom || gulp.length >= Math.max(this.#backlogFrom, paceFromRate * sinceMs);
+      gulp.length >= fullFrom || gulp.length >= Math.max(backlogFrom, backlogRate * sinceMs);
     if (this.#backlog) this.#pace.went(gulp.length);
     this.#restMs = this.#restAfter(gulp.length, sinceMs);
     this.#arrival.resolve();

@@ -32,14 +32,17 @@ export function ownPool(url: string, { name, size, patient = false }: OwnPool): 
     keepAlive: true,
     keepAliveInitialDelayMilliseconds: probeAfterMs,
     onError: () => {}, // A lost idle connection shows itself at the next question.
-    onQueryError: (_query, _formatted, error) => {
-      if (error.message !== unanswered) return;
-      error.message = `${publicUrl(url)} has not answered ${name} for ${answerMs / 1_000} s`;
-    },
+    onQueryError: (_query, _formatted, error) => nameUnanswered(error, url, name),
   });
 }
 
 const unanswered = 'Query read timeout'; // As `pg` says it.
+
+/** Has an error that says no more than that a question was not answered say who did not answer whom. */
+export function nameUnanswered(error: unknown, url: string, name: string): void {
+  if (!(error instanceof Error) || error.message !== unanswered) return;
+  error.message = `${publicUrl(url)} has not answered ${name} for ${answerMs / 1_000} s`;
+}
 
 /** Parts from a server, and from one that is gone without waiting for it: what is still asked fails by itself. */
 export const partFrom = (db: ConnectionPool): Promise<void> => atMost(partMs, db.dispose());

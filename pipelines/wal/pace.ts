@@ -8,13 +8,13 @@ const forgetting = 0.995; // With each gulp: what a socket holds is its system's
  * in what was read of it at the most: one that holds little is to be read often.
  */
 export class Pace {
-  #held = 0; // Bytes.
+  #most = 0; // Bytes, of late.
 
   went(bytes: number): void {
-    this.#held = Math.max(bytes, this.#held * forgetting);
+    this.#most = Math.max(bytes, this.#most * forgetting);
   }
 
   get ms(): number {
-    return Math.min(Math.max(this.#held / filledRate, leastMs), mostMs);
+    return Math.min(Math.max(this.#most / filledRate, leastMs), mostMs);
   }
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { postgresLogin } from '../../contracts/postgres-login.ts';
 import { Gulp } from './gulp.ts';
-import { answerMs, loginMs, probeAfterMs } from './own-pool.ts';
+import { answerMs, loginMs, nameUnanswered, probeAfterMs } from './own-pool.ts';
 import { connectUnhurried, sessionOptions } from './session.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -20,10 +20,12 @@ interface Wired {
 export class Sender implements AsyncDisposable {
   readonly #client: pg.Client;
   readonly #gulp: Gulp;
+  readonly #url: string;
 
-  private constructor(client: pg.Client, gulp: Gulp) {
+  private constructor(client: pg.Client, gulp: Gulp, url: string) {
     this.#client = client;
     this.#gulp = gulp;
+    this.#url = url;
   }
 
   /** Whoever is `patient` asks what may wait for others' transactions; `lingerMs` is of the stream. */
@@ -41,13 +43,23 @@ export class Sender implements AsyncDisposable {
       stream: () => gulp.socket,
     } as pg.ClientConfig);
     client.on('error', () => {}); // Before the stream begins a command rejects; afterwards the socket tells.
-    await connectUnhurried(client);
-    return new Sender(client, gulp);
+    const sender = new Sender(client, gulp, url);
+    await sender.#answered(connectUnhurried(client));
+    return sender;
   }
 
   async ask(command: string): Promise<readonly Row[]> {
-    const { rows } = await this.#client.query<Row>(command);
+    const { rows } = await this.#answered(this.#client.query<Row>(command));
     return rows;
+  }
+
+  async #answered<T>(asked: Promise<T>): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      nameUnanswered(error, this.#url, 'the stream');
+      throw error;
+    }
   }
 
   /** Begins the stream: from here on the socket is ours. */

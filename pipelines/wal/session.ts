@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { hangUp } from './own-pool.ts';
 
 /**
  * What a session that reads values goes by, whatever its database and its role are set to: one text for one
@@ -35,7 +36,7 @@ export async function connectUnhurried(client: pg.Client): Promise<void> {
   try {
     await client.query(unhurried);
   } catch (error) {
-    await client.end().catch(() => {}); // It may not answer that either.
+    await hangUp(client);
     throw error;
   }
 }

@@ -95,6 +95,9 @@ test('who has a partition locked waits for no other: the owner who moves partiti
   const planned = async () => {
     await owner.query(`BEGIN; LOCK TABLE ${way.name}.logs_2, ONLY ${way.name}.logs`);
   };
-  expect(await reading('logs', { planned })).toEqual({ whole: true, rows: 99 });
-  await owner.end();
+  try {
+    expect(await reading('logs', { planned })).toEqual({ whole: true, rows: 99 });
+  } finally {
+    await owner.end();
+  }
 });

@@ -111,6 +111,7 @@ test('a worker that awakes when another has gone on takes nothing of it back', a
 test('while Kafka takes nothing for longer than wal_sender_timeout the connection to the source lives', async () => {
   await using worker = way.start(['run', 'capture'], file);
   await worker.running();
+  await there(); // It runs before it has begun to read.
   await writer.run(5);
   const before = await senderOf(way);
   kafka.stall();
@@ -137,14 +138,16 @@ test('a broker that accepts and never answers is given up with its fix, and heal
   });
   await using worker = way.start(['run', 'capture'], impatient);
   const url = await worker.running();
+  await there(); // It runs before it has begun to read.
   await writer.run(5);
   const before = await senderOf(way);
   kafka.stall();
   await writer.run(20);
+  const { heard } = await senderOf(way);
   await vi.waitFor(async () => {
     const now = await senderOf(way);
     expect(now.pid).toBe(before.pid);
-    expect(now.heard - before.heard).toBeGreaterThan((2 * timeoutMs) / 1_000);
+    expect(now.heard - heard).toBeGreaterThan((2 * timeoutMs) / 1_000);
   }, patiently);
   await vi.waitFor(async () => {
     expect(worker.stderr).toMatch(
@@ -168,6 +171,7 @@ test.for(['client', 'server'] as const)(
   async (left) => {
     await using worker = way.start(['run', 'capture'], file);
     await worker.running();
+    await there(); // It runs before it has begun to read.
     await writer.run(5);
     const { pid } = await senderOf(way);
     source.halfOpen(left);
@@ -180,9 +184,7 @@ test.for(['client', 'server'] as const)(
     worker.kill('SIGTERM');
     const { code, stderr } = await worker.ended;
     expect(code, stderr).toBe(0);
-    // By the stream, or by whoever asked the server something meanwhile.
-    if (left === 'client')
-      expect(stderr).toMatch(/the server has not said anything for \d+ s|Query read timeout/);
+    if (left === 'client') expect(stderr).toMatch(/the server has not said anything for \d+ s/);
     await settled();
   },
 );
