@@ -23,42 +23,50 @@ export interface Lag {
   readonly stages: readonly { readonly pipeline: string; readonly changes: number }[];
 }
 
-/** How far every stage is behind what is there for it to read. */
+/**
+ * How far every stage is behind what is there for it to read. Looks down the way, at each stage
+ * after the one before it: what one has passed on by then is in what the next is held against,
+ * so where all are behind by nothing, nothing was on its way between two of them.
+ */
 export async function lagOf(config: Config, tables: readonly string[]): Promise<Lag> {
-  const kafka = kafkaOptions(config, 'lag');
+  const capture = await captureLag(config);
   const changes = tables.map((table) => changesTopic(config.database, table));
+  const govern = await unread(config, ['govern'], changes);
+  const sinks = sinkNames.filter((sink) => config.sinks[sink] !== undefined);
   const governed = tables.map((table) => governedTopic(config.database, table));
-  const readers = [
-    { pipeline: 'govern', topics: changes },
-    ...sinkNames
-      .filter((sink) => config.sinks[sink] !== undefined)
-      .map((sink) => ({ pipeline: `deliver-${sink}`, topics: governed })),
-  ];
-  const group = (pipeline: string) => `${config.database}.${pipeline}`;
-  const committed = await committedBy(
-    kafka,
-    readers.map(({ pipeline }) => group(pipeline)),
+  const deliver = await unread(
+    config,
+    sinks.map((sink) => `deliver-${sink}`),
+    governed,
   );
-  const ends = await endsOf(kafka, [...changes, ...governed]);
-  const stages = readers.map(({ pipeline, topics }) => ({
-    pipeline,
-    changes: unread(ends, committed.get(group(pipeline)) ?? new Map(), topics),
-  }));
-  return { capture: await captureLag(config), stages };
+  return { capture, stages: [...govern, ...deliver] };
 }
 
-function unread(
-  ends: ReadonlyMap<string, bigint>,
-  committed: ReadonlyMap<string, bigint>,
+/** What each of `pipelines` has not confirmed of what was in `topics` before it was asked. */
+async function unread(
+  config: Config,
+  pipelines: readonly string[],
   topics: readonly string[],
-): number {
+): Promise<Lag['stages']> {
+  if (pipelines.length === 0) return [];
+  const kafka = kafkaOptions(config, 'lag');
+  const group = (pipeline: string) => `${config.database}.${pipeline}`;
+  const ends = await endsOf(kafka, topics);
+  const committed = await committedBy(kafka, pipelines.map(group));
+  return pipelines.map((pipeline) => ({
+    pipeline,
+    changes: Number(beyond(ends, committed.get(group(pipeline)) ?? new Map())),
+  }));
+}
+
+function beyond(ends: ReadonlyMap<string, bigint>, committed: ReadonlyMap<string, bigint>): bigint {
   let count = 0n;
   for (const [lane, end] of ends) {
-    if (!topics.includes(lane.slice(0, lane.lastIndexOf('/')))) continue;
-    const read = committed.get(lane) ?? -1n;
-    count += end - (read < 0n ? 0n : read);
+    const said = committed.get(lane) ?? -1n; // Of a lane that a group has not read it says -1.
+    const read = said < 0n ? 0n : said;
+    if (end > read) count += end - read;
   }
-  return Number(count);
+  return count;
 }
 
 async function captureLag({ database, source, state }: Config): Promise<Lag['capture']> {

@@ -11,6 +11,8 @@ export interface Pace {
 /** Between a worker and a server: it can be cut, as if the server were gone, and resume. */
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
+  /** How many connections pass through it now. */
+  connections(): number;
   /** Breaks every connection, and refuses new ones. */
   cut(): Promise<void>;
   resume(): Promise<void>;
@@ -60,6 +62,7 @@ export async function proxyTo(
   const port = await listen(0);
   return {
     port,
+    connections: () => links.size,
     cut,
     resume: async () => void (await listen(port)),
     stall: () => (state.open = Promise.withResolvers()),
