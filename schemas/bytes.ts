@@ -123,23 +123,37 @@ export class Bytes {
     this.room(length);
     const { data } = this;
     const end = start + length;
-    let at = start;
-    let to = this.at;
     if (length >= 8) {
       const isSeen = from === this.#from || this.#lookAt(from);
-      if (length > (isSeen ? mostByWords : mostByBytes)) {
-        from.copy(data, to, start, end);
-        this.at = to + length;
+      if (length <= mostByWords && isSeen) return this.#copyWords(this.#fromView, start, length);
+      if (length > mostByBytes) {
+        from.copy(data, this.at, start, end);
+        this.at += length;
         return;
       }
-      if (isSeen) {
-        const source = this.#fromView;
-        const target = this.#view;
-        for (; at + 8 <= end; at += 8, to += 8) target.setBigInt64(to, source.getBigInt64(at));
-      }
     }
-    while (at < end) data[to++] = from[at++] ?? 0;
+    let to = this.at;
+    for (let at = start; at < end; at++) data[to++] = from[at] ?? 0;
     this.at = to;
+  }
+
+  /** Adds all that another one holds. */
+  add(other: Bytes): void {
+    const { at: length, data: from } = other;
+    if (length < 8 || length > mostByWords) return this.copy(from, 0, length);
+    this.room(length);
+    this.#copyWords(other.#view, 0, length);
+  }
+
+  /** Eight bytes at a time; the last eight may be in part over the ones before. */
+  #copyWords(source: DataView, start: number, length: number): void {
+    const target = this.#view;
+    const { at } = this;
+    const last = length - 8;
+    for (let done = 0; done < last; done += 8)
+      target.setBigInt64(at + done, source.getBigInt64(start + done));
+    target.setBigInt64(at + last, source.getBigInt64(start + last));
+    this.at = at + length;
   }
 
   /** Large buffers are copied from again and again: eight bytes at a time, by views of the last two that are kept. */
@@ -157,6 +171,12 @@ export class Bytes {
   sized(from: Buffer, start: number, length: number): void {
     this.zigzag(length);
     this.copy(from, start, length);
+  }
+
+  /** All that another one holds, after its length. */
+  addSized(other: Bytes): void {
+    this.zigzag(other.at);
+    this.add(other);
   }
 
   /** ASCII that the program itself has, and short. */

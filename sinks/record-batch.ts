@@ -68,6 +68,12 @@ export function stamp(
   head.writeUInt32BE(sumOf(head.subarray(at.attributes), body), at.crc);
 }
 
+/** Gives the memory of a batch back that nobody sends any more: it is outside of the heap, and waiting for the collector calls it. */
+export function release({ body: { buffer, length } }: RecordBatch): void {
+  const isItsOwn = buffer instanceof ArrayBuffer && buffer.byteLength === length; // A small one lies among others.
+  if (isItsOwn) buffer.transfer(0);
+}
+
 /** How many bytes a batch is on the wire and in the log. */
 export const sizeOf = ({ head, body }: RecordBatch): number => head.length + body.length;
 

@@ -10,6 +10,7 @@ import {
   packed,
   type ProducerIdentity,
   type RecordBatch,
+  release,
   sequenceAfter,
   sizeOf,
   stamp,
@@ -89,6 +90,7 @@ class Sender {
   async deliver(round: readonly RecordBatch[]): Promise<void> {
     try {
       await this.#untilWritten(round);
+      for (const batch of round) release(batch);
     } catch (error) {
       this.#progress = null;
       throw error;

@@ -40,11 +40,12 @@ export const drainProcess = (site: Site, flags: Flags): MeasuredProcess =>
 
 function readerOf(site: Site, program: 'drain' | 'copy', flags: Flags): MeasuredProcess {
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  return new MeasuredProcess(site, {
+  const command = {
     name: program,
     command: process.execPath,
     args: [processFile(program), ...args],
-  });
+  };
+  return new MeasuredProcess(site, site.aside?.launch(command) ?? command);
 }
 
 /** A program that runs as a process of its own: source in a checkout, compiled in a package. */

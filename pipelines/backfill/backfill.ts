@@ -12,6 +12,7 @@ import { pause } from './pause.ts';
 import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
 import type { Base, Run, Runs } from './runs.ts';
 import type { Watch } from './touched.ts';
+import { Turns } from './turns.ts';
 import { isOwnFault, refusalOf } from './trouble.ts';
 
 export interface BackfillSettings extends Snapshots {
@@ -53,6 +54,7 @@ export class Backfill {
   readonly #replacements: Replacements;
   readonly #unconfirmed = new Map<string, Reading[]>();
   #noting: Promise<void> = Promise.resolve(); // One note after the other: an older one is never the last.
+  readonly #turns = new Turns();
   #failure: Error | null = null;
 
   constructor(
@@ -177,7 +179,7 @@ export class Backfill {
     await using reader = new RangeReader(this.#settings, this.#parts, origin, signal);
     while (!signal.aborted) {
       try {
-        const read = await this.#readNext(reader, signal);
+        const read = await this.#turns.next(signal, (sent) => this.#readNext(reader, sent, signal));
         if (!read) await pause(this.#active.isAny ? 50 : pollMs / 2, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -190,7 +192,7 @@ export class Backfill {
   }
 
   /** Reads the next range of any run; false if there is none for now. */
-  async #readNext(reader: RangeReader, signal: AbortSignal): Promise<boolean> {
+  async #readNext(reader: RangeReader, sent: () => void, signal: AbortSignal): Promise<boolean> {
     for (const active of this.#active) {
       if (!active.isDue(this.#baseNow())) continue;
       const { run } = active;
@@ -212,16 +214,15 @@ export class Backfill {
       }
       const part = plan.parts.find((each) => each.part === next.part);
       if (!part) throw new TypeError(`a range of ${next.part} was claimed, which is not planned`);
-      const { blocks } = next;
-      const read = await this.#parts.runs.nextRead();
       const job = {
         run: run.id,
         table: plan,
         condition: run.condition,
-        read,
+        read: await this.#parts.runs.nextRead(),
         part,
-        blocks,
+        blocks: next.blocks,
         past: active.past,
+        sent,
         ...toCopy(run, part, this.#baseNow()),
       };
       await this.#read(reader, active, job);

@@ -50,6 +50,7 @@ export interface Job {
   readonly blocks: Blocks;
   readonly notStreamed: string | null; // SQL that is true of the rows that the stream does not bring.
   readonly past: number | null; // The transactions before this one are to have ended.
+  readonly sent: () => void; // Told once the server has sent all of it.
 }
 
 /** What of a range was read, to be made records of. */
@@ -133,6 +134,7 @@ export class RangeReader implements AsyncDisposable {
         this.#drop();
         return false;
       }
+      job.sent();
       await client.query('COMMIT'); // Neither lock nor snapshot waits for what is slow behind us.
       push({ chunks: [], release: () => {}, reading, isLast: true, taken: pushed.add() });
       await pushed.fewerThan(1);

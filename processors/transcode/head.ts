@@ -9,8 +9,8 @@ export interface Head {
   readonly transaction: number;
   readonly committedAt: number; // Microseconds since 1970.
   readonly watermark: number;
-  readonly before: Buffer; // Avro, up to the seq.
-  readonly after: Buffer; // Avro, after the op.
+  readonly before: Bytes; // Avro, up to the seq.
+  readonly after: Bytes; // Avro, after the op.
 }
 
 /** Writes once per transaction what would else be written once per row. */
@@ -25,5 +25,5 @@ export function headOf(known: Omit<Head, 'before' | 'after'>): Head {
   before.zigzagBig(lsn);
   const after = new Bytes(32);
   for (const value of [transaction, committedAt, watermark]) after.zigzag(value);
-  return { ...known, before: before.view(), after: after.view() };
+  return { ...known, before, after };
 }

@@ -47,8 +47,8 @@ export class LaneSlab {
     out.byte(0); // The batch's time is the record's.
     out.zigzag(this.#count++);
     out.zigzag(keyLength);
-    if (key) out.copy(key.data, 0, keyLength);
-    out.sized(value.data, 0, value.at);
+    if (key) out.add(key);
+    out.addSized(value);
     out.byte(0); // No headers.
     return out.at - begun;
   }

@@ -125,7 +125,7 @@ export class TableEncoder {
     if (sealed === 'sealed') {
       const { box } = this.#secrets;
       out.byte(present);
-      out.sized(box.data, 0, box.at);
+      out.addSized(box);
     } else out.byte(absent);
     const size = out.at + (hasKey ? this.#keyText.at : 0);
     if (size > this.#limitBytes) throw tooLarge(this.#contract, size);
@@ -167,11 +167,11 @@ export class TableEncoder {
   #writeStart(op: Op, head: Head, seq: number, part: number): void {
     const out = this.#value;
     if (head !== this.#head) this.#begin(head);
-    out.clear(this.#start.length + head.before.length);
+    out.clear(this.#start.length + head.before.at);
     out.zigzag(seq);
     out.zigzag(part);
     out.zigzag(opNumbers[op]);
-    out.copy(head.after, 0, head.after.length);
+    out.add(head.after);
   }
 
   /** Writes what all changes of a transaction begin with: it stays where it is from one to the next. */
@@ -180,7 +180,7 @@ export class TableEncoder {
     const out = this.#value;
     out.clear();
     out.copy(this.#start, 0, this.#start.length);
-    out.copy(head.before, 0, head.before.length);
+    out.add(head.before);
   }
 
   #writeRow(image: Image | null, out: Bytes): void {

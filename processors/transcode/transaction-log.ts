@@ -73,8 +73,8 @@ export class TransactionLog {
     const out = this.#value;
     out.clear();
     out.copy(this.#start, 0, 5);
-    out.copy(head.before, 0, head.before.length);
-    out.copy(head.after, 0, head.after.length);
+    out.add(head.before);
+    out.add(head.after);
     this.#text(this.origin);
     out.zigzag(this.#counts.size);
     for (const [table, { written, refused }] of this.#counts) {

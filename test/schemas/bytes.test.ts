@@ -43,16 +43,20 @@ test('what is copied arrives whole, from a large buffer and from a small one, wh
     size: fc.constantFrom(16, 4_096, 5_000),
     start: fc.nat(300),
     length: fc.nat(400),
+    isWhole: fc.boolean(), // All that another one holds, or a part of a buffer.
   });
   fc.assert(
     fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
       const out = new Bytes(1);
       const copied: Buffer[] = [];
-      for (const [index, { size, start, length }] of parts.entries()) {
+      for (const [index, { size, start, length, isWhole }] of parts.entries()) {
         const from = Buffer.from(Array.from({ length: size }, (_, at) => (at * 7 + index) % 256));
         const begin = Math.min(start, size);
         const count = Math.min(length, size - begin);
-        out.copy(from, begin, count);
+        const other = new Bytes(8);
+        other.copy(from, begin, count);
+        if (isWhole) out.add(other);
+        else out.copy(from, begin, count);
         copied.push(Buffer.from(from.subarray(begin, begin + count)));
       }
       expect(Buffer.concat(copied).equals(out.view())).toBe(true);

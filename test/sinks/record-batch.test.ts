@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import {
   packed,
   type RecordBatch,
+  release,
   sequenceAfter,
   sizeOf,
   stamp,
@@ -13,6 +14,13 @@ import { numbered, recordsOf } from './records-of.ts';
 
 const identity = { producerId: 0x0102_0304_0506_0708n, producerEpoch: 9 };
 const bytesOf = ({ head, body }: RecordBatch) => Buffer.concat([head, body]);
+
+/** Words that do not compress. */
+function noise(words: number): Buffer {
+  const out = Writer.create();
+  for (let word = 1; word < words; word++) out.appendInt32(Math.imul(word, 0x9e37_79b1));
+  return out.buffer;
+}
 
 const bytes = (maxLength: number) =>
   fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
@@ -106,10 +114,19 @@ test('a batch that is sent under another name has a checksum of its own', () => 
   expect(bytesOf(batch).equals(first)).toBe(true);
 });
 
+test('a released batch gives its memory back at once, and none that is of others', () => {
+  const large = packed(recordsOf('t', 0, [{ key: null, value: noise(10_000) }]), 1);
+  release(large);
+  expect(large.body.length).toBe(0);
+
+  const small = [1, 2].map((number) => packed(recordsOf('t', 0, [numbered(number)]), 1));
+  const before = small.map(bytesOf);
+  small.forEach(release);
+  expect(small.map(bytesOf)).toEqual(before);
+});
+
 test('a batch larger than the desk has the right checksum, too', () => {
-  const noise = Writer.create();
-  for (let word = 1; word < 400_000; word++) noise.appendInt32(Math.imul(word, 0x9e37_79b1));
-  const batch = packed(recordsOf('t', 0, [{ key: null, value: noise.buffer }]), 1);
+  const batch = packed(recordsOf('t', 0, [{ key: null, value: noise(400_000) }]), 1);
   stamp(batch, identity, 0);
   expect(sizeOf(batch)).toBeGreaterThan(1024 * 1024);
   const { crc } = readRecordsBatch(Reader.from(bytesOf(batch)));

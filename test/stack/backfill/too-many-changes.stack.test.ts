@@ -67,6 +67,7 @@ async function reading(name: string, { changed = 0, planned }: Meanwhile = {}) {
     blocks: [0, part!.blocks],
     notStreamed: null,
     past: null,
+    sent: () => {},
   };
   const push = (gulp: Gulp) => {
     for (let id = 1; id <= changed; id++) watch.changed(table, JSON.stringify({ id }));

@@ -1,0 +1,39 @@
+const mostMs = 400; // Beyond it the server or the way to it is slower than we are, or somebody holds a lock.
+
+/**
+ * Ranges are read in turn: the rows of two at once cost each other, and us, their place in the processor's
+ * caches. Only where one takes long does another begin beside it.
+ */
+export class Turns {
+  #taken = 0;
+  #change = Promise.withResolvers<void>();
+
+  /** Does `work` once it has its turn, or all is over; the turn ends when it says so, or has ended. */
+  async next<T>(signal: AbortSignal, work: (over: () => void) => Promise<T>): Promise<T> {
+    const stop = () => this.#changed();
+    signal.addEventListener('abort', stop, { once: true });
+    while (this.#taken > 0 && !signal.aborted) await this.#change.promise;
+    signal.removeEventListener('abort', stop);
+
+    this.#taken++;
+    let isOver = false;
+    const over = () => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(late);
+      this.#taken--;
+      this.#changed();
+    };
+    const late = setTimeout(over, mostMs);
+    try {
+      return await work(over);
+    } finally {
+      over();
+    }
+  }
+
+  #changed(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+}
