@@ -54,7 +54,6 @@ export class Backfill {
   readonly #replacements: Replacements;
   readonly #unconfirmed = new Map<string, Reading[]>();
   #noting: Promise<void> = Promise.resolve(); // One note after the other: an older one is never the last.
-  readonly #turns = new Turns();
   #failure: Error | null = null;
 
   constructor(
@@ -101,8 +100,9 @@ export class Backfill {
 
   /** Reads until `signal` aborts. What was read waits for `take`. */
   async run(signal: AbortSignal): Promise<void> {
+    const turns = new Turns();
     const readers = Array.from({ length: this.#settings.readers }, (_, index) =>
-      this.#reader(index, signal),
+      this.#reader(index, turns, signal),
     );
     await Promise.all([this.#watchRuns(signal), ...readers]).catch((error: unknown) => {
       if (!signal.aborted) this.#fail(error);
@@ -173,13 +173,13 @@ export class Backfill {
   }
 
   /** Reads range after range. An outage of what is copied from is waited out: the stream goes on. */
-  async #reader(index: number, signal: AbortSignal): Promise<void> {
+  async #reader(index: number, turns: Turns, signal: AbortSignal): Promise<void> {
     const { slot, system, troubled } = this.#settings;
     const origin = { log: `${slot}/backfill${index}`, system };
-    await using reader = new RangeReader(this.#settings, this.#parts, origin, signal);
+    await using reader = new RangeReader(this.#settings, { ...this.#parts, turns }, origin, signal);
     while (!signal.aborted) {
       try {
-        const read = await this.#turns.next(signal, (sent) => this.#readNext(reader, sent, signal));
+        const read = await this.#readNext(reader, signal);
         if (!read) await pause(this.#active.isAny ? 50 : pollMs / 2, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -192,7 +192,7 @@ export class Backfill {
   }
 
   /** Reads the next range of any run; false if there is none for now. */
-  async #readNext(reader: RangeReader, sent: () => void, signal: AbortSignal): Promise<boolean> {
+  async #readNext(reader: RangeReader, signal: AbortSignal): Promise<boolean> {
     for (const active of this.#active) {
       if (!active.isDue(this.#baseNow())) continue;
       const { run } = active;
@@ -222,7 +222,6 @@ export class Backfill {
         part,
         blocks: next.blocks,
         past: active.past,
-        sent,
         ...toCopy(run, part, this.#baseNow()),
       };
       await this.#read(reader, active, job);

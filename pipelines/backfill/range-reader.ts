@@ -19,6 +19,7 @@ import { Pushed } from './pushed.ts';
 import type { Base, Blocks } from './runs.ts';
 import { beginSnapshot } from './snapshot.ts';
 import type { Touched, Watch } from './touched.ts';
+import type { Turns } from './turns.ts';
 
 /** Where and of what snapshots are taken. */
 export interface Snapshots {
@@ -50,7 +51,6 @@ export interface Job {
   readonly blocks: Blocks;
   readonly notStreamed: string | null; // SQL that is true of the rows that the stream does not bring.
   readonly past: number | null; // The transactions before this one are to have ended.
-  readonly sent: () => void; // Told once the server has sent all of it.
 }
 
 /** What of a range was read, to be made records of. */
@@ -64,6 +64,7 @@ interface Parts {
   readonly opening: Opening;
   readonly output: Output;
   readonly watch: Watch;
+  readonly turns: Turns;
 }
 
 const mostPlanned = 16; // Tables; each has an encoder of its own, and there may be hundreds.
@@ -128,13 +129,9 @@ export class RangeReader implements AsyncDisposable {
         return false;
       }
       const reading = new Reading(job, this.#origin, this.#before, touched, output);
-      for await (const gulp of copyOut(client, commandOf(job))) {
+      const pass = (gulp: CopyGulp) =>
         push({ ...gulp, reading, isLast: false, taken: pushed.add() });
-        if (await pushed.fewerThan(mostWaiting, heldMs)) continue;
-        this.#drop();
-        return false;
-      }
-      job.sent();
+      if (!(await this.#copy(client, commandOf(job), { pass, pushed }))) return false;
       await client.query('COMMIT'); // Neither lock nor snapshot waits for what is slow behind us.
       push({ chunks: [], release: () => {}, reading, isLast: true, taken: pushed.add() });
       await pushed.fewerThan(1);
@@ -143,6 +140,26 @@ export class RangeReader implements AsyncDisposable {
     } finally {
       await pushed.fewerThan(1).catch(() => {}); // What was changed since is left out until then.
       watch.close(table, touched);
+    }
+  }
+
+  /** Passes on what the server sends of a range, in its turn; false if it was not taken for too long. */
+  async #copy(
+    client: pg.Client,
+    command: string,
+    { pass, pushed }: { readonly pass: (gulp: CopyGulp) => void; readonly pushed: Pushed },
+  ): Promise<boolean> {
+    const over = await this.#parts.turns.take(this.#signal);
+    try {
+      for await (const gulp of copyOut(client, command)) {
+        pass(gulp);
+        if (await pushed.fewerThan(mostWaiting, heldMs)) continue;
+        this.#drop();
+        return false;
+      }
+      return true;
+    } finally {
+      over();
     }
   }
 

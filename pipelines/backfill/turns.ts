@@ -1,15 +1,15 @@
-const mostMs = 400; // Beyond it the server or the way to it is slower than we are, or somebody holds a lock.
+const mostMs = 400; // Beyond it the server or the way to it is slower than we are.
 
 /**
- * Ranges are read in turn: the rows of two at once cost each other, and us, their place in the processor's
+ * Ranges are sent in turn: the rows of two at once cost each other, and us, their place in the processor's
  * caches. Only where one takes long does another begin beside it.
  */
 export class Turns {
   #taken = 0;
   #change = Promise.withResolvers<void>();
 
-  /** Does `work` once it has its turn, or all is over; the turn ends when it says so, or has ended. */
-  async next<T>(signal: AbortSignal, work: (over: () => void) => Promise<T>): Promise<T> {
+  /** Resolves once a range may be sent, or all is over; gives what says that it was, once or more often. */
+  async take(signal: AbortSignal): Promise<() => void> {
     const stop = () => this.#changed();
     signal.addEventListener('abort', stop, { once: true });
     while (this.#taken > 0 && !signal.aborted) await this.#change.promise;
@@ -25,11 +25,7 @@ export class Turns {
       this.#changed();
     };
     const late = setTimeout(over, mostMs);
-    try {
-      return await work(over);
-    } finally {
-      over();
-    }
+    return over;
   }
 
   #changed(): void {

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Gulp, type Job, RangeReader } from '../../../pipelines/backfill/range-reader.ts';
 import { Watch } from '../../../pipelines/backfill/touched.ts';
+import { Turns } from '../../../pipelines/backfill/turns.ts';
 import { capturing } from '../../pipelines/wal/captured.ts';
 import { keep, type TestTable } from '../way/tables.ts';
 import { openWay, type Way } from '../way/way.ts';
@@ -48,7 +49,7 @@ async function reading(name: string, { changed = 0, planned }: Meanwhile = {}) {
       contracts: way.contracts,
       brought: () => 1n,
     },
-    { opening, output, watch },
+    { opening, output, watch, turns: new Turns() },
     { log: 'a log', system: '1' },
     signal,
   );
@@ -67,7 +68,6 @@ async function reading(name: string, { changed = 0, planned }: Meanwhile = {}) {
     blocks: [0, part!.blocks],
     notStreamed: null,
     past: null,
-    sent: () => {},
   };
   const push = (gulp: Gulp) => {
     for (let id = 1; id <= changed; id++) watch.changed(table, JSON.stringify({ id }));
