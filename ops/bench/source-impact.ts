@@ -87,7 +87,7 @@ export async function benchSourceImpact(
       `${pairs} pairs of ${seconds} s at ${rate} transactions/s, which is half of what it could do, ${pgbenchClients} clients; scale ${scale}.`,
       `Each figure is the median of its runs; a latency is from when the transaction was due. rows/s are transactions. The first ${warmSeconds} s are not counted.`,
       `The broker, as if it were on a machine of its own, and capture run in ${site.aside?.how ?? 'the groups of all others'}; worker.niceness is ${guest.niceness}, source.lingerMs ${guest.lingerMs}.`,
-      'drained: the slot is read plainly and thrown away meanwhile, as seldom and from the same group: the least that any reader costs.',
+      'drained: the slot is read plainly and thrown away meanwhile, from the same group, as the least that any reader of it does.',
       `Pair by pair, p95 with and without: ${runs.with.map((load, n) => `${p95(load).toFixed(2)}/${p95(runs.without[n] ?? load).toFixed(2)}`).join('  ')} ms.`,
     ],
   };
@@ -157,9 +157,7 @@ async function liveDrain(site: Site, { url, publication }: CaptureConfig) {
   await withDatabase(url, (db) =>
     db.query(sql`SELECT pg_replication_slot_advance(${drained}, pg_current_wal_lsn())`),
   );
-  const rows = Number.MAX_SAFE_INTEGER;
-  const pace = { 'pause-ms': guest.lingerMs };
-  return drainProcess(site, { url, slot: drained, publication, rows, ...pace });
+  return drainProcess(site, { url, slot: drained, publication, rows: Number.MAX_SAFE_INTEGER });
 }
 
 const p95 = (load: Load | undefined): number => spread(load?.latenciesMs ?? []).p95_ms;
