@@ -9,7 +9,7 @@ import { type Writer, writerTo, writeUntil } from './workload.ts';
 
 const rows = 16_000;
 
-/** Few rows to a block, so that few rows are more than one range to read. */
+/** A row to a block, so that few rows are more ranges than are read before the last strike. */
 const shelves: TestTable = {
   name: 'shelves',
   tenant: null,
@@ -17,7 +17,7 @@ const shelves: TestTable = {
   relationships: [],
   ddl: [
     'CREATE TABLE shelves (id bigint PRIMARY KEY, n integer, label text) WITH (fillfactor = 10)',
-    `INSERT INTO shelves SELECT g, 0, repeat('x', 120) FROM generate_series(1, ${rows}) g`,
+    `INSERT INTO shelves SELECT g, 0, repeat('x', 500) FROM generate_series(1, ${rows}) g`,
   ],
   columns: [keep('id', 'bigint', { keyPosition: 1 }), keep('n', 'integer'), keep('label', 'text')],
 };
