@@ -12,13 +12,13 @@ import { pause } from './pause.ts';
 import { RangeReader, type Gulp, type Job, type Reading, type Snapshots } from './range-reader.ts';
 import type { Base, Run, Runs } from './runs.ts';
 import type { Watch } from './touched.ts';
-import { Turns } from './turns.ts';
 import { isOwnFault, refusalOf } from './trouble.ts';
+import { Turns } from './turns.ts';
 
 export interface BackfillSettings extends Snapshots {
   readonly slot: string;
   readonly system: string;
-  readonly readers: number; // Ranges that are read at once.
+  readonly readers: number; // Ranges that are looked after at once; their rows come in turn.
   /** The number that the source's next transaction gets. */
   readonly horizon: () => Promise<number>;
   /** Told of what keeps a copy from going on, though the stream goes on. */
@@ -40,7 +40,7 @@ const pollMs = 1_000;
 const againMs = 2_000;
 
 /**
- * Copies tables beside the stream: ranges of blocks, several at once, each from a snapshot of its own.
+ * Copies tables beside the stream: ranges of blocks, several under way at once, each from a snapshot of its own.
  * What is copied stands before everything that the stream has not confirmed when it is read, so it never
  * overwrites a newer change; what was copied is remembered range by range.
  */

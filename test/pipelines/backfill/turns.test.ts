@@ -7,58 +7,45 @@ afterEach(() => void vi.useRealTimers());
 const forEver = new AbortController().signal;
 
 /** Ranges that ask for their turn, and what says that they are over. */
-function ranges(turns: Turns, signal = forEver) {
-  const begun: string[] = [];
-  const over = new Map<string, () => void>();
-  const ask = async (name: string) => {
-    over.set(name, await turns.take(signal));
-    begun.push(name);
+function ranges(names: string, signal = forEver) {
+  const turns = new Turns();
+  const begun = new Map<string, () => void>();
+  for (const name of names) void turns.take(signal).then((over) => void begun.set(name, over));
+  return {
+    over: (name: string) => begun.get(name)?.(),
+    begun: async (afterMs = 0) => {
+      await vi.advanceTimersByTimeAsync(afterMs);
+      return [...begun.keys()].join('');
+    },
   };
-  return { begun, ask, over: (name: string) => over.get(name)?.() };
 }
 
-const settled = () => vi.advanceTimersByTimeAsync(0);
-
 test('one range begins when the one before it is over, whoever says so how often', async () => {
-  const { begun, ask, over } = ranges(new Turns());
-  for (const name of ['a', 'b', 'c']) void ask(name);
-  await settled();
-  expect(begun).toEqual(['a']);
+  const { begun, over } = ranges('abc');
+  expect(await begun()).toBe('a');
   over('a');
   over('a');
-  await settled();
-  expect(begun).toEqual(['a', 'b']);
+  expect(await begun()).toBe('ab');
   over('a');
-  await settled();
-  expect(begun).toEqual(['a', 'b']);
+  expect(await begun()).toBe('ab');
   over('b');
-  await settled();
-  expect(begun).toEqual(['a', 'b', 'c']);
+  expect(await begun()).toBe('abc');
 });
 
 test('one that takes long has another begin beside it, and a third waits for that', async () => {
-  const { begun, ask, over } = ranges(new Turns());
-  for (const name of ['a', 'b', 'c']) void ask(name);
-  await vi.advanceTimersByTimeAsync(399);
-  expect(begun).toEqual(['a']);
-  await vi.advanceTimersByTimeAsync(1);
-  expect(begun).toEqual(['a', 'b']);
+  const { begun, over } = ranges('abc');
+  expect(await begun(399)).toBe('a');
+  expect(await begun(1)).toBe('ab');
   over('a');
-  await settled();
-  expect(begun).toEqual(['a', 'b']);
+  expect(await begun()).toBe('ab');
   over('b');
-  await settled();
-  expect(begun).toEqual(['a', 'b', 'c']);
+  expect(await begun()).toBe('abc');
 });
 
 test('who waits when all is over is let go', async () => {
   const stop = new AbortController();
-  const { begun, ask } = ranges(new Turns(), stop.signal);
-  void ask('a');
-  void ask('b');
-  await settled();
-  expect(begun).toEqual(['a']);
+  const { begun } = ranges('ab', stop.signal);
+  expect(await begun()).toBe('a');
   stop.abort();
-  await settled();
-  expect(begun).toEqual(['a', 'b']);
+  expect(await begun()).toBe('ab');
 });
