@@ -1,13 +1,20 @@
+import type { Hierarchy } from './hierarchy.ts';
+
 export type Classification = 'public' | 'internal' | 'confidential' | 'restricted';
 
 /** What govern does with a column. There is no default: a column without a rule is dropped. */
-export type Rule = 'keep' | 'mask' | 'tokenise' | 'drop';
+export type Rule = 'keep' | 'mask' | 'tokenise' | 'generalise' | 'drop';
+
+/** How much it would hurt if it were known: what policy looks at. */
+export type Sensitivity = 'low' | 'medium' | 'high';
 
 export interface ColumnContract {
   readonly name: string;
   readonly type: string; // As PostgreSQL names it: `bigint`, `numeric(12,2)`.
   readonly classification: Classification;
+  readonly sensitivity: Sensitivity;
   readonly rule: Rule;
+  readonly hierarchy: Hierarchy | null; // How its values are made coarser.
   readonly references: Reference | null;
 }
 
@@ -39,10 +46,12 @@ export interface TableContract {
   } | null;
 }
 
-export const isConfidential = ({ classification }: ColumnContract): boolean =>
+export const isConfidential = ({
+  classification,
+}: Pick<ColumnContract, 'classification'>): boolean =>
   classification === 'confidential' || classification === 'restricted';
 
-/** The columns that leave govern, with the type that they then have: a token or a mask is text. */
+/** The columns that leave govern, with the type that they then have: a token, a mask or a class is text. */
 export function governedColumns(
   contract: TableContract,
 ): readonly { readonly name: string; readonly type: string }[] {

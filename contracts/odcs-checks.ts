@@ -1,12 +1,30 @@
-import type { Classification, Reference, Rule } from './contract.ts';
+import type { Classification, Reference, Rule, Sensitivity } from './contract.ts';
+import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
 
 /** Every table of every document: contracts are right or wrong together. */
 export type Promises = readonly PromisedTable[];
 
 /** What govern does with a column. Silence drops. */
-export const ruleOf = ({ customProperties }: PromisedColumn): Rule =>
-  customProperties[0]?.value ?? 'drop';
+export function ruleOf({ customProperties }: PromisedColumn): Rule {
+  for (const each of customProperties) if (each.property === 'rule') return each.value;
+  return 'drop';
+}
+
+/** How much it would hurt if a column were known: by its classification where nothing is said. */
+export function sensitivityOf({ customProperties, classification }: PromisedColumn): Sensitivity {
+  for (const each of customProperties) if (each.property === 'sensitivity') return each.value;
+  return { public: 'low', internal: 'low', confidential: 'medium', restricted: 'high' }[
+    classification
+  ] as Sensitivity;
+}
+
+/** How the values of a column are made coarser, if anything is said of it. */
+export function coarserBy({ customProperties }: PromisedColumn): Hierarchy | null {
+  for (const each of customProperties)
+    if (each.property === 'hierarchy') return hierarchyOf(each.value);
+  return null;
+}
 
 /** The column that says whose a row is: its tenant, or the person it is about. */
 export function ownerOf(table: PromisedTable, owner: 'tenant' | 'subject'): string | null {
@@ -63,6 +81,9 @@ export function faultsOf(promises: Promises): readonly string[] {
 const columnOf = (table: PromisedTable, name: string): PromisedColumn | undefined =>
   table.properties.find((column) => column.name === name);
 
+/** Whether rows cannot be told apart any more by what a rule leaves. */
+const isBlurred = (rule: Rule) => rule !== 'keep' && rule !== 'tokenise';
+
 const secret: readonly Classification[] = ['confidential', 'restricted'];
 
 function* doubles(table: PromisedTable, promises: Promises): Generator<string> {
@@ -74,8 +95,8 @@ function* doubles(table: PromisedTable, promises: Promises): Generator<string> {
   for (const name of repeated(table.customProperties.map(({ property }) => property)))
     yield `: says "${name}" twice; keep one of the two`;
   for (const { name, customProperties } of table.properties)
-    if (customProperties.length > 1)
-      yield `, column ${name}: has more than one rule; keep one, for example { property: rule, value: drop }`;
+    for (const twice of repeated(customProperties.map(({ property }) => property)))
+      yield `, column ${name}: has more than one ${twice}; keep one, for example { property: rule, value: drop }`;
 }
 
 const repeated = (names: readonly string[]) =>
@@ -92,7 +113,7 @@ function* keyFaults({ properties }: PromisedTable): Generator<string> {
   if (!alone && wanted.some((position) => !positions.includes(position)))
     yield `: its primary key (${key.map(({ name }) => name).join(', ')}) has no order; number its columns from 1, for example primaryKeyPosition: 1`;
   for (const column of key)
-    if (ruleOf(column) === 'drop' || ruleOf(column) === 'mask')
+    if (isBlurred(ruleOf(column)))
       yield `, column ${column.name}: is of the key, and its rule is ${ruleOf(column)}: no sink could tell rows apart; use keep or tokenise`;
 }
 
@@ -123,7 +144,12 @@ function* columnFaults(
   const rule = ruleOf(column);
   const place = `, column ${column.name}:`;
   if (rule === 'keep' && secret.includes(column.classification))
-    yield `${place} is ${column.classification}, and its rule is keep; use mask, tokenise or drop`;
+    yield `${place} is ${column.classification}, and its rule is keep; use mask, tokenise, generalise or drop`;
+  if (rule === 'generalise' && !coarserBy(column))
+    yield `${place} its rule is generalise, but it has no hierarchy; add for example { property: hierarchy, value: { prefixes: [3, 1] } }`;
+  for (const each of column.customProperties)
+    if (each.property === 'hierarchy')
+      for (const fault of hierarchyFaults(each.value)) yield `${place} ${fault}`;
   const to = column.relationships[0]?.to;
   if (to === undefined) return;
   const target = pointsTo(table, column.name, promises);
@@ -184,7 +210,7 @@ function* endFaults(
   target: Reference,
   promises: Promises,
 ): Generator<string> {
-  if (ruleOf(column) === 'drop' || ruleOf(column) === 'mask')
+  if (isBlurred(ruleOf(column)))
     yield `${place} follows the column ${column.name}, whose rule is ${ruleOf(column)}; use keep or tokenise, or remove the relationship`;
   const end = promises.find(({ physicalName }) => physicalName === target.table);
   const key = end?.properties.filter(({ primaryKey }) => primaryKey).map(({ name }) => name) ?? [];

@@ -1,7 +1,8 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { promisedHierarchy } from './hierarchy.ts';
 
-const rule = z.enum(['keep', 'mask', 'tokenise', 'drop']);
+const rule = z.enum(['keep', 'mask', 'tokenise', 'generalise', 'drop']);
 
 const named = <Name extends string, Value extends z.ZodType>(property: Name, value: Value) =>
   z.strictObject({ property: z.literal(property), value, description: z.string().optional() });
@@ -46,7 +47,15 @@ const property = z.strictObject({
     )
     .max(1, 'a column points to one column at most')
     .default([]),
-  customProperties: z.array(named('rule', rule)).default([]),
+  customProperties: z
+    .array(
+      z.discriminatedUnion('property', [
+        named('rule', rule),
+        named('sensitivity', z.enum(['low', 'medium', 'high'])),
+        named('hierarchy', promisedHierarchy),
+      ]),
+    )
+    .default([]),
 });
 
 const table = z.strictObject({
@@ -143,7 +152,7 @@ const examples: Readonly<Record<string, string>> = {
   to: 'to: customers.id',
   customProperties: 'customProperties: [{ property: rule, value: keep }]',
   property:
-    'property: rule in a column; property: tenant, subject, graph, outbox or insertOnly in a table',
+    'property: rule, sensitivity or hierarchy in a column; property: tenant, subject, graph, outbox or insertOnly in a table',
   value: '{ property: rule, value: keep }',
   label: 'label: Order',
   type: 'type: PLACED_BY',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ColumnContract, Reference, Relationship, TableContract } from './contract.ts';
 import { InvalidContracts, type PromisedTable, readDocument } from './odcs-document.ts';
 import {
+  coarserBy,
   faultsOf,
   graphOf,
   ownerOf,
@@ -11,6 +12,7 @@ import {
   type Promises,
   ruleOf,
   saysOf,
+  sensitivityOf,
 } from './odcs-checks.ts';
 import { typeName } from './type-name.ts';
 
@@ -60,7 +62,9 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
     name: column.name,
     type: typeName(column.physicalType),
     classification: column.classification,
+    sensitivity: sensitivityOf(column),
     rule: ruleOf(column),
+    hierarchy: coarserBy(column),
     references: lastOf(pointsTo(table, column.name, promises), promises),
   }));
   const subject = ownerOf(table, 'subject');
@@ -119,9 +123,10 @@ function domainOf(
 
 /** JSON with its keys in order, so that the order in a file does not make another promise. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'object' && each !== null && !Array.isArray(each)
+  return JSON.stringify(value, (_, found: unknown) => {
+    const each: unknown = found instanceof Map ? Object.fromEntries(found) : found;
+    return typeof each === 'object' && each !== null && !Array.isArray(each)
       ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
-  );
+      : each;
+  });
 }

@@ -19,7 +19,7 @@ export function changeShape({ table, key, columns }: TableContract): Shape {
   };
 }
 
-/** As governed: what a rule drops is gone, and a token or a mask is text. */
+/** As governed: what a rule drops is gone, and a token, a mask or a class is text. */
 export function governedShape({ table, key, columns }: TableContract): Shape {
   const governed = (column: ColumnContract) =>
     column.rule === 'keep' ? typed(column) : text(column);

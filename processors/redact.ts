@@ -4,6 +4,7 @@ import type { Governed, Stamped } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { Secret } from '../schemas/secret.ts';
 import { unchanged, type Key, type Row, type Unchanged, type Value } from '../schemas/value.ts';
+import { generaliser } from './generalise.ts';
 import { tokenDomain, type Tokeniser } from './tokens.ts';
 
 /** What a masked value reads as. Its length tells nothing. */
@@ -16,17 +17,22 @@ const mask = '***';
 export function redaction(contract: TableContract, tokens: Tokeniser) {
   const columns = contract.columns
     .filter(({ rule }) => rule !== 'drop')
-    .map((column) => ({ ...column, domain: tokenDomain(contract, column) }));
+    .map((column) => ({
+      ...column,
+      domain: tokenDomain(contract, column),
+      coarser: coarserOf(contract, column),
+    }));
   const byName = new Map(columns.map((column) => [column.name, column]));
   const empty = Object.fromEntries(columns.map(({ name }) => [name, null])); // A `__proto__` of its own, too.
 
   const apply = (
-    { rule, domain }: (typeof columns)[number],
+    { rule, domain, coarser }: (typeof columns)[number],
     value: Value | Unchanged,
     tenant: () => string,
   ): Value | Unchanged => {
     if (rule === 'keep' || value === null || value === unchanged) return value;
     if (rule === 'mask') return mask;
+    if (rule === 'generalise') return coarser(value);
     return tokens(tenant(), domain, value);
   };
 
@@ -76,6 +82,13 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
       };
     },
   };
+}
+
+/** The class that a column's contract tells of a value; without a hierarchy, none. */
+function coarserOf({ table }: TableContract, { name, hierarchy }: ColumnContract) {
+  if (!hierarchy) return () => '*';
+  const classOf = generaliser(hierarchy, `table ${table}, column ${name}`);
+  return (value: Exclude<Value, null>) => classOf(value, hierarchy.level);
 }
 
 /** What stands for a column that its table no longer has: a new row has none of it, an old one keeps what it had. */

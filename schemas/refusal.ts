@@ -7,6 +7,7 @@ export type Reason =
   | 'no-tenant'
   | 'no-subject'
   | 'unsealable'
+  | 'uncovered'
   | 'unexpected-column'
   | 'missing-base'
   | 'rejected-by-sink'

@@ -81,7 +81,7 @@ describe('contracts that contradict themselves or each other are refused', () =>
           [own('tenant', 'id')],
         ),
       ],
-      'public.orders, column email: is confidential, and its rule is keep; use mask, tokenise or drop',
+      'public.orders, column email: is confidential, and its rule is keep; use mask, tokenise, generalise or drop',
     ],
     [
       'a restricted column that is kept',

@@ -37,7 +37,7 @@ describe('a document of another shape is refused', () => {
     [
       'an unknown rule',
       document(table('a', [column('id', rule('hide'))])),
-      'shop.yaml: public.a, column id: "value" invalid option: expected one of "keep"|"mask"|"tokenise"|"drop"',
+      'shop.yaml: public.a, column id: "value" invalid option: expected one of "keep"|"mask"|"tokenise"|"generalise"|"drop"',
     ],
     [
       'no type',

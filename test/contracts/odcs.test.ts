@@ -53,7 +53,14 @@ schema:
 `;
     const [, orders] = parseContracts(yaml, 'shop.yaml');
 
-    const plain = { type: 'bigint', classification: 'internal', rule: 'keep', references: null };
+    const plain = {
+      type: 'bigint',
+      classification: 'internal',
+      sensitivity: 'low',
+      rule: 'keep',
+      hierarchy: null,
+      references: null,
+    };
     expect(orders).toEqual({
       table: 'public.orders',
       revision: expect.stringMatching(/^[0-9a-f]{16}$/),
@@ -65,7 +72,14 @@ schema:
         { ...plain, name: 'id' },
         { ...plain, name: 'tenant_id' },
         { ...plain, name: 'customer_id', references: { table: 'public.customers', column: 'id' } },
-        { ...plain, name: 'email', type: 'text', classification: 'confidential', rule: 'tokenise' },
+        {
+          ...plain,
+          name: 'email',
+          type: 'text',
+          classification: 'confidential',
+          sensitivity: 'medium',
+          rule: 'tokenise',
+        },
         { ...plain, name: 'notes', type: 'text', rule: 'drop' },
       ],
       graph: {

@@ -6,7 +6,15 @@ const column = (
   name: string,
   type: string,
   [classification, rule]: readonly ['internal' | 'confidential', Rule],
-) => ({ name, type, classification, rule, references: null });
+) => ({
+  name,
+  type,
+  classification,
+  rule,
+  sensitivity: 'low' as const,
+  hierarchy: null,
+  references: null,
+});
 
 const contract: TableContract = {
   table: 'public.t',

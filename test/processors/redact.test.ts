@@ -64,6 +64,7 @@ function asRule(image: Row, name: string): string {
   const value = image[name];
   if (value === null || value === unchanged) return String(value);
   if (value === '***') return 'mask';
+  if (typeof value === 'string' && /^..\*$/.test(value)) return 'generalise';
   return typeof value === 'string' && token.test(value) ? 'tokenise' : `keep ${String(value)}`;
 }
 

@@ -11,7 +11,15 @@ export const column = (
   name: string,
   classification: ColumnContract['classification'] = 'internal',
   rule: Rule = classification === 'internal' ? 'keep' : 'mask',
-): ColumnContract => ({ name, type: 'text', classification, rule, references: null });
+): ColumnContract => ({
+  name,
+  type: 'text',
+  classification,
+  sensitivity: 'low',
+  rule,
+  hierarchy: null,
+  references: null,
+});
 
 export const users: TableContract = {
   table: 'public.users',
@@ -58,8 +66,10 @@ function keyOf(columns: readonly string[], row: Row | null): Key | null {
 
 const classified = fc.record({
   classification: fc.constantFrom('public', 'internal', 'confidential', 'restricted'),
-  rule: fc.constantFrom('keep', 'mask', 'tokenise', 'drop'),
+  rule: fc.constantFrom('keep', 'mask', 'tokenise', 'generalise', 'drop'),
 }) as fc.Arbitrary<Pick<ColumnContract, 'classification' | 'rule'>>;
+
+const byLetters = { kind: 'prefixes', lengths: [2, 1], level: 1 } as const;
 
 /** Any contract that contracts/odcs-checks.ts would take. */
 export const contract: fc.Arbitrary<TableContract> = fc
@@ -84,6 +94,8 @@ export const contract: fc.Arbitrary<TableContract> = fc
         ...(index === plain ? { classification: 'internal' as const } : {}),
         rule: ruleOf(each, index < keys),
         type: 'text',
+        sensitivity: 'low' as const,
+        hierarchy: byLetters,
         references: null,
       })),
       graph: null,
@@ -91,7 +103,7 @@ export const contract: fc.Arbitrary<TableContract> = fc
   });
 
 function ruleOf(each: Pick<ColumnContract, 'classification' | 'rule'>, inKey: boolean): Rule {
-  const secret = isConfidential({ ...each, name: '', type: '', references: null });
+  const secret = isConfidential(each);
   if (inKey) return secret || each.rule === 'tokenise' ? 'tokenise' : 'keep';
   return secret && each.rule === 'keep' ? 'mask' : each.rule;
 }

@@ -32,7 +32,15 @@ export const keyOnly = (table: string): TableContract => ({
   tenant: null,
   subject: null,
   columns: [
-    { name: 'id', type: 'integer', classification: 'internal', rule: 'keep', references: null },
+    {
+      name: 'id',
+      type: 'integer',
+      classification: 'internal',
+      sensitivity: 'low',
+      rule: 'keep',
+      hierarchy: null,
+      references: null,
+    },
   ],
   graph: null,
 });
