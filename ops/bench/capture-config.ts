@@ -3,14 +3,23 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSQLError, sql } from '@databases/pg';
 import { stringify } from 'yaml';
-import { changesTopic } from '../../contracts/topics.ts';
+import type { Rule } from '../../contracts/contract.ts';
+import { changesTopic, governedTopic } from '../../contracts/topics.ts';
 import { withDatabase } from './database.ts';
 import type { Counted } from './end-offsets.ts';
 import type { Site } from './site.ts';
 
 /** Columns as a contract promises them, by name. */
 export type PromisedColumns = Readonly<
-  Record<string, { readonly type: string; readonly key?: boolean; readonly confidential?: boolean }>
+  Record<
+    string,
+    {
+      readonly type: string;
+      readonly key?: boolean;
+      readonly confidential?: boolean;
+      readonly rule?: Rule; // Else an open column is kept, and a confidential one masked.
+    }
+  >
 >;
 
 interface PromisedTable {
@@ -27,7 +36,8 @@ export interface CaptureConfig {
   readonly url: string;
   readonly slot: string;
   readonly publication: string;
-  readonly topics: readonly Counted[];
+  readonly topics: readonly Counted[]; // What capture writes.
+  readonly governed: readonly Counted[]; // What govern makes of it.
 }
 
 /** The database that every benchmark captures. */
@@ -82,8 +92,10 @@ export async function captureConfig(
   };
   const file = join(folder, 'conductor.yaml');
   await writeFile(file, stringify(config), { mode: 0o600 });
-  const topics = tables.map(({ table }) => ({ topic: changesTopic(name, table), partitions }));
-  return { file, name, url, slot, publication, topics };
+  const counted = (topic: (database: string, table: string) => string) =>
+    tables.map(({ table }) => ({ topic: topic(name, table), partitions }));
+  const [topics, governed] = [counted(changesTopic), counted(governedTopic)];
+  return { file, name, url, slot, publication, topics, governed };
 }
 
 /** The Open Data Contract that says so. */
@@ -104,12 +116,12 @@ function contractOf({ table, columns, tenant, subject }: PromisedTable): object 
         physicalName: table,
         physicalType: 'table',
         customProperties: owners,
-        properties: Object.entries(columns).map(([name, { type, key, confidential }]) => ({
+        properties: Object.entries(columns).map(([name, { type, key, confidential, rule }]) => ({
           name,
           physicalType: type,
           ...(key ? { primaryKey: true } : {}),
           classification: confidential ? 'confidential' : 'internal',
-          customProperties: [{ property: 'rule', value: confidential ? 'mask' : 'keep' }],
+          customProperties: [{ property: 'rule', value: rule ?? (confidential ? 'mask' : 'keep') }],
         })),
       },
     ],

@@ -13,17 +13,18 @@ import type { Site } from './site.ts';
 const cli = fileURLToPath(new URL(`../cli${extname(import.meta.filename)}`, import.meta.url));
 const patienceMs = 120_000;
 
-/** `conductor run capture` as its launcher runs it. */
-export function captureProcess(
+/** `conductor run` of one pipeline as its launcher runs it. */
+export function workerProcess(
   site: Site,
   { file, name }: CaptureConfig,
+  pipeline: 'capture' | 'govern',
   { untilCurrent }: { readonly untilCurrent: boolean },
 ): MeasuredProcess {
   const last = untilCurrent ? ['--until-current'] : [];
   const command = {
-    name: `capture-${name}`,
+    name: `${pipeline}-${name}`,
     command: process.execPath,
-    args: [...heapFlags(), cli, 'run', 'capture', '--config', file, ...last],
+    args: [...heapFlags(), cli, 'run', pipeline, '--config', file, ...last],
     env: { CONDUCTOR_HOME: site.home },
   };
   return new MeasuredProcess(site, site.aside?.launch(command) ?? command);
@@ -31,13 +32,13 @@ export function captureProcess(
 
 /** Lets capture make its slot and its checkpoint, and catch up with what is there. */
 export async function prime(site: Site, config: CaptureConfig): Promise<void> {
-  await using capture = captureProcess(site, config, { untilCurrent: true });
+  await using capture = workerProcess(site, config, 'capture', { untilCurrent: true });
   await capture.done();
 }
 
 /** Starts capture and resolves once it has confirmed all that was committed by now. */
 export async function liveCapture(site: Site, config: CaptureConfig): Promise<MeasuredProcess> {
-  const capture = captureProcess(site, config, { untilCurrent: false });
+  const capture = workerProcess(site, config, 'capture', { untilCurrent: false });
   try {
     await Promise.race([untilConfirmed(site, config), capture.fell()]);
     return capture;

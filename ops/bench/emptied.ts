@@ -1,20 +1,40 @@
 import type { CaptureConfig } from './capture-config.ts';
-import { captureProcess } from './capture-process.ts';
+import { workerProcess } from './capture-process.ts';
+import type { Counted } from './end-offsets.ts';
 import { type Figures, rounded } from './figures.ts';
 import { expectRows, growthOf, rateOf, recordsIn } from './growth.ts';
+import type { MeasuredProcess } from './measured-process.ts';
 import type { Site } from './site.ts';
 
-/** What it took capture to write `rows` that wait for it, from its start to its end by itself. */
-export async function emptied(site: Site, config: CaptureConfig, rows: number): Promise<Figures> {
+/** What it took a pipeline to write `rows` that wait for it, from its start to its end by itself. */
+export function emptied(
+  site: Site,
+  config: CaptureConfig,
+  rows: number,
+  pipeline: 'capture' | 'govern' = 'capture',
+): Promise<Figures> {
+  const topics = pipeline === 'capture' ? config.topics : config.governed;
+  return written(site, topics, rows, () =>
+    workerProcess(site, config, pipeline, { untilCurrent: true }),
+  );
+}
+
+/** What it took a process to add exactly `rows` to topics, and to end by itself. */
+export async function written(
+  site: Site,
+  topics: readonly Counted[],
+  rows: number,
+  start: () => MeasuredProcess,
+): Promise<Figures> {
   const stop = new AbortController();
   const signal = AbortSignal.any([site.signal, stop.signal]);
-  const before = await recordsIn(site, config.topics);
-  const growing = growthOf(site, config.topics, rows, { signal });
-  growing.catch(() => {}); // If capture ends otherwise, that is what is told.
+  const before = await recordsIn(site, topics);
+  const growing = growthOf(site, topics, rows, { signal });
+  growing.catch(() => {}); // If the process ends otherwise, that is what is told.
   try {
-    await using capture = captureProcess(site, config, { untilCurrent: true });
-    const ended = await Promise.race([capture.done(), growing.then(() => capture.done())]);
-    await expectRows(site, config.topics, before + rows);
+    await using working = start();
+    const ended = await Promise.race([working.done(), growing.then(() => working.done())]);
+    await expectRows(site, topics, before + rows);
     return rounded({
       rows_per_s: rateOf(await growing),
       wall_s: ended.wallS,

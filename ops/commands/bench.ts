@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { benchBigTransaction } from '../bench/big-transaction.ts';
 import { benchCapture } from '../bench/capture.ts';
 import { debeziumDist } from '../bench/debezium-dist.ts';
+import { benchGovern } from '../bench/govern.ts';
 import { benchLatency, latencySettings } from '../bench/latency.ts';
 import { newestJava } from '../bench/newest-java.ts';
 import { requirePgbench } from '../bench/pgbench.ts';
@@ -39,6 +40,7 @@ Examples:
   conductor bench snapshot --json | jq .subject.rows_per_s`,
     );
   addCapture(bench);
+  addGovern(bench);
   addLatency(bench);
   addBigTransaction(bench);
   addSourceImpact(bench);
@@ -59,6 +61,15 @@ function addCapture(bench: Command): void {
         ? { java: await newestJava(21), dist: await debeziumDist(progress) }
         : null;
       await measure('capture', json, (site) => benchCapture(site, { rows, debezium }));
+    });
+}
+
+function addGovern(bench: Command): void {
+  of(bench, 'govern', 'a topic of captured changes: opened, redacted, made tokens of')
+    .option('--rows <n>', 'how many changes', positive, 1_500_000)
+    .addHelpText('after', '\nExample:\n  conductor bench govern --rows 300000')
+    .action(async ({ json, rows }: Json & { rows: number }) => {
+      await measure('govern', json, (site) => benchGovern(site, { rows }));
     });
 }
 
