@@ -2,7 +2,6 @@ import type { Observable } from 'rxjs';
 import { carriesChanges } from '../contracts/topics.ts';
 import type { Keyring } from '../contracts/keys/keyring.ts';
 import type { Captured } from '../processors/transcode/output.ts';
-import type { SlabPool } from '../processors/transcode/slab-pool.ts';
 import type { Records } from '../schemas/records.ts';
 import { besideLetters } from './flow/beside.ts';
 import { failpoint } from './flow/failpoint.ts';
@@ -57,18 +56,6 @@ export function keysFirst<T>(keyring: Keyring, sink: Sink<T>): Sink<T> {
       failpoint('producing');
       await sink.write(batch);
       failpoint('produced');
-    },
-    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
-  };
-}
-
-/** A sink whose records lie in buffers of a pool, and give them back once they are written. */
-export function recycling(pool: SlabPool, sink: Sink<Records>): Sink<Records> {
-  return {
-    name: sink.name,
-    async write(batch) {
-      await sink.write(batch);
-      for (const records of batch) pool.recycle(records);
     },
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };

@@ -1,31 +1,26 @@
 import type { Observable } from 'rxjs';
-import type { TableContract } from '../contracts/contract.ts';
 import type { Registry } from '../contracts/registry.ts';
-import { tableOf } from '../contracts/topics.ts';
-import type { Dedupe, Marks } from '../processors/dedupe.ts';
-import { stamp } from '../processors/provenance.ts';
-import { redaction } from '../processors/redact.ts';
-import type { Tokeniser } from '../processors/tokens.ts';
+import { rowLimitBytes, tableOf } from '../contracts/topics.ts';
+import type { Dedupe } from '../processors/dedupe.ts';
+import { Release, type ReleasedForm } from '../processors/release/release.ts';
+import { LaneSlab } from '../processors/transcode/lane-slab.ts';
+import type { SlabPool } from '../processors/transcode/slab-pool.ts';
 import type { Opener } from '../processors/unseal.ts';
-import type { Governed } from '../schemas/change.ts';
+import { ops } from '../schemas/avro.ts';
+import { Bytes } from '../schemas/bytes.ts';
+import type { Records } from '../schemas/records.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import { decodeChange, schemaIdOf } from '../schemas/wire.ts';
+import { schemaIdOf } from '../schemas/wire.ts';
 import { besideLetters } from './flow/beside.ts';
 import { into } from './flow/into.ts';
 import type { Sink } from './flow/sink.ts';
 import type { Source } from './flow/source.ts';
-import { each, type Processor, pull, type Pulling, type Refused } from './flow/stage.ts';
+import { gathered, type Gatherer, pull, type Pulling, type Refused } from './flow/stage.ts';
 import type { Received } from './topic/received.ts';
-
-/** A change that may be read, and what of its lane was released with it. */
-export interface Released {
-  readonly change: Governed;
-  readonly marks: Marks;
-}
 
 export interface GovernEnds {
   readonly changes: Source<Received>;
-  readonly governed: Sink<Released>;
+  readonly governed: Sink<Records>;
   readonly letters: Sink<Refused<Received>>;
 }
 
@@ -37,46 +32,137 @@ export function govern(
 ): Observable<number> {
   return besideLetters(letters, (refused) =>
     pull(changes, pulling).pipe(
-      each(governing(rules), refused),
-      into(governed, { size: 4_096, lingerMs: 0 }, unexpected),
+      gathered(new Governing(rules), refused),
+      into(governed, { size: 256, lingerMs: 0, weigh: ({ count }) => count }, unexpected),
     ),
   );
 }
 
 interface Rules {
-  readonly contracts: ReadonlyMap<string, TableContract>;
+  /** How the changes of each table leave, and their topic. */
+  readonly forms: ReadonlyMap<string, ReleasedForm & { readonly topic: string }>;
   readonly registry: Registry;
   readonly dedupe: Dedupe;
   readonly open: Opener;
-  readonly tokens: Tokeniser;
+  readonly pool: SlabPool;
 }
 
-/** What govern does to one record. A pure function of the log: no clock, no chance, no other state. */
-export function governing(rules: Rules): Processor<Received, Released> {
-  const { contracts, registry, dedupe, open, tokens } = rules;
-  const plans = new Map(
-    [...contracts].map(([table, contract]) => [table, redaction(contract, tokens)]),
-  );
+const slabBytes = 512 * 1024; // What the broker is sent as one batch.
+const marksEvery = 64; // Records of a lane: less than what is read of it after a restart.
+const slackBytes = 1_024; // What Kafka adds to a record.
 
-  return ({ topic, partition, value }) => {
-    const type = value && registry.type(schemaIdOf(value) ?? -1);
-    if (!type) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
+/** The way of one table. */
+interface Table {
+  readonly table: string;
+  readonly form: Rules['forms'] extends ReadonlyMap<string, infer Form> ? Form : never;
+  readonly releases: Map<number, Release>; // By the id of the schema that a change came in.
+  readonly lanes: Lane[];
+}
+
+interface Lane {
+  readonly slab: LaneSlab;
+  unmarked: number; // How many records since the last marks.
+}
+
+/**
+ * What govern does to records, from bytes to bytes. A pure function of the log: no clock, no chance, no other
+ * state. Every so often a record says in its header what of its lane was released with it.
+ */
+export class Governing implements Gatherer<Received, Records> {
+  readonly #rules: Rules;
+  readonly #tables = new Map<string, Table>(); // By the topic of their changes.
+  readonly #filled = new Set<LaneSlab>();
+  readonly #headers = new Bytes(256);
+  #full: Records[] = [];
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
+
+  add({ topic, partition, key, value }: Received): void {
+    const table = this.#tableOf(topic);
+    const release = value && this.#releaseOf(table, value);
+    if (!release) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
+    const { cursor } = release;
+    try {
+      cursor.read(value);
+    } catch (cause) {
+      throw new Refusal('undecodable', 'a value does not fit its registered schema', { cause });
+    }
+    const { timeline, lsn, seq, part, source, sealed } = cursor;
+    const { dedupe, open } = this.#rules;
+    if (!dedupe.admit(topic, partition, source, { timeline, lsn, seq, part })) return;
+    const secret = open({ table: table.table, op: ops[cursor.op] ?? 'insert', sealed });
+    if (!secret) return;
+    release.write(secret, key);
+    this.#append(this.#laneOf(table, partition), topic, release);
+  }
+
+  take(): readonly Records[] {
+    const taken = [...this.#full, ...[...this.#filled].map((slab) => slab.take())];
+    this.#full = [];
+    this.#filled.clear();
+    return taken;
+  }
+
+  #tableOf(topic: string): Table {
+    const known = this.#tables.get(topic);
+    if (known) return known;
     const table = tableOf(topic);
-    const plan = plans.get(table);
-    if (!plan) throw new Refusal('no-contract', `table ${table} has no contract`);
+    const form = this.#rules.forms.get(table);
+    if (!form) throw new Refusal('no-contract', `table ${table} has no contract`);
+    const made = { table, form, releases: new Map<number, Release>(), lanes: [] };
+    this.#tables.set(topic, made);
+    return made;
+  }
 
-    const change = decodeChange(type, value, { table, lane: partition });
-    const marks = dedupe.admit(topic, change);
-    if (!marks) return [];
-    const secret = open(change);
-    if (!secret) return [];
-    return [{ change: plan.change(stamp(change), secret), marks }];
-  };
+  #releaseOf({ releases, form }: Table, value: Buffer): Release | null {
+    const id = schemaIdOf(value) ?? -1;
+    const known = releases.get(id);
+    if (known) return known;
+    const type = this.#rules.registry.type(id);
+    if (!type) return null;
+    const release = new Release(type, form);
+    releases.set(id, release);
+    return release;
+  }
+
+  #laneOf({ lanes, form }: Table, partition: number): Lane {
+    return (lanes[partition] ??= {
+      slab: new LaneSlab(form.topic, partition, slabBytes, this.#rules.pool),
+      unmarked: marksEvery,
+    });
+  }
+
+  #append(lane: Lane, topic: string, { key, value }: Release): void {
+    const { slab } = lane;
+    const bytes = key.at + value.at + slackBytes;
+    if (bytes > rowLimitBytes)
+      throw new Refusal('too-large', `a change of ${bytes} bytes is too large for ${slab.topic}`);
+    if (!slab.hasRoom(key, value)) this.#full.push(slab.take());
+    this.#filled.add(slab);
+    const isMarked = slab.isEmpty || lane.unmarked >= marksEvery;
+    lane.unmarked = isMarked ? 1 : lane.unmarked + 1;
+    const headers = isMarked ? this.#marks(topic, slab.partition) : undefined;
+    slab.append(key.at > 0 ? key : null, value, headers);
+  }
+
+  /** One header, as Kafka keeps it. */
+  #marks(topic: string, partition: number): Bytes {
+    const out = this.#headers;
+    out.clear();
+    out.zigzag(1);
+    for (const text of ['marks', JSON.stringify(this.#rules.dedupe.marks(topic, partition))]) {
+      const bytes = Buffer.from(text);
+      out.sized(bytes, 0, bytes.length);
+    }
+    return out;
+  }
 }
 
 /** What was governed always fits its topic; if it does not, that is our mistake and not the row's. */
 const unexpected = {
-  next({ values: [first] }: { readonly values: readonly Refused<Released>[] }): void {
+  next({ values: [first] }: { readonly values: readonly Refused<Records>[] }): void {
     throw new TypeError('a governed change does not fit its topic', { cause: first?.refusal });
   },
 };

@@ -1,4 +1,3 @@
-import type { Change } from '../schemas/change.ts';
 import { compare, parsePosition, positionText, type Position } from '../schemas/position.ts';
 
 /** The newest position seen of each log in one lane, as text: what a released change says of the others before it. */
@@ -9,15 +8,23 @@ export type Marks = Readonly<Record<string, string>>;
  * released (`restore`), so that it commits with the output and dies with the unsettled work.
  */
 export class Dedupe {
-  readonly #lanes = new Map<string, Map<string, Position>>();
+  readonly #lanes = new Map<string, Map<string, Position>[]>();
 
-  /** The marks that go out with the change; null if it was seen before. */
-  admit(topic: string, change: Change): Marks | null {
-    const lane = this.#lane(topic, change.lane);
-    const log = `${change.system}/${change.log}`; // Positions of another server are of another world.
-    const newest = lane.get(log);
-    if (newest && compare(change.position, newest) <= 0) return null;
-    lane.set(log, change.position);
+  /**
+   * Whether a change is new in its lane. `source` names its server and log: positions of another server are of
+   * another world.
+   */
+  admit(topic: string, partition: number, source: string, position: Position): boolean {
+    const lane = this.#lane(topic, partition);
+    const newest = lane.get(source);
+    if (newest && compare(position, newest) <= 0) return false;
+    lane.set(source, position);
+    return true;
+  }
+
+  /** What was admitted to a lane last, log by log. */
+  marks(topic: string, partition: number): Marks {
+    const lane = this.#lane(topic, partition);
     return Object.fromEntries([...lane].map(([log, position]) => [log, positionText(position)]));
   }
 
@@ -32,13 +39,12 @@ export class Dedupe {
   }
 
   forget(topic: string, partition: number): void {
-    this.#lanes.delete(`${topic}/${partition}`);
+    delete this.#lanes.get(topic)?.[partition];
   }
 
   #lane(topic: string, partition: number): Map<string, Position> {
-    const name = `${topic}/${partition}`;
-    let lane = this.#lanes.get(name);
-    if (!lane) this.#lanes.set(name, (lane = new Map()));
-    return lane;
+    let lanes = this.#lanes.get(topic);
+    if (!lanes) this.#lanes.set(topic, (lanes = []));
+    return (lanes[partition] ??= new Map());
   }
 }

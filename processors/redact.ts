@@ -8,33 +8,44 @@ import { generaliser } from './generalise.ts';
 import { tokenDomain, type Tokeniser } from './tokens.ts';
 
 /** What a masked value reads as. Its length tells nothing. */
-const mask = '***';
+export const mask = '***';
 
-/**
- * Applies a contract's column rules to both images and the key of a change. Silence is not consent:
- * a column without a rule is dropped, whatever else the change carries.
- */
-export function redaction(contract: TableContract, tokens: Tokeniser) {
-  const columns = contract.columns
+/** A column that leaves govern, and what becomes of its values on the way. */
+export interface RedactedColumn extends ColumnContract {
+  /** `tenant` is asked for only where a token is made. */
+  readonly apply: (value: Value | Unchanged, tenant: () => string) => Value | Unchanged;
+}
+
+/** The columns that leave. Silence is not consent: a column without a rule is not among them. */
+export function redactedColumns(
+  contract: TableContract,
+  tokens: Tokeniser,
+): readonly RedactedColumn[] {
+  return contract.columns
     .filter(({ rule }) => rule !== 'drop')
-    .map((column) => ({
-      ...column,
-      domain: tokenDomain(contract, column),
-      coarser: coarserOf(contract, column),
-    }));
-  const byName = new Map(columns.map((column) => [column.name, column]));
-  const empty = Object.fromEntries(columns.map(({ name }) => [name, null])); // A `__proto__` of its own, too.
+    .map((column) => ({ ...column, apply: applying(contract, column, tokens) }));
+}
 
-  const apply = (
-    { rule, domain, coarser }: (typeof columns)[number],
-    value: Value | Unchanged,
-    tenant: () => string,
-  ): Value | Unchanged => {
-    if (rule === 'keep' || value === null || value === unchanged) return value;
-    if (rule === 'mask') return mask;
-    if (rule === 'generalise') return coarser(value);
+function applying(
+  contract: TableContract,
+  column: ColumnContract,
+  tokens: Tokeniser,
+): RedactedColumn['apply'] {
+  const domain = tokenDomain(contract, column);
+  const coarser = coarserOf(contract, column);
+  return (value, tenant) => {
+    if (column.rule === 'keep' || value === null || value === unchanged) return value;
+    if (column.rule === 'mask') return mask;
+    if (column.rule === 'generalise') return coarser(value);
     return tokens(tenant(), domain, value);
   };
+}
+
+/** Applies a contract's column rules to both images and the key of a change, whatever else the change carries. */
+export function redaction(contract: TableContract, tokens: Tokeniser) {
+  const columns = redactedColumns(contract, tokens);
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  const empty = Object.fromEntries(columns.map(({ name }) => [name, null])); // A `__proto__` of its own, too.
 
   /** A row as its readers may see it. Columns that the source did not send stay `unchanged`. */
   const row = (
@@ -46,11 +57,7 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
     const out: Record<string, Value | Unchanged> = { ...empty };
     for (const column of columns) {
       const source = isConfidential(column) ? secret : open;
-      out[column.name] = apply(
-        column,
-        source?.[column.name] ?? missing(source, column, lost),
-        tenant,
-      );
+      out[column.name] = column.apply(toldOf(source, column.name, lost), tenant);
     }
     return out;
   };
@@ -61,7 +68,7 @@ export function redaction(contract: TableContract, tokens: Tokeniser) {
       const column = byName.get(name);
       if (!column) delete out[name];
       // A confidential key was made a token when it was captured.
-      else if (!isConfidential(column)) out[name] = plain(apply(column, value, tenant));
+      else if (!isConfidential(column)) out[name] = plain(column.apply(value, tenant));
     }
     return out;
   };
@@ -92,14 +99,12 @@ function coarserOf({ table }: TableContract, { name, hierarchy }: ColumnContract
 }
 
 /** What stands for a column that its table no longer has: a new row has none of it, an old one keeps what it had. */
-type Lost = null | Unchanged;
+export type Lost = null | Unchanged;
 
-/** A null is a value; what is not there at all was not sent. */
-const missing = (
-  source: Row | null | undefined,
-  { name }: ColumnContract,
-  lost: Lost,
-): null | Unchanged => (source && name in source ? null : lost);
+/** What a row says of a column: a null is a value; what is not there at all was not sent, whatever all objects inherit. */
+export function toldOf(row: Row | null, name: string, lost: Lost): Value | Unchanged {
+  return row && Object.hasOwn(row, name) ? (row[name] ?? null) : lost;
+}
 
 const plain = (value: Value | Unchanged): Value => (value === unchanged ? null : value);
 
@@ -110,8 +115,12 @@ function tenantOf({ table, tenant }: TableContract, images: readonly (Row | null
     const value = image?.[tenant];
     if (value !== null && value !== undefined && value !== unchanged) return `${value}`;
   }
-  throw new Refusal(
+  throw noTenant(table, tenant);
+}
+
+/** Refuses a change of which tokens are to be made, and that does not say for whom. */
+export const noTenant = (table: string, tenant: string): Refusal =>
+  new Refusal(
     'no-tenant',
     `table ${table}: a change does not tell its tenant (column ${tenant}), so nothing can be tokenised for it`,
   );
-}

@@ -1,16 +1,18 @@
+import type { KeyObject } from 'node:crypto';
 import type { Keyring } from '../contracts/keys/keyring.ts';
 import type { Change } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import { keyRefOf, open } from '../schemas/sealed-box.ts';
+import { BoxOpener, keyRefOf, open } from '../schemas/sealed-box.ts';
 import { decodeSecret, type Secret } from '../schemas/secret.ts';
 
 /** Opens what a change has sealed; null withholds the change, because its subject was erased. */
-export type Opener = (change: Change) => Secret | null;
+export type Opener = (change: Pick<Change, 'table' | 'op' | 'sealed'>) => Secret | null;
 
 const nothing: Secret = { before: null, after: null };
 
 /** `erased` is told of each change that is withheld. A delete passes: it tells nothing of its subject but that it is gone. */
 export function unsealing(keyring: Pick<Keyring, 'find'>, erased: () => void): Opener {
+  const opened = openers();
   return ({ table, op, sealed }) => {
     if (!sealed) return nothing;
     const ref = keyRefOf(sealed);
@@ -20,12 +22,29 @@ export function unsealing(keyring: Pick<Keyring, 'find'>, erased: () => void): O
       erased();
       return null;
     }
-    if (found?.state !== 'here')
+    if (!ref || found?.state !== 'here')
       throw new Refusal('unsealable', `table ${table}: the keyring has no key for a sealed row`);
     try {
-      return decodeSecret(open(found.key, sealed).toString());
+      return decodeSecret(opened(ref, found.key, sealed).toString());
     } catch {
       throw new Refusal('unsealable', `table ${table}: a sealed row was damaged`); // The cause could quote it.
     }
+  };
+}
+
+const mostKept = 4_096; // Some 2 kB each.
+
+/** Opens boxes; for who comes a second time, it is set up once and for all that follow. */
+function openers() {
+  const kept = new Map<KeyObject, BoxOpener | null>();
+  return (ref: Buffer, key: KeyObject, box: Uint8Array): Buffer => {
+    let opener = kept.get(key);
+    if (opener === undefined) {
+      if (kept.size >= mostKept) kept.clear();
+      kept.set(key, null);
+      return open(key, box);
+    }
+    if (!opener) kept.set(key, (opener = new BoxOpener({ ref, key })));
+    return opener.open(box instanceof Buffer ? box : Buffer.from(box));
   };
 }

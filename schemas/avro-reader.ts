@@ -5,7 +5,7 @@ import { logicalOf, type Logical } from './avro-types.ts';
 import { decimalText } from './decimal.ts';
 import { numberOf } from './float32.ts';
 import { dayText, microsText, timeText } from './moment-text.ts';
-import { unchanged } from './value.ts';
+import { unchanged, type Unchanged, type Value } from './value.ts';
 
 type Read = (from: AvroCursor) => unknown;
 
@@ -30,6 +30,10 @@ export function readRecord(type: Type, data: Buffer, at: number): unknown {
   if (!cursor.isAtEnd) throw new RangeError('the Avro does not end where the value does');
   return record;
 }
+
+/** Reads one column of an image of a row, or of a key. */
+export const columnReader = (type: Type): ((from: AvroCursor) => Value | Unchanged) =>
+  readerOf(type, true) as (from: AvroCursor) => Value | Unchanged;
 
 /** Compiles a type; what belongs to an image of a row is read as a column's value. */
 function readerOf(type: Known, inImage: boolean): Read {
@@ -102,6 +106,8 @@ function logicalReader({ name, scale }: Logical): Read {
       return (from) => microsText(micros(from), '');
     case 'timestamp-micros':
       return (from) => microsText(micros(from), '+00');
+    case 'uuid':
+      return (from) => from.text();
     case 'decimal':
       return (from) => decimalText(from.bytes(), scale);
   }

@@ -3,7 +3,13 @@ import { unchanged } from './value.ts';
 
 /** A logical type whose values read as the server's text: what it is, and the digits after a decimal's point. */
 export interface Logical {
-  readonly name: 'date' | 'time-micros' | 'timestamp-micros' | 'local-timestamp-micros' | 'decimal';
+  readonly name:
+    | 'date'
+    | 'time-micros'
+    | 'timestamp-micros'
+    | 'local-timestamp-micros'
+    | 'decimal'
+    | 'uuid';
   readonly scale: number;
 }
 
@@ -50,6 +56,7 @@ const longs: ReadonlyMap<unknown, Type> = new Map(
   ]),
 );
 const date = marked(avro.Type.forSchema('int'), { name: 'date', scale: 0 });
+const uuid = marked(avro.Type.forSchema('string'), { name: 'uuid', scale: 0 });
 
 export const logicalTypes = { unchanged: UnchangedType };
 
@@ -60,6 +67,7 @@ export function typeHook(schema: unknown): Type | undefined {
   const logical = 'logicalType' in schema ? schema.logicalType : undefined;
   if (schema.type === 'long') return longs.get(logical) ?? bigLong;
   if (schema.type === 'int' && logical === 'date') return date;
+  if (schema.type === 'string' && logical === 'uuid') return uuid;
   if (schema.type !== 'bytes' || logical !== 'decimal') return undefined;
   const scale = 'scale' in schema ? Number(schema.scale) : 0;
   return marked(avro.Type.forSchema('bytes'), { name: 'decimal', scale });

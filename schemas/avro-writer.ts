@@ -1,17 +1,21 @@
 import { type AvroColumn, branchesOf, hasEscape } from './avro.ts';
 import type { Bytes } from './bytes.ts';
 import { exact } from './exact.ts';
-import { unchanged, type Key, type Row } from './value.ts';
+import { unchanged, type Key, type Row, type Unchanged, type Value } from './value.ts';
 
 /** Writes a row of values as `avsc` would, in half of its time. What a row leaves out is as if it had not been sent. */
 export function writeRow(columns: readonly AvroColumn[], row: Row, out: Bytes): void {
-  for (const column of columns) {
-    const value = row[column.name];
-    const branches = branchesOf(column.kind);
-    if (value === null) out.byte(branches.null);
-    else if (value === undefined || value === unchanged) out.byte(branches.unchanged);
-    else writeBranch(column, exact(column, value), branches.value, branches.text, out);
-  }
+  for (const column of columns) writeColumn(column, row[column.name] ?? missing(column, row), out);
+}
+
+const missing = ({ name }: AvroColumn, row: Row) => (row[name] === null ? null : unchanged);
+
+/** Writes what an image of a row says of one column. */
+export function writeColumn(column: AvroColumn, value: Value | Unchanged, out: Bytes): void {
+  const branches = branchesOf(column.kind);
+  if (value === null) out.byte(branches.null);
+  else if (value === unchanged) out.byte(branches.unchanged);
+  else writeBranch(column, exact(column, value), branches.value, branches.text, out);
 }
 
 /** Writes a key, which is always whole. */

@@ -41,14 +41,7 @@ export class BoxCipher {
     const length = text.at;
     const whole = length - (length % blockBytes);
     const stream = this.#stream(n0, n1, n2, length);
-    const ghash = this.#ghash;
-    ghash.begin();
-    ghash.block(
-      this.#lastOfFront | (n0 >>> 8),
-      (n0 << 24) | (n1 >>> 8),
-      (n1 << 24) | (n2 >>> 8),
-      n2 << 24,
-    );
+    const ghash = this.#begun(n0, n1, n2);
     text.room(blockBytes); // The last block is read whole.
     const end = out.at + length;
     for (let at = 0; at < length; at += blockBytes) {
@@ -68,6 +61,55 @@ export class BoxCipher {
       ghash.y1 ^ stream.getInt32(8),
       ghash.y0 ^ stream.getInt32(12),
     );
+  }
+
+  /**
+   * Decrypts what was sealed under a nonce of three words, and appends it; false, and nothing is appended,
+   * if a bit of it or of its tag was changed. `box` ends with its tag.
+   */
+  open(n0: number, n1: number, n2: number, box: DataView, from: number, out: Bytes): boolean {
+    const tagAt = box.byteLength - blockBytes;
+    const length = tagAt - from;
+    const whole = length - (length % blockBytes);
+    const stream = this.#stream(n0, n1, n2, length);
+    const ghash = this.#begun(n0, n1, n2);
+    out.room(length + blockBytes);
+    const begun = out.at;
+    for (let at = 0; at < length; at += blockBytes) {
+      const left = at < whole ? blockBytes : length - at;
+      const c0 = box.getInt32(from + at) & firstBytes(left); // The last words may be of the tag.
+      const c1 = box.getInt32(from + at + 4) & firstBytes(left - 4);
+      const c2 = box.getInt32(from + at + 8) & firstBytes(left - 8);
+      const c3 = box.getInt32(from + at + 12) & firstBytes(left - 12);
+      ghash.block(c0, c1, c2, c3);
+      out.words(
+        c0 ^ stream.getInt32(at + 16),
+        c1 ^ stream.getInt32(at + 20),
+        c2 ^ stream.getInt32(at + 24),
+        c3 ^ stream.getInt32(at + 28),
+      );
+    }
+    ghash.block(0, authenticatedBits, 0, length * 8);
+    const differs =
+      (ghash.y3 ^ stream.getInt32(0) ^ box.getInt32(tagAt)) |
+      (ghash.y2 ^ stream.getInt32(4) ^ box.getInt32(tagAt + 4)) |
+      (ghash.y1 ^ stream.getInt32(8) ^ box.getInt32(tagAt + 8)) |
+      (ghash.y0 ^ stream.getInt32(12) ^ box.getInt32(tagAt + 12));
+    out.at = differs === 0 ? begun + length : begun;
+    return differs === 0;
+  }
+
+  /** The hash of the front and a nonce. */
+  #begun(n0: number, n1: number, n2: number): Ghash {
+    const ghash = this.#ghash;
+    ghash.begin();
+    ghash.block(
+      this.#lastOfFront | (n0 >>> 8),
+      (n0 << 24) | (n1 >>> 8),
+      (n1 << 24) | (n2 >>> 8),
+      n2 << 24,
+    );
+    return ghash;
   }
 
   /** What a text of a length is combined with, behind what its tag is. */

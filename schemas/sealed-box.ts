@@ -6,7 +6,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { BoxCipher, longestText } from './box-cipher.ts';
-import type { Bytes } from './bytes.ts';
+import { Bytes } from './bytes.ts';
 
 /**
  * What seals a row: the nonce comes from the change and its contract's revision, so that a resend
@@ -102,6 +102,38 @@ export class Sealer {
     cipher.final(); // Of this mode nothing is left but the tag.
     out.copy(sealed, 0, sealed.length);
     out.copy(cipher.getAuthTag(), 0, tagLength);
+  }
+}
+
+/** Opens boxes that were sealed with one key, which it is set up for once. */
+export class BoxOpener {
+  readonly #key: KeyObject;
+  readonly #front: Buffer;
+  readonly #cipher: BoxCipher;
+  readonly #plain = new Bytes(1_024);
+
+  constructor({ ref, key }: { readonly ref: Buffer; readonly key: KeyObject }) {
+    this.#key = key;
+    this.#front = Buffer.concat([Buffer.of(version), ref]);
+    this.#cipher = new BoxCipher(key, this.#front);
+  }
+
+  /** What is in a box, valid until the next one; throws if a bit of it was changed or the key is another's. */
+  open(box: Buffer): Buffer {
+    const length = box.length - headLength - tagLength;
+    if (length > longestText || length < 0) return open(this.#key, box);
+    const view = new DataView(box.buffer, box.byteOffset, box.length);
+    const n0 = view.getInt32(nonceAt);
+    const n1 = view.getInt32(nonceAt + 4);
+    const n2 = view.getInt32(nonceAt + 8);
+    const plain = this.#plain;
+    plain.clear();
+    if (
+      this.#front.compare(box, 0, nonceAt) !== 0 ||
+      !this.#cipher.open(n0, n1, n2, view, headLength, plain)
+    )
+      throw new Error('a box was changed, or sealed with another key');
+    return plain.view();
   }
 }
 

@@ -12,8 +12,9 @@ export const encodeSecret = (secret: Secret): string => encodeValues(secret);
 /** JSON in which every value comes back as it was. */
 export const encodeValues = (values: object): string => JSON.stringify(values, encodeValue);
 
-/** The values that such a JSON was made of. */
-export const decodeValues = (text: string): unknown => JSON.parse(text, decodeValue);
+/** The values that such a JSON was made of. Without a bracket there is nothing in it that was tagged, and looking for it costs more than the rest. */
+export const decodeValues = (text: string): unknown =>
+  text.includes('[') ? JSON.parse(text, decodeValue) : JSON.parse(text);
 
 export const decodeSecret = (text: string): Secret => decodeValues(text) as Secret;
 

@@ -1,8 +1,9 @@
 import type { Config } from '../../contracts/config.ts';
 import { governedTopic } from '../../contracts/topics.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
-import { header } from '../../pipelines/topic/received.ts';
 import { tails } from '../../pipelines/topic/tail.ts';
+import { positionText } from '../../schemas/position.ts';
+import { placeOf } from '../../schemas/wire.ts';
 
 /** Counts what govern has released of these tables, and how much of it more than once. */
 export async function releasedTwice(
@@ -18,7 +19,9 @@ export async function releasedTwice(
       const lane = { topic: governedTopic(config.database, table), partition };
       for (const record of await tails(kafka, [lane], everything)) {
         released++;
-        ids.add(header(record, 'id') ?? '');
+        if (!record.value) continue;
+        const { source, position } = placeOf(record.value);
+        ids.add(`${table} ${source} ${positionText(position)}`);
       }
     }
   return { released, releasedTwice: released - ids.size };

@@ -1,5 +1,6 @@
 import { topicSettings } from '../../contracts/topics.ts';
-import { capture, keysFirst, recycling } from '../../pipelines/capture.ts';
+import { capture, keysFirst } from '../../pipelines/capture.ts';
+import { recycling } from '../../pipelines/recycling.ts';
 import { letterOfCaptured } from '../../pipelines/letters.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
 import { Backfill } from '../../pipelines/backfill/backfill.ts';

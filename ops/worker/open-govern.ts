@@ -3,11 +3,10 @@ import {
   changesTopic,
   deadLettersTopic,
   governedTopic,
-  rowLimitBytes,
   tableOf,
   topicSettings,
 } from '../../contracts/topics.ts';
-import { govern, type Released } from '../../pipelines/govern.ts';
+import { govern } from '../../pipelines/govern.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Lane } from '../../pipelines/topic/assignment.ts';
@@ -15,16 +14,21 @@ import { learning } from '../../pipelines/topic/learning.ts';
 import { header, type Received } from '../../pipelines/topic/received.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import { tails } from '../../pipelines/topic/tail.ts';
+import { recycling } from '../../pipelines/recycling.ts';
 import { Dedupe, type Marks } from '../../processors/dedupe.ts';
+import { redactedColumns } from '../../processors/redact.ts';
+import type { ReleasedForm } from '../../processors/release/release.ts';
+import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { unsealing } from '../../processors/unseal.ts';
 import { governedSchema } from '../../schemas/avro.ts';
-import { encodeGoverned } from '../../schemas/wire.ts';
+import { positionText } from '../../schemas/position.ts';
+import { placeOf } from '../../schemas/wire.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
-import { topicSink } from '../../sinks/topic.ts';
+import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import type { Setting } from './setting.ts';
-import { outgoing, tableTopics } from './table-topics.ts';
+import { tableTopics } from './table-topics.ts';
 
 /** How far back a lane is read to find what was released of each log; a zombie's late writes are few. */
 const tailRecords = 200n;
@@ -48,7 +52,8 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
         letterOfRecord('govern', refused),
       ),
     );
-    const governed = stack.use(topicSink(kafka, 'gov', await encoder(setting), rowLimitBytes));
+    const pool = new SlabPool();
+    const governed = stack.use(recycling(pool, recordsSink(kafka, 'gov')));
     const dedupe = new Dedupe();
     const changes = stack.use(
       new TopicSource({
@@ -63,13 +68,13 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
         },
       }),
     );
-    const tokens = tokeniser(keyring);
+    const forms = await formsOf(setting);
     const open = unsealing(keyring, () => counters.erased());
 
     return (signal) =>
       govern(
         { changes, governed, letters: counters.letters(letters) },
-        { contracts, registry, dedupe, open, tokens },
+        { forms, registry, dedupe, open, pool },
         pulling(setting, signal),
       );
   });
@@ -88,17 +93,29 @@ async function recall({ config, kafka }: Setting, dedupe: Dedupe, lanes: readonl
   }));
   for (const record of await tails(kafka, released, tailRecords)) {
     const topic = sources.get(`${record.topic}/${record.partition}`);
-    const marks = header(record, 'marks');
-    if (topic && marks) dedupe.restore(topic, record.partition, JSON.parse(marks) as Marks);
+    if (!topic || !record.value) continue;
+    const { source, position } = placeOf(record.value);
+    const marks = JSON.parse(header(record, 'marks') ?? '{}') as Marks;
+    dedupe.restore(topic, record.partition, { [source]: positionText(position) });
+    dedupe.restore(topic, record.partition, marks);
   }
 }
 
-async function encoder(setting: Setting) {
+/** Registers how the changes of every table leave. */
+async function formsOf(setting: Setting) {
+  const tokens = tokeniser(setting.keyring);
   const stage = { topic: governedTopic, shape: governedShape, schema: governedSchema };
   const topicOf = await tableTopics(setting, stage);
-  return ({ change, marks }: Released) => {
-    const { topic, columns, schema } = topicOf(change.table);
-    const out = outgoing(change, topic, encodeGoverned(schema, columns, change));
-    return { ...out, headers: { ...out.headers, marks: JSON.stringify(marks) } };
-  };
+  const forms = new Map<string, ReleasedForm & { readonly topic: string }>();
+  for (const [table, contract] of setting.contracts) {
+    const { topic, columns: shape, schema } = topicOf(table);
+    forms.set(table, {
+      contract,
+      columns: redactedColumns(contract, tokens),
+      shape,
+      schema,
+      topic,
+    });
+  }
+  return forms;
 }

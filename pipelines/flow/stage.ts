@@ -71,19 +71,47 @@ export function each<In, Out>(
   process: Processor<In, Out>,
   refused: SideDoor<In>,
 ): OperatorFunction<Envelope<In>, Envelope<Out>> {
+  let passed: Out[] = [];
+  return gathered<In, Out>(
+    {
+      add(value) {
+        for (const out of process(value)) passed.push(out);
+      },
+      take() {
+        const taken = passed;
+        passed = [];
+        return taken;
+      },
+    },
+    refused,
+  );
+}
+
+/** Makes something of a batch as a whole. Synchronous; `add` throws a `Refusal` to refuse, and then has kept nothing of the value. */
+export interface Gatherer<In, Out> {
+  add(value: In): void;
+  /** What became of all that was added since the last time. */
+  take(): readonly Out[];
+}
+
+/** Hands a gatherer batch after batch. A refused value leaves by the side door, its envelope still open. */
+export function gathered<In, Out>(
+  gatherer: Gatherer<In, Out>,
+  refused: SideDoor<In>,
+): OperatorFunction<Envelope<In>, Envelope<Out>> {
   return (envelopes) =>
     envelopes.pipe(
       map(({ values, settle }) => {
-        const passed: Out[] = [];
         const stopped: Refused<In>[] = [];
         for (const value of values) {
           try {
-            for (const out of process(value)) passed.push(out);
+            gatherer.add(value);
           } catch (refusal) {
             if (!(refusal instanceof Refusal)) throw refusal;
             stopped.push({ value, refusal });
           }
         }
+        const passed = gatherer.take();
         if (passed.length === 0 && stopped.length === 0) settle();
         const one = stopped.length > 0 && passed.length > 0 ? shared(2, settle) : settle;
         if (stopped.length > 0) refused.next({ values: stopped, settle: one });

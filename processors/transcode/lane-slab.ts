@@ -29,8 +29,8 @@ export class LaneSlab {
     return !this.#out || this.#out.at + (key?.at ?? 0) + value.at <= this.#limitBytes;
   }
 
-  /** Adds a record and returns how many bytes it takes. */
-  append(key: Bytes | null, value: Bytes): number {
+  /** Adds a record and returns how many bytes it takes. `headers` are its headers as Kafka has them, their count first. */
+  append(key: Bytes | null, value: Bytes, headers: Bytes = none): number {
     const out = (this.#out ??= new Bytes(this.#pool.take(this.#size)));
     const keyLength = key ? key.at : -1;
     const begun = out.at;
@@ -40,7 +40,9 @@ export class LaneSlab {
       sizeOf(keyLength) +
       Math.max(keyLength, 0) +
       sizeOf(value.at) +
-      value.at;
+      value.at +
+      headers.at -
+      1;
     out.room(length + 5);
     out.zigzag(length);
     out.byte(0); // No attributes.
@@ -49,7 +51,7 @@ export class LaneSlab {
     out.zigzag(keyLength);
     if (key) out.add(key);
     out.addSized(value);
-    out.byte(0); // No headers.
+    out.add(headers);
     return out.at - begun;
   }
 
@@ -64,6 +66,9 @@ export class LaneSlab {
     return records;
   }
 }
+
+const none = new Bytes(8);
+none.zigzag(0);
 
 /** How many bytes a zigzag integer takes. */
 function sizeOf(value: number): number {

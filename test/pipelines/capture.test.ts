@@ -1,6 +1,7 @@
 import { lastValueFrom, tap } from 'rxjs';
 import { expect, test } from 'vitest';
-import { capture, keysFirst, recycling } from '../../pipelines/capture.ts';
+import { capture, keysFirst } from '../../pipelines/capture.ts';
+import { recycling } from '../../pipelines/recycling.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
 import type { KeptChange } from '../../processors/transcode/kept-change.ts';
 import type { Captured } from '../../processors/transcode/output.ts';

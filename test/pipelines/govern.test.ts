@@ -1,18 +1,22 @@
 import { lastValueFrom } from 'rxjs';
 import { expect, test } from 'vitest';
 import type { Refused } from '../../pipelines/flow/stage.ts';
-import { govern, governing, type Released } from '../../pipelines/govern.ts';
+import { govern, Governing } from '../../pipelines/govern.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
-import { Dedupe } from '../../processors/dedupe.ts';
+import { Dedupe, type Marks } from '../../processors/dedupe.ts';
+import { redactedColumns } from '../../processors/redact.ts';
 import { tokeniser } from '../../processors/tokens.ts';
+import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { unsealing } from '../../processors/unseal.ts';
+import type { Governed } from '../../schemas/change.ts';
+import type { Records } from '../../schemas/records.ts';
 import { encodeValues } from '../../schemas/secret.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { deliveries, ListSink, ListSource } from '../doubles.ts';
 import { MemoryKeyring } from '../processors/memory-keyring.ts';
 import { decoded, marker, userRow, users } from '../processors/tables.ts';
-import { changeRecord, registryOf } from './records.ts';
+import { changeRecord, formOf, registryOf, releasedIn } from './records.ts';
 import { sealing } from '../processors/transcode/oracle.ts';
 
 const owner = { tenant: '1', domain: 'public.users.id', subject: '7' };
@@ -24,20 +28,29 @@ function world() {
   const seal = sealing(contracts, keyring, tokens, 12, () => {});
   const count = { erased: 0 };
   const rules = (dedupe = new Dedupe()) => ({
-    contracts,
+    forms: new Map([[users.table, formOf(users, redactedColumns(users, tokens))]]),
     registry: registryOf(users),
     dedupe,
     open: unsealing(keyring, () => void count.erased++),
-    tokens,
+    pool: new SlabPool(),
   });
   /** The record of a change as capture would have written it. */
-  const record = (lsn: bigint, email: string = marker): Received => {
-    const change = decoded('insert', { after: { ...userRow, email, phone: '079' } });
+  const record = (lsn: bigint, email: string = marker, city = 'Bern'): Received => {
+    const change = decoded('insert', { after: { ...userRow, email, city, phone: '079' } });
     const position = { ...change.position, lsn };
     return changeRecord(users, seal({ ...change, position })[0]!, lsn);
   };
   return { keyring, rules, record, count };
 }
+
+/** What a record became, one at a time; none if it was withheld. */
+const governing = (rules: ConstructorParameters<typeof Governing>[0]) => {
+  const all = new Governing(rules);
+  return (record: Received): readonly { change: Governed; marks: Marks | null }[] => {
+    all.add(record);
+    return all.take().flatMap((records) => releasedIn(records, users));
+  };
+};
 
 test('a record comes out stamped, redacted, with its policy and the marks of its lane', () => {
   const { rules, record } = world();
@@ -76,7 +89,7 @@ test('after a restart the marks that went out are enough to go on from', () => {
   before(record(10n));
   const [last] = before(record(11n));
   const dedupe = new Dedupe();
-  dedupe.restore(record(10n).topic, record(10n).partition, last!.marks);
+  dedupe.restore(record(10n).topic, record(10n).partition, last!.marks!);
   const after = governing(rules(dedupe));
   expect([record(10n), record(11n), record(12n)].map((each) => after(each).length)).toEqual([
     0, 0, 1,
@@ -120,9 +133,9 @@ for (const { name, of, reason } of bad)
     expect(work).not.toThrow(marker);
   });
 
-function start(records: readonly Received[], rules: Parameters<typeof governing>[0]) {
+function start(records: readonly Received[], rules: ConstructorParameters<typeof Governing>[0]) {
   const changes = new ListSource(deliveries(records.map((each) => [each])));
-  const governed = new ListSink<Released>();
+  const governed = new ListSink<Records>();
   const letters = new ListSink<Refused<Received>>();
   const pulling = { room: { values: 100, bytes: 10_000 }, signal: new AbortController().signal };
   const run = () => lastValueFrom(govern({ changes, governed, letters }, rules, pulling));
@@ -134,7 +147,11 @@ test('what cannot be governed becomes a letter and the rest goes on, all of it c
   const damaged = { ...record(11n), value: Buffer.from('damaged') };
   const { changes, governed, letters, run } = start([record(10n), damaged, record(12n)], rules());
   await run();
-  expect(governed.values.map(({ change }) => change.position.lsn)).toEqual([10n, 12n]);
+  expect(
+    governed.values
+      .flatMap((each) => releasedIn(each, users))
+      .map(({ change }) => change.position.lsn),
+  ).toEqual([10n, 12n]);
   expect(letters.values.map((each) => letterOfRecord('govern', each).origin)).toEqual([
     'cdc.shop.public.users/' + damaged.partition + '@11',
   ]);
@@ -150,4 +167,25 @@ test('a governed change that its topic refuses is a mistake of ours, and so no o
   await expect(run()).rejects.toBeInstanceOf(TypeError);
   expect(letters.values).toEqual([]);
   expect(changes.confirmed.size).toBe(0);
+});
+
+test('of a batch the first record bears the marks of its lane, and then every so often one', () => {
+  const { rules, record } = world();
+  const all = new Governing(rules());
+  for (let lsn = 1n; lsn <= 200n; lsn++) all.add(record(lsn));
+  const released = all.take().flatMap((records) => releasedIn(records, users));
+  const marked = released.flatMap(({ marks }, at) => (marks ? [at] : []));
+  expect(released.length).toBe(200);
+  expect(marked[0]).toBe(0);
+  expect(marked.length).toBeGreaterThan(2);
+  expect(Math.max(...marked.map((at, n) => at - (marked[n - 1] ?? 0)))).toBeLessThanOrEqual(64);
+});
+
+test('a change that grows too large for its topic by what govern adds is refused, and the rest goes on', () => {
+  const { rules, record } = world();
+  const all = new Governing(rules());
+  const [large, small] = [record(10n, marker, 'x'.repeat(10 * 1024 * 1024 - 800)), record(11n)];
+  expect(() => all.add(large)).toThrow(expect.objectContaining({ reason: 'too-large' }));
+  all.add(small);
+  expect(all.take().flatMap((records) => releasedIn(records, users)).length).toBe(1);
 });

@@ -1,13 +1,17 @@
+import { Reader, readRecord } from '@platformatic/kafka';
 import avro from 'avsc';
 import type { TableContract } from '../../contracts/contract.ts';
 import type { Registry } from '../../contracts/registry.ts';
 import { changeShape, governedShape } from '../../contracts/shapes.ts';
 import { changesTopic, governedTopic } from '../../contracts/topics.ts';
-import type { Received } from '../../pipelines/topic/received.ts';
+import { header, type Received } from '../../pipelines/topic/received.ts';
+import type { Marks } from '../../processors/dedupe.ts';
+import type { RedactedColumn } from '../../processors/redact.ts';
 import { avroOptions, changeSchema, governedSchema } from '../../schemas/avro.ts';
 import type { Change, Governed } from '../../schemas/change.ts';
+import type { Records } from '../../schemas/records.ts';
 import { keyText } from '../../schemas/value.ts';
-import { encodeChange, encodeGoverned } from '../../schemas/wire.ts';
+import { decodeGoverned, encodeChange, encodeGoverned } from '../../schemas/wire.ts';
 
 /** A registry of what one table's topics hold: 1 for changes, 2 for governed ones. */
 export function registryOf(of: TableContract): Registry {
@@ -48,3 +52,24 @@ const record = (
   value,
   headers: [],
 });
+
+/** How the changes of a table leave govern. */
+export function formOf(of: TableContract, columns: readonly RedactedColumn[]) {
+  const shape = governedShape(of);
+  const schema = { id: 2, type: typeOf(governedSchema(shape)) };
+  return { contract: of, columns, shape, schema, topic: governedTopic('shop', of.table) };
+}
+
+/** The governed changes in records as govern writes them, read by a client that is not ours. */
+export function releasedIn({ partition, count, bytes }: Records, of: TableContract) {
+  const reader = Reader.from(bytes);
+  const type = typeOf(governedSchema(governedShape(of)));
+  return Array.from({ length: count }, () => {
+    const { value, headers } = readRecord(reader) as Pick<Received, 'headers'> & { value: Buffer };
+    const marks = header({ headers }, 'marks');
+    return {
+      change: decodeGoverned(type, value, { table: of.table, lane: partition }),
+      marks: marks === null ? null : (JSON.parse(marks) as Marks),
+    };
+  });
+}

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Bytes } from '../../schemas/bytes.ts';
 import {
+  BoxOpener,
   firstNonce,
   keyRefOf,
   open,
@@ -49,6 +50,44 @@ test('a box of which any bit was changed does not open', () => {
     damaged[bit >> 3]! ^= 1 << (bit & 7);
     expect(() => open(owned.key, damaged)).toThrow();
   }
+});
+
+test('an opener opens every box of its key, short ones and long ones, and no other', () => {
+  const key = createSecretKey(owned.key);
+  const opener = new BoxOpener({ ref: owned.ref, key });
+  const plain = fc.oneof(
+    anyBytes,
+    fc.constantFrom(0, 1, 15, 16, 17, 2_047, 2_048, 2_049, 9_000).map((n) => Buffer.alloc(n, 7)),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(plain, fc.string(), fc.nat(20)), { minLength: 1 }), (boxes) => {
+      for (const [text, change, before] of boxes) {
+        const box = seal(owned, { change, revision: 'r1' }, text);
+        const within = Buffer.concat([Buffer.alloc(before), box, Buffer.alloc(3)]);
+        expect(Buffer.from(opener.open(within.subarray(before, before + box.length)))).toEqual(
+          text,
+        );
+      }
+    }),
+  );
+  for (const other of [
+    { ...owned, key: Buffer.alloc(32, 3) },
+    { ...owned, ref: Buffer.alloc(16, 9) },
+  ])
+    expect(() => opener.open(seal(other, occasion, 'confidential'))).toThrow();
+});
+
+test('an opener refuses a box of which any bit was changed, and opens the next one', () => {
+  const opener = new BoxOpener({ ref: owned.ref, key: createSecretKey(owned.key) });
+  const box = seal(owned, occasion, 'confidential');
+  for (let bit = 0; bit < box.length * 8; bit++) {
+    const damaged = Buffer.from(box);
+    damaged[bit >> 3]! ^= 1 << (bit & 7);
+    expect(() => opener.open(damaged)).toThrow();
+  }
+  for (let length = 0; length < box.length; length++)
+    expect(() => opener.open(box.subarray(0, length))).toThrow();
+  expect(opener.open(box).toString()).toBe('confidential');
 });
 
 test('a box that is cut short anywhere does not open', () => {

@@ -1,6 +1,8 @@
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openDatabase } from '../../../ops/demo/database.ts';
+import { positionText } from '../../../schemas/position.ts';
+import { placeOf } from '../../../schemas/wire.ts';
 import { placeText } from '../capture/folds.ts';
 import { seenIn } from '../capture/seen.ts';
 import { lettersOf } from './letters.ts';
@@ -20,11 +22,14 @@ const long = (letter: string) => `repeat('${letter}ß', 6000)`; // Out of line, 
 const topicsOf = (stage: 'cdc' | 'gov') =>
   ['people', 'lines', 'marks'].map((table) => `${stage}.${way.name}.${way.name}.${table}`);
 
-/** How often each change is in the topics of a stage: capture's say where it stood, govern's name it. */
+/** How often each change is in the topics of a stage: each says where it stood. */
 async function idsOf(stage: 'cdc' | 'gov') {
   const ids =
     stage === 'gov'
-      ? (await readAll(way.stack, topicsOf(stage))).map(({ headers }) => headers['id'])
+      ? (await readAll(way.stack, topicsOf(stage))).map(({ topic, value }) => {
+          const { source, position } = placeOf(value!);
+          return `${topic} ${source} ${positionText(position)}`;
+        })
       : (await seenIn(way, [...way.contracts.keys()], way.source)).map(placeText);
   return { all: ids.length, different: new Set(ids).size };
 }

@@ -1,0 +1,179 @@
+import { isConfidential, type TableContract } from '../../contracts/contract.ts';
+import { AvroCursor } from '../../schemas/avro-cursor.ts';
+import { ops } from '../../schemas/avro.ts';
+import { columnReader } from '../../schemas/avro-reader.ts';
+import { writeKey, writeText } from '../../schemas/avro-writer.ts';
+import { Bytes } from '../../schemas/bytes.ts';
+import {
+  ChangeCursor,
+  type Field,
+  fieldOf,
+  type ImagePlaces,
+  type KnownType,
+} from '../../schemas/change-cursor.ts';
+import { lsnText } from '../../schemas/lsn.ts';
+import type { Secret } from '../../schemas/secret.ts';
+import { keyText, unchanged, type Key, type Value } from '../../schemas/value.ts';
+import type { Columns, Registered } from '../../schemas/wire.ts';
+import { noTenant, type RedactedColumn } from '../redact.ts';
+import { type Beside, ImageRelease, toldBy } from './image.ts';
+
+/** How the changes of a table leave. */
+export interface ReleasedForm {
+  readonly contract: TableContract;
+  readonly columns: readonly RedactedColumn[];
+  readonly shape: Columns;
+  readonly schema: Registered;
+}
+
+const absent = 0;
+const present = 2; // The second branch of a union, in Avro's zigzag.
+const insert = ops.indexOf('insert');
+
+/**
+ * Makes of captured changes what may be read of them, from bytes to bytes: what they are known by is copied as it
+ * is, and so is every column that its contract keeps. What `redaction` makes of the same change is the same.
+ */
+export class Release {
+  readonly cursor: ChangeCursor;
+  readonly value = new Bytes(4_096); // What was released last, and its key.
+  readonly key = new Bytes(256);
+  readonly #form: ReleasedForm;
+  readonly #image: ImageRelease;
+  readonly #keyFields: readonly KeyField[] | null; // Null for a key that leaves as it came.
+  readonly #tenantAt: number;
+  readonly #readTenant: ReturnType<typeof columnReader> | null;
+  #origin = { lsn: -1n, timeline: -1, source: '', text: '' };
+
+  constructor(came: KnownType, form: ReleasedForm) {
+    this.#form = form;
+    const { contract, columns, shape, schema } = form;
+    this.cursor = new ChangeCursor(came);
+    const { rowFields, keyFields } = this.cursor;
+    const [leavingKey = [], leavingRow = []] = imagesOf(schema.type);
+    this.#image = new ImageRelease(
+      rowFields,
+      shape.row.flatMap((avro, at) => {
+        const column = columns.find(({ name }) => name === avro.name);
+        const field = leavingRow[at];
+        return column && field ? [{ column, avro, field }] : [];
+      }),
+    );
+    this.#keyFields = keyPlan(keyFields, leavingKey, columns);
+    this.#tenantAt = rowFields.findIndex(({ name }) => name === contract.tenant);
+    const tenant = rowFields[this.#tenantAt];
+    this.#readTenant = tenant ? columnReader(tenant.type) : null;
+  }
+
+  /** Writes what leaves of the change that the cursor read, into `value`; and its key into `key`, which came as `sentKey`. */
+  write(secret: Secret, sentKey: Buffer | null): void {
+    const { cursor, value: out } = this;
+    const { data, before, after, op } = cursor;
+    out.clear();
+    out.room(5);
+    out.byte(0);
+    out.at = out.data.writeInt32BE(this.#form.schema.id, out.at);
+    out.copy(data, cursor.headAt, cursor.keyAt - cursor.headAt);
+    this.#writeKey(sentKey);
+    out.byte(before.present ? present : absent);
+    if (before.present) this.#writeImage(before, after, secret.before, unchanged);
+    out.byte(after.present ? present : absent);
+    if (after.present)
+      this.#writeImage(after, before, secret.after, op === insert ? null : unchanged);
+    this.#writeProvenance();
+    writeText(this.#form.contract.revision, out);
+  }
+
+  #writeImage(
+    own: ImagePlaces,
+    other: ImagePlaces,
+    secret: Secret['after'],
+    lost: Beside['lost'],
+  ): void {
+    // A row may have moved from one tenant to another.
+    const beside: Beside = { secret, lost, tenant: () => this.#tenant(own, other) };
+    this.#image.write(this.cursor.data, own, beside, this.value);
+  }
+
+  #writeKey(sentKey: Buffer | null): void {
+    const { cursor, value: out, key: text } = this;
+    const { data, keyAt, key } = cursor;
+    text.clear();
+    out.byte(key.present ? present : absent);
+    if (!key.present) return;
+    if (!this.#keyFields && sentKey) {
+      out.copy(data, keyAt + 1, (key.ends.at(-1) ?? keyAt + 1) - keyAt - 1);
+      text.copy(sentKey, 0, sentKey.length);
+      return;
+    }
+    const { columns, shape } = this.#form;
+    const tenant = () => this.#tenant(cursor.after, cursor.before);
+    const released = cursor.keyFields.flatMap(({ name, type }, at): [string, Value][] => {
+      const value = columnReader(type)(new AvroCursor(data, key.starts[at] ?? 0));
+      const column = columns.find((each) => each.name === name);
+      if (!column) return [];
+      // A confidential key was made a token when it was captured.
+      const applied = isConfidential(column) ? value : column.apply(value, tenant);
+      return [[name, applied === unchanged ? null : applied]];
+    });
+    this.#writeReleasedKey(Object.fromEntries(released), shape);
+  }
+
+  #writeReleasedKey(released: Key, { key }: Columns): void {
+    writeKey(key, released, this.value);
+    const text = Buffer.from(keyText(released));
+    this.key.copy(text, 0, text.length);
+  }
+
+  #tenant(first: ImagePlaces, second: ImagePlaces): string {
+    const { tenant, table } = this.#form.contract;
+    if (tenant === null) return '';
+    const told =
+      this.#readTenant &&
+      toldBy(this.cursor.data, this.#readTenant, this.#tenantAt, [first, second]);
+    if (told === null) throw noTenant(table, tenant);
+    return told;
+  }
+
+  /** Of one transaction all but the last numbers are the same. */
+  #writeProvenance(): void {
+    const { system, log, source, timeline, lsn, seq, part } = this.cursor;
+    const origin = this.#origin;
+    if (origin.lsn !== lsn || origin.timeline !== timeline || origin.source !== source)
+      this.#origin = {
+        lsn,
+        timeline,
+        source,
+        text: `pg:${system}/${timeline}/${log}@${lsnText(lsn)}/`,
+      };
+    writeText(`${this.#origin.text}${seq}.${part}`, this.value);
+  }
+}
+
+type KeyField = Field;
+
+/** The fields of a key whose columns are changed on their way; null if all of it leaves as it came. */
+function keyPlan(
+  came: readonly Field[],
+  leaving: readonly Field[],
+  columns: readonly RedactedColumn[],
+): readonly KeyField[] | null {
+  const isSame =
+    came.length === leaving.length &&
+    came.every(({ name, layout }, at) => {
+      const column = columns.find((each) => each.name === name);
+      const isKept = column && (isConfidential(column) || column.rule === 'keep');
+      return isKept && leaving[at]?.name === name && leaving[at]?.layout === layout;
+    });
+  return isSame ? null : came;
+}
+
+/** The fields of the key and of the row in a schema of governed changes. */
+function imagesOf(type: KnownType): readonly (readonly Field[])[] {
+  const fields = type.fields ?? [];
+  return ['key', 'before'].map((name) => {
+    const union = fields.find((field) => field.name === name)?.type;
+    const record = union?.types?.find(({ typeName }) => typeName === 'record');
+    return (record?.fields ?? []).map(fieldOf);
+  });
+}
