@@ -45,7 +45,7 @@ export async function mirror(options: MirrorOptions): Promise<Sink<Governed>> {
   });
   let tables: ReadonlyMap<string, MirrorTable>;
   try {
-    tables = await openTables(db, options.contracts);
+    tables = await besideOthers(() => openTables(db, options.contracts));
   } catch (cause) {
     await db.dispose();
     throw unopened(options, cause);
@@ -69,21 +69,31 @@ async function writeChanges(
     if (table) return { table, changes };
     throw new Refusal('no-contract', `table ${changes.table}: the mirror has no contract for it`);
   });
+  let at = all[0]?.table ?? '';
+  const write = async (tx: Transaction) => {
+    await lock(tx, all);
+    for (const { table, changes } of planned) {
+      at = table.name;
+      await writeTable(tx, table, changes);
+    }
+    await saveOffsets(tx, all);
+  };
+  try {
+    await besideOthers(() => db.tx(write));
+  } catch (error) {
+    throw refusalOf(at, error) ?? error;
+  }
+}
+
+const tries = 3;
+
+/** Does it again where another worker was in its way: one that opens alters tables that others write to. */
+async function besideOthers<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    let at = all[0]?.table ?? '';
     try {
-      await db.tx(async (tx) => {
-        await lock(tx, all);
-        for (const { table, changes } of planned) {
-          at = table.name;
-          await writeTable(tx, table, changes);
-        }
-        await saveOffsets(tx, all);
-      });
-      return;
+      return await work();
     } catch (error) {
-      if (attempt < 3 && isContention(error)) continue;
-      throw refusalOf(at, error) ?? error;
+      if (attempt === tries || !isContention(error)) throw error;
     }
   }
 }

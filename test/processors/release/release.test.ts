@@ -168,7 +168,13 @@ test('what is released is to the byte what redaction makes of the change, whatev
 test('a record of another schema is a mistake that is told at once', () => {
   const type = avro.Type.forSchema({ type: 'record', name: 'Other', fields: [] });
   const contract: TableContract = {
-    ...{ table, revision: 'r1', key: [], tenant: null, subject: null, columns: [], graph: null },
+    table,
+    revision: 'r1',
+    key: [],
+    tenant: null,
+    subject: null,
+    columns: [],
+    graph: null,
   };
   const shape = governedShape(contract);
   const schema = { id: 2, type: typeOf(governedSchema(shape)) };

@@ -105,6 +105,24 @@ test('workers that open an empty mirror together do not trip over each other', a
   for (const sink of sinks) await sink[Symbol.asyncDispose]();
 });
 
+test('a mirror that is opened beside a writer whose locks cross its own is opened, and the writer goes on', async () => {
+  await using fresh = await freshDatabase();
+  const open = () => mirror({ ...fresh.at, contracts: [orders] });
+  await (await open())[Symbol.asyncDispose]();
+  const waiting = sql`SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%cdc_dedupe%'`;
+  const { opening } = await fresh.db.tx(async (tx) => {
+    await tx.query(sql`SET LOCAL deadlock_timeout = '1h'`); // Who opens is to be the one that is told.
+    await tx.query(sql`LOCK TABLE cdc_dedupe IN ROW EXCLUSIVE MODE`);
+    const opening = open();
+    await expect.poll(() => fresh.db.query(waiting)).toHaveLength(1);
+    await tx.query(sql`SELECT count(*)::text FROM cdc_offsets`);
+    return { opening };
+  });
+  await using sink = await opening;
+  await sink.write([change.insert(1, { id: 1n, note: 'a' })]);
+});
+
 test('a mirror whose connections are cut is an outage, and is written to again afterwards', async () => {
   await using fresh = await freshDatabase();
   await using sink = await mirror({ ...fresh.at, contracts: [orders] });
