@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { governSettings, policySettings } from './policy/settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { sourceSettings } from './source-settings.ts';
 
@@ -47,6 +48,8 @@ export const configSchema = z.strictObject({
     url: httpUrl.describe('A Confluent-compatible schema registry.'),
   }),
   contracts: z.string().default('contracts/tables').describe('The folder of table contracts.'),
+  policy: policySettings,
+  govern: governSettings,
   keyring: z.strictObject({
     directory: z.string().describe("Where subjects' keys are kept, each wrapped by the root key."),
     rootKey: z
@@ -138,10 +141,11 @@ export async function loadConfig(
   const raw = overridden(given, env);
   const result = configSchema.safeParse(raw);
   if (!result.success) throw new ConfigError(explain(result.error, path));
-  const { contracts, keyring } = result.data;
+  const { contracts, policy, keyring } = result.data;
   return {
     ...result.data,
     contracts: from(folder, contracts),
+    policy: policy.bundle ? { ...policy, bundle: from(folder, policy.bundle) } : policy,
     keyring: { ...keyring, directory: from(folder, keyring.directory) },
     worker: {
       ...result.data.worker,

@@ -3,7 +3,7 @@ import type { Hierarchy } from './hierarchy.ts';
 export type Classification = 'public' | 'internal' | 'confidential' | 'restricted';
 
 /** What govern does with a column. There is no default: a column without a rule is dropped. */
-export type Rule = 'keep' | 'mask' | 'tokenise' | 'generalise' | 'drop';
+export type Rule = 'keep' | 'mask' | 'tokenise' | 'generalise' | 'seal' | 'drop';
 
 /** How much it would hurt if it were known: what policy looks at. */
 export type Sensitivity = 'low' | 'medium' | 'high';

@@ -7,6 +7,9 @@ export const governedTopic = (database: string, table: string): string =>
   topic('gov', database, table);
 export const deadLettersTopic = (pipeline: string): string => `dlq.${pipeline}`;
 
+/** Where the diffs of a shadow policy are kept, beside the topic that revisions roll out by. */
+export const policyDiffsTopic = (policies: string): string => `${policies}.diffs`;
+
 /** What belongs to a database as a whole. */
 export const transactionsTopic = (database: string): string =>
   `cdc.${avroName(database)}.transactions`;
@@ -47,6 +50,16 @@ export interface TopicSettings {
 const hours = (count: number) => `${count * 3_600_000}`;
 /** The largest record that a topic of changes takes. */
 export const rowLimitBytes = 10 * 1024 * 1024;
+
+/** What the topics of policies are created with: revisions for ever, diffs for 30 days; one lane, so that they have an order. */
+export const policyTopics = (policies: string): readonly TopicSettings[] => [
+  {
+    name: policies,
+    partitions: 1,
+    configs: { 'cleanup.policy': 'compact', 'max.message.bytes': `${rowLimitBytes + 64 * 1024}` },
+  },
+  { name: policyDiffsTopic(policies), partitions: 1, configs: { 'retention.ms': hours(30 * 24) } },
+];
 
 /** What a topic is created with. Same partition count all along the way: a key keeps its lane. */
 export function topicSettings(name: string, partitions: number): TopicSettings {

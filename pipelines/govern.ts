@@ -38,9 +38,16 @@ export function govern(
   );
 }
 
+/** How the changes of each table leave, and their topic. */
+export type Forms = ReadonlyMap<string, ReleasedForm & { readonly topic: string }>;
+
+/** Told of each change that leaves: its table, and its tenant if it tells. */
+export type Watching = (table: string, tenant: string | null) => void;
+
 interface Rules {
-  /** How the changes of each table leave, and their topic. */
-  readonly forms: ReadonlyMap<string, ReleasedForm & { readonly topic: string }>;
+  /** By the revision of the policies that holds now: they may be others from batch to batch. */
+  readonly forms: () => Forms;
+  readonly watching: () => Watching | null;
   readonly registry: Registry;
   readonly dedupe: Dedupe;
   readonly open: Opener;
@@ -54,7 +61,7 @@ const slackBytes = 1_024; // What Kafka adds to a record.
 /** The way of one table. */
 interface Table {
   readonly table: string;
-  readonly form: Rules['forms'] extends ReadonlyMap<string, infer Form> ? Form : never;
+  readonly form: Forms extends ReadonlyMap<string, infer Form> ? Form : never;
   readonly releases: Map<number, Release>; // By the id of the schema that a change came in.
   readonly lanes: Lane[];
 }
@@ -65,8 +72,8 @@ interface Lane {
 }
 
 /**
- * What govern does to records, from bytes to bytes. A pure function of the log: no clock, no chance, no other
- * state. Every so often a record says in its header what of its lane was released with it.
+ * What govern does to records, from bytes to bytes. A pure function of the log and the policies: no clock, no
+ * chance, no other state. Every so often a record says in its header what of its lane was released with it.
  */
 export class Governing implements Gatherer<Received, Records> {
   readonly #rules: Rules;
@@ -74,12 +81,17 @@ export class Governing implements Gatherer<Received, Records> {
   readonly #filled = new Set<LaneSlab>();
   readonly #headers = new Bytes(256);
   #full: Records[] = [];
+  #forms: Forms;
+  #watching: Watching | null = null;
+  #isBetween = true; // Two batches.
 
   constructor(rules: Rules) {
     this.#rules = rules;
+    this.#forms = rules.forms();
   }
 
   add({ topic, partition, key, value }: Received): void {
+    if (this.#isBetween) this.#begin();
     const table = this.#tableOf(topic);
     const release = value && this.#releaseOf(table, value);
     if (!release) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
@@ -95,6 +107,7 @@ export class Governing implements Gatherer<Received, Records> {
     const secret = open({ table: table.table, op: ops[cursor.op] ?? 'insert', sealed });
     if (!secret) return;
     release.write(secret, key);
+    this.#watching?.(table.table, release.tenant);
     this.#append(this.#laneOf(table, partition), topic, release);
   }
 
@@ -102,14 +115,25 @@ export class Governing implements Gatherer<Received, Records> {
     const taken = [...this.#full, ...[...this.#filled].map((slab) => slab.take())];
     this.#full = [];
     this.#filled.clear();
+    this.#isBetween = true;
     return taken;
+  }
+
+  /** Of each batch the first looks up how it goes, when nothing is gathered: what was compiled for other forms is of no use any more. */
+  #begin(): void {
+    this.#isBetween = false;
+    this.#watching = this.#rules.watching();
+    const forms = this.#rules.forms();
+    if (forms === this.#forms) return;
+    this.#forms = forms;
+    this.#tables.clear();
   }
 
   #tableOf(topic: string): Table {
     const known = this.#tables.get(topic);
     if (known) return known;
     const table = tableOf(topic);
-    const form = this.#rules.forms.get(table);
+    const form = this.#forms.get(table);
     if (!form) throw new Refusal('no-contract', `table ${table} has no contract`);
     const made = { table, form, releases: new Map<number, Release>(), lanes: [] };
     this.#tables.set(topic, made);

@@ -14,6 +14,7 @@ export interface WarehouseTable {
 export interface WarehouseColumn {
   readonly name: string;
   readonly type: string; // ClickHouse's.
+  readonly isMade: boolean; // Masked, a token or a class: text, whatever its table had before.
 }
 
 /** How the tables under contract are named and typed in the warehouse; refuses what would not fit. */
@@ -54,6 +55,9 @@ export function definitionsOf(database: string, table: WarehouseTable): readonly
     ...declared.map(
       (declaration) => `ALTER TABLE ${history} ADD COLUMN IF NOT EXISTS ${declaration}`,
     ),
+    ...columns
+      .filter(({ name, isMade }) => isMade && !key.includes(name))
+      .map(({ name, type }) => `ALTER TABLE ${history} MODIFY COLUMN ${quoted(name)} ${type}`),
     `CREATE OR REPLACE VIEW ${at(table.changes)} AS SELECT * FROM ${history} FINAL`,
     `CREATE OR REPLACE VIEW ${at(table.current)} AS ${currentRows(history, table)}`,
   ];
@@ -111,6 +115,7 @@ function tableOf(contract: TableContract): WarehouseTable {
   const columns = governedColumns(contract).map((column) => ({
     name: column.name,
     type: key.includes(column.name) ? typeOf(column.type) : `Nullable(${typeOf(column.type)})`,
+    isMade: contract.columns.some(({ name, rule }) => name === column.name && rule !== 'keep'),
   }));
   const taken = columns.find(({ name: column }) =>
     [...ownColumns, '_at '].some((own) => own.startsWith(`${column} `)),

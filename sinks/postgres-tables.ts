@@ -62,6 +62,7 @@ async function openTable(tx: Queryable, contract: TableContract): Promise<Mirror
     );
   }
   if (!(await exists(tx, table))) await createTable(tx, table, columns, key);
+  else await widenColumns(tx, contract);
   return readTable(tx, table, [...names, '_position'], key);
 }
 
@@ -93,6 +94,24 @@ async function createTable(
     ${sql.join(definitions, ', ')},
     _position TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (${idents(primary)}))`);
+}
+
+/** What is masked, a token or a class is text: a column that was made when it was kept becomes so. */
+async function widenColumns(tx: Queryable, { table, columns }: TableContract): Promise<void> {
+  const [schema, name] = splitName(table);
+  const found: readonly { readonly column: string }[] = await tx.query(sql`
+    SELECT a.attname AS column FROM pg_attribute a
+      JOIN pg_class c ON c.oid = a.attrelid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_type t ON t.oid = a.atttypid
+    WHERE n.nspname = ${schema} AND c.relname = ${name} AND a.attnum > 0 AND NOT a.attisdropped
+      AND t.typcategory <> 'S'`);
+  const typed = new Set(found.map(({ column }) => column));
+  for (const { name: column, rule } of columns)
+    if (rule !== 'keep' && rule !== 'drop' && typed.has(column))
+      await tx.query(
+        sql`ALTER TABLE ${sqlName(schema, name)} ALTER COLUMN ${sqlName(column)} TYPE text`,
+      );
 }
 
 /** The type of that name, if the mirror has it; else text, which holds every type's own representation. */

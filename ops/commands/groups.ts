@@ -41,6 +41,14 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./schema.ts')).schemaCommands(program),
   },
   {
+    names: ['policy'],
+    add: async (program) => (await import('./policy.ts')).policyCommands(program),
+  },
+  {
+    names: ['privacy'],
+    add: async (program) => (await import('./privacy.ts')).privacyCommands(program),
+  },
+  {
     names: ['chaos'],
     add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
   },

@@ -6,6 +6,7 @@ import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
 import { type Comparison, compare } from '../demo/compare.ts';
 import { createDemoDatabase } from '../demo/database.ts';
 import { graphStore, postgresStore, type Store, warehouseStore } from '../demo/stores.ts';
+import { contractsInUse } from '../policy/active.ts';
 import { readRecord } from '../stack/record.ts';
 import type { Provider } from '../stack/stack.ts';
 import { pipelinesNamed } from '../worker/pipelines.ts';
@@ -61,7 +62,8 @@ export async function compareAll(
   config: Config,
   contracts: ReadonlyMap<string, TableContract>,
 ): Promise<Comparison> {
-  const all = [...contracts.values()];
+  const planned = await contractsInUse(config, contracts);
+  const all = [...planned.values()];
   const { sinks, source, keyring } = config;
   await using keys = fileKeyring(keyring.directory, keyring.rootKey);
   await using stack = new AsyncDisposableStack();
@@ -74,6 +76,6 @@ export async function compareAll(
     contracts: all,
     source: stack.use(postgresStore('source', source.url, columns)),
     stores,
-    expected: expectedRows(contracts, keys),
+    expected: expectedRows(planned, keys),
   });
 }

@@ -1,5 +1,6 @@
-import { isConfidential, type TableContract } from '../../contracts/contract.ts';
+import { isConfidential } from '../../contracts/contract.ts';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
+import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import { redaction } from '../../processors/redact.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { unchanged, type Value } from '../../schemas/value.ts';
@@ -8,7 +9,7 @@ type Plain = Readonly<Record<string, Value>>;
 
 /** What a row of the source must look like wherever it comes to rest: governed by the same rules as the stream. */
 export function expectedRows(
-  contracts: ReadonlyMap<string, TableContract>,
+  contracts: ReadonlyMap<string, PlannedContract>,
   keyring: Keyring,
 ): (table: string, row: Plain) => Plain | null {
   const tokens = tokeniser(keyring);

@@ -3,10 +3,12 @@ import type { Ledger } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
 import { isRunningOut, type WalBudget } from '../../pipelines/wal/wal-budget.ts';
+import { type PolicyCounters, policyMetrics } from './policy-counters.ts';
 
 /** What a pipeline counts while it runs. */
 export interface Counters {
   readonly pipeline: string;
+  readonly policy: PolicyCounters;
   settled(values: number): void;
   retried(): void;
   erased(): void;
@@ -104,6 +106,7 @@ export class Metrics {
     labelNames: ['pipeline', 'table'],
     registers: [this.registry],
   });
+  readonly #policy = policyMetrics(this.registry);
   readonly #ledgers = new Map<string, Ledger>();
   readonly #states = new Map<string, State>();
 
@@ -129,6 +132,7 @@ export class Metrics {
     this.#running.set({ pipeline }, 0);
     return {
       pipeline,
+      policy: this.#policy(pipeline),
       settled: (values) => {
         state.settled += values;
         this.#settled.inc({ pipeline }, values);

@@ -1,4 +1,5 @@
 import { deadLettersTopic, governedTopic, topicSettings } from '../../contracts/topics.ts';
+import type { TableContract } from '../../contracts/contract.ts';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { deliver } from '../../pipelines/deliver.ts';
 import type { Batching } from '../../pipelines/flow/into.ts';
@@ -10,6 +11,7 @@ import type { Received } from '../../pipelines/topic/received.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import type { Governed } from '../../schemas/change.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
+import { TextColumns } from './text-columns.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import type { Setting } from './setting.ts';
 import type { SinkName } from './sink-names.ts';
@@ -34,7 +36,8 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       ),
       config.kafka.replication,
     );
-    const rest = stack.use(await openSink(setting, sink));
+    const columns = textColumnsOf(setting);
+    const rest = stack.use(await openSink(setting, sink, columns.widened()));
     const letters = stack.use(
       await deadLetters<Received | Governed>(kafka, pipeline, setting, (refused) => {
         const { value, refusal } = refused;
@@ -43,13 +46,17 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
           : letterOfChange(pipeline, { value, refusal });
       }),
     );
+    const learn = learning(registry);
     const governed = stack.use(
       new TopicSource({
         kafka,
         group: `${config.database}.${pipeline}`,
         topics,
         until: untilCurrent ? await endsOf(kafka, topics) : null,
-        prepare: learning(registry),
+        prepare: async (batch) => {
+          await learn(batch);
+          columns.look(batch, registry);
+        },
         assigned: () => Promise.resolve(),
         lost: () => {},
       }),
@@ -61,10 +68,22 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       });
   });
 
+/** What one opening has learnt of the columns, the next one knows. */
+const known = new WeakMap<Setting, TextColumns>();
+
+function textColumnsOf(setting: Setting): TextColumns {
+  const columns = known.get(setting) ?? new TextColumns(setting.contracts);
+  known.set(setting, columns);
+  return columns;
+}
+
 /** Loads the driver of this sink, and of no other. */
-async function openSink(setting: Setting, sink: SinkName): Promise<Sink<Governed>> {
+async function openSink(
+  setting: Setting,
+  sink: SinkName,
+  contracts: readonly TableContract[],
+): Promise<Sink<Governed>> {
   const { sinks } = setting.config;
-  const contracts = [...setting.contracts.values()];
   if (sink === 'postgres' && sinks.postgres) {
     const { mirror } = await import('../../sinks/postgres.ts');
     return mirror({ connectionString: sinks.postgres.url, contracts });

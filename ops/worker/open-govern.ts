@@ -1,4 +1,3 @@
-import { governedShape } from '../../contracts/shapes.ts';
 import {
   changesTopic,
   deadLettersTopic,
@@ -16,19 +15,17 @@ import { TopicSource } from '../../pipelines/topic/source.ts';
 import { tails } from '../../pipelines/topic/tail.ts';
 import { recycling } from '../../pipelines/recycling.ts';
 import { Dedupe, type Marks } from '../../processors/dedupe.ts';
-import { redactedColumns } from '../../processors/redact.ts';
-import type { ReleasedForm } from '../../processors/release/release.ts';
+import { columnSealer } from '../../processors/seal-column.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { unsealing } from '../../processors/unseal.ts';
-import { governedSchema } from '../../schemas/avro.ts';
 import { positionText } from '../../schemas/position.ts';
 import { placeOf } from '../../schemas/wire.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
+import { LivePolicies } from './live-policies.ts';
 import type { Setting } from './setting.ts';
-import { tableTopics } from './table-topics.ts';
 
 /** How far back a lane is read to find what was released of each log; a zombie's late writes are few. */
 const tailRecords = 200n;
@@ -53,7 +50,14 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
       ),
     );
     const pool = new SlabPool();
-    const governed = stack.use(recycling(pool, recordsSink(kafka, 'gov')));
+    const written = stack.use(recycling(pool, recordsSink(kafka, 'gov')));
+    const governed: typeof written = {
+      ...written,
+      async write(batch) {
+        await keyring.saved(); // What a policy has sealed may have new keys.
+        await written.write(batch);
+      },
+    };
     const dedupe = new Dedupe();
     const changes = stack.use(
       new TopicSource({
@@ -68,13 +72,18 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
         },
       }),
     );
-    const forms = await formsOf(setting);
+    const { forms, watching } = stack.use(
+      await LivePolicies.open(setting, {
+        tokens: tokeniser(keyring),
+        seals: columnSealer(keyring),
+      }),
+    );
     const open = unsealing(keyring, () => counters.erased());
 
     return (signal) =>
       govern(
         { changes, governed, letters: counters.letters(letters) },
-        { forms, registry, dedupe, open, pool },
+        { forms, watching, registry, dedupe, open, pool },
         pulling(setting, signal),
       );
   });
@@ -99,23 +108,4 @@ async function recall({ config, kafka }: Setting, dedupe: Dedupe, lanes: readonl
     dedupe.restore(topic, record.partition, { [source]: positionText(position) });
     dedupe.restore(topic, record.partition, marks);
   }
-}
-
-/** Registers how the changes of every table leave. */
-async function formsOf(setting: Setting) {
-  const tokens = tokeniser(setting.keyring);
-  const stage = { topic: governedTopic, shape: governedShape, schema: governedSchema };
-  const topicOf = await tableTopics(setting, stage);
-  const forms = new Map<string, ReleasedForm & { readonly topic: string }>();
-  for (const [table, contract] of setting.contracts) {
-    const { topic, columns: shape, schema } = topicOf(table);
-    forms.set(table, {
-      contract,
-      columns: redactedColumns(contract, tokens),
-      shape,
-      schema,
-      topic,
-    });
-  }
-  return forms;
 }

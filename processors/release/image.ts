@@ -7,6 +7,7 @@ import type { Bytes } from '../../schemas/bytes.ts';
 import type { Field, ImagePlaces } from '../../schemas/change-cursor.ts';
 import { unchanged, type Row, type Unchanged, type Value } from '../../schemas/value.ts';
 import { type Lost, mask, type RedactedColumn, toldOf } from '../redact.ts';
+import type { SealColumn } from '../seal-column.ts';
 
 /** What becomes of one column. A run of columns that leave as they came is copied at once. */
 type Step =
@@ -34,6 +35,7 @@ export interface Beside {
   readonly secret: Row | null; // What its box held.
   readonly lost: Lost;
   readonly tenant: () => string;
+  readonly seal: SealColumn;
 }
 
 /** A column that leaves, in the form of the schema it leaves in. */
@@ -60,7 +62,7 @@ export class ImageRelease {
   }
 
   write(data: Buffer, { starts, ends }: ImagePlaces, beside: Beside, out: Bytes): void {
-    const { secret, lost, tenant } = beside;
+    const { secret, lost } = beside;
     for (const step of this.#steps)
       switch (step.how) {
         case 'copy': {
@@ -73,16 +75,16 @@ export class ImageRelease {
           break;
         case 'open': {
           const value = step.read(new AvroCursor(data, starts[step.from] ?? 0));
-          write(step.column, value, tenant, out);
+          write(step.column, value, beside, out);
           break;
         }
         case 'secret': {
           const value = toldOf(secret, step.column.name, lost);
-          write(step.column, value, tenant, out);
+          write(step.column, value, beside, out);
           break;
         }
         case 'missing':
-          write(step.column, lost, tenant, out);
+          write(step.column, lost, beside, out);
       }
   }
 }
@@ -90,9 +92,9 @@ export class ImageRelease {
 const write = (
   { avro, apply }: Redacted,
   value: Value | Unchanged,
-  tenant: () => string,
+  { tenant, seal }: Beside,
   out: Bytes,
-) => writeColumn(avro, apply(value, tenant), out);
+) => writeColumn(avro, apply(value, tenant, seal), out);
 
 /** `branch` is the one that the value came in. */
 function writeMask(
@@ -131,7 +133,7 @@ export function toldBy(
   data: Buffer,
   read: Read,
   index: number,
-  images: readonly [ImagePlaces, ImagePlaces],
+  images: readonly ImagePlaces[],
 ): string | null {
   for (const { present, starts } of images) {
     if (!present) continue;

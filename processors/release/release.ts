@@ -1,4 +1,6 @@
-import { isConfidential, type TableContract } from '../../contracts/contract.ts';
+import { isConfidential } from '../../contracts/contract.ts';
+import type { PlannedContract } from '../../contracts/policy/plan.ts';
+import type { TablePlans } from '../../contracts/policy/table-plans.ts';
 import { AvroCursor } from '../../schemas/avro-cursor.ts';
 import { ops } from '../../schemas/avro.ts';
 import { columnReader } from '../../schemas/avro-reader.ts';
@@ -12,18 +14,30 @@ import {
   type KnownType,
 } from '../../schemas/change-cursor.ts';
 import { lsnText } from '../../schemas/lsn.ts';
+import { changeId } from '../../schemas/position.ts';
 import type { Secret } from '../../schemas/secret.ts';
-import { keyText, unchanged, type Key, type Value } from '../../schemas/value.ts';
+import { keyText, type Row, unchanged, type Key, type Value } from '../../schemas/value.ts';
 import type { Columns, Registered } from '../../schemas/wire.ts';
-import { noTenant, type RedactedColumn } from '../redact.ts';
-import { type Beside, ImageRelease, toldBy } from './image.ts';
+import { type Lost, noTenant, type RedactedColumn } from '../redact.ts';
+import { type ColumnSealer, type Sealing, unsealed } from '../seal-column.ts';
+import { waysOf } from '../table-redaction.ts';
+import { ImageRelease, toldBy } from './image.ts';
 
 /** How the changes of a table leave. */
 export interface ReleasedForm {
-  readonly contract: TableContract;
-  readonly columns: readonly RedactedColumn[];
+  readonly plans: TablePlans;
+  readonly columns: (plan: PlannedContract) => readonly RedactedColumn[];
+  readonly seals: ColumnSealer;
   readonly shape: Columns;
   readonly schema: Registered;
+}
+
+/** How rows go by one plan. */
+interface Way {
+  readonly columns: readonly RedactedColumn[];
+  readonly image: ImageRelease;
+  readonly keyFields: readonly Field[] | null; // Null for a key that leaves as it came.
+  readonly hasSeals: boolean;
 }
 
 const absent = 0;
@@ -32,37 +46,48 @@ const insert = ops.indexOf('insert');
 
 /**
  * Makes of captured changes what may be read of them, from bytes to bytes: what they are known by is copied as it
- * is, and so is every column that its contract keeps. What `redaction` makes of the same change is the same.
+ * is, and so is every column that its plan keeps. What `redaction` makes of the same change is the same.
  */
 export class Release {
   readonly cursor: ChangeCursor;
   readonly value = new Bytes(4_096); // What was released last, and its key.
   readonly key = new Bytes(256);
   readonly #form: ReleasedForm;
-  readonly #image: ImageRelease;
-  readonly #keyFields: readonly KeyField[] | null; // Null for a key that leaves as it came.
+  readonly #ways: (tenant: string | null) => Way;
+  readonly #hasOneWay: boolean;
   readonly #tenantAt: number;
   readonly #readTenant: ReturnType<typeof columnReader> | null;
   #origin = { lsn: -1n, timeline: -1, source: '', text: '' };
 
   constructor(came: KnownType, form: ReleasedForm) {
     this.#form = form;
-    const { contract, columns, shape, schema } = form;
+    const { plans, shape, schema } = form;
     this.cursor = new ChangeCursor(came);
     const { rowFields, keyFields } = this.cursor;
     const [leavingKey = [], leavingRow = []] = imagesOf(schema.type);
-    this.#image = new ImageRelease(
-      rowFields,
-      shape.row.flatMap((avro, at) => {
+    this.#hasOneWay = plans.tenants.size === 0;
+    this.#ways = waysOf(plans, (plan): Way => {
+      const columns = form.columns(plan);
+      const leaving = shape.row.flatMap((avro, at) => {
         const column = columns.find(({ name }) => name === avro.name);
         const field = leavingRow[at];
         return column && field ? [{ column, avro, field }] : [];
-      }),
-    );
-    this.#keyFields = keyPlan(keyFields, leavingKey, columns);
-    this.#tenantAt = rowFields.findIndex(({ name }) => name === contract.tenant);
+      });
+      return {
+        columns,
+        image: new ImageRelease(rowFields, leaving),
+        keyFields: keyPlan(keyFields, leavingKey, columns),
+        hasSeals: columns.some(({ rule }) => rule === 'seal'),
+      };
+    });
+    this.#tenantAt = rowFields.findIndex(({ name }) => name === plans.everybody.tenant);
     const tenant = rowFields[this.#tenantAt];
     this.#readTenant = tenant ? columnReader(tenant.type) : null;
+  }
+
+  /** Whose the change is that the cursor read, if it tells. */
+  get tenant(): string | null {
+    return this.#told(this.cursor.after, this.cursor.before);
   }
 
   /** Writes what leaves of the change that the cursor read, into `value`; and its key into `key`, which came as `sentKey`. */
@@ -76,23 +101,55 @@ export class Release {
     out.copy(data, cursor.headAt, cursor.keyAt - cursor.headAt);
     this.#writeKey(sentKey);
     out.byte(before.present ? present : absent);
-    if (before.present) this.#writeImage(before, after, secret.before, unchanged);
+    if (before.present) this.#writeImage('before', secret, unchanged);
     out.byte(after.present ? present : absent);
-    if (after.present)
-      this.#writeImage(after, before, secret.after, op === insert ? null : unchanged);
+    if (after.present) this.#writeImage('after', secret, op === insert ? null : unchanged);
     this.#writeProvenance();
-    writeText(this.#form.contract.revision, out);
+    writeText(this.#form.plans.form.policy, out);
   }
 
-  #writeImage(
-    own: ImagePlaces,
-    other: ImagePlaces,
-    secret: Secret['after'],
-    lost: Beside['lost'],
-  ): void {
-    // A row may have moved from one tenant to another.
-    const beside: Beside = { secret, lost, tenant: () => this.#tenant(own, other) };
-    this.#image.write(this.cursor.data, own, beside, this.value);
+  #writeImage(which: 'before' | 'after', secret: Secret, lost: Lost): void {
+    const { cursor } = this;
+    const own = cursor[which];
+    const other = which === 'before' ? cursor.after : cursor.before;
+    const { image, hasSeals } = this.#wayOf(own);
+    image.write(
+      cursor.data,
+      own,
+      {
+        secret: secret[which],
+        lost,
+        tenant: () => this.#tenant(own, other), // A row may have moved from one tenant to another.
+        seal: hasSeals ? this.#form.seals(this.#sealing(which, secret[which])) : unsealed,
+      },
+      this.value,
+    );
+  }
+
+  /** How the row of an image goes; one that is absent does not tell whose it was. */
+  #wayOf(image: ImagePlaces): Way {
+    return this.#ways(this.#hasOneWay ? null : this.#told(image));
+  }
+
+  #told(...images: readonly ImagePlaces[]): string | null {
+    return this.#readTenant && toldBy(this.cursor.data, this.#readTenant, this.#tenantAt, images);
+  }
+
+  #sealing(image: 'before' | 'after', secret: Row | null): Sealing {
+    const { cursor } = this;
+    const { system, log, timeline, lsn, seq, part, data, rowFields } = cursor;
+    return {
+      plan: this.#form.plans.form,
+      image,
+      change: changeId(system, log, { timeline, lsn, seq, part }),
+      textOf: (column) => {
+        const hidden = secret?.[column] ?? null;
+        if (hidden !== null && hidden !== unchanged) return `${hidden}`;
+        const at = rowFields.findIndex(({ name }) => name === column);
+        const field = rowFields[at];
+        return field ? toldBy(data, columnReader(field.type), at, [cursor[image]]) : null;
+      },
+    };
   }
 
   #writeKey(sentKey: Buffer | null): void {
@@ -101,19 +158,20 @@ export class Release {
     text.clear();
     out.byte(key.present ? present : absent);
     if (!key.present) return;
-    if (!this.#keyFields && sentKey) {
+    const { keyFields, columns } = this.#wayOf(cursor.after.present ? cursor.after : cursor.before);
+    if (!keyFields && sentKey) {
       out.copy(data, keyAt + 1, (key.ends.at(-1) ?? keyAt + 1) - keyAt - 1);
       text.copy(sentKey, 0, sentKey.length);
       return;
     }
-    const { columns, shape } = this.#form;
+    const { shape } = this.#form;
     const tenant = () => this.#tenant(cursor.after, cursor.before);
     const released = cursor.keyFields.flatMap(({ name, type }, at): [string, Value][] => {
       const value = columnReader(type)(new AvroCursor(data, key.starts[at] ?? 0));
       const column = columns.find((each) => each.name === name);
       if (!column) return [];
       // A confidential key was made a token when it was captured.
-      const applied = isConfidential(column) ? value : column.apply(value, tenant);
+      const applied = isConfidential(column) ? value : column.apply(value, tenant, unsealed);
       return [[name, applied === unchanged ? null : applied]];
     });
     this.#writeReleasedKey(Object.fromEntries(released), shape);
@@ -126,11 +184,9 @@ export class Release {
   }
 
   #tenant(first: ImagePlaces, second: ImagePlaces): string {
-    const { tenant, table } = this.#form.contract;
+    const { tenant, table } = this.#form.plans.form;
     if (tenant === null) return '';
-    const told =
-      this.#readTenant &&
-      toldBy(this.cursor.data, this.#readTenant, this.#tenantAt, [first, second]);
+    const told = this.#told(first, second);
     if (told === null) throw noTenant(table, tenant);
     return told;
   }
@@ -150,14 +206,12 @@ export class Release {
   }
 }
 
-type KeyField = Field;
-
 /** The fields of a key whose columns are changed on their way; null if all of it leaves as it came. */
 function keyPlan(
   came: readonly Field[],
   leaving: readonly Field[],
   columns: readonly RedactedColumn[],
-): readonly KeyField[] | null {
+): readonly Field[] | null {
   const isSame =
     came.length === leaving.length &&
     came.every(({ name, layout }, at) => {

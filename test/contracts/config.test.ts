@@ -22,9 +22,7 @@ let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'config-'));
 });
-afterEach(() => {
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => rmSync(folder, { recursive: true }));
 
 function load(config: object | string, env: NodeJS.ProcessEnv = {}) {
   const path = join(folder, 'conductor.yaml');
@@ -62,6 +60,8 @@ test('the smallest configuration is taken, and everything else has a default', a
     },
     kafka: { ...least.kafka, partitions: 12, replication: 1, requestTimeout: 30, tls: false },
     contracts: join(folder, 'contracts/tables'),
+    policy: { topic: 'control.policies' },
+    govern: { roles: ['high-clearance'], purpose: 'operations' },
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},
     worker: {
@@ -250,8 +250,7 @@ test('the environment overrides every kind of setting, and makes sections that a
   expect(config.sinks.postgres?.url).toBe('postgres://m:n@o/p');
 });
 
-const words = ['true', 'false', '007', '123', ''];
-for (const word of words)
+for (const word of ['true', 'false', '007', '123', ''])
   test(`a setting that is text stays text, though the environment gives ${JSON.stringify(word)}`, async () => {
     const { sinks, kafka } = await load(least, {
       CONDUCTOR_SINKS_CLICKHOUSE_URL: 'http://localhost:8123',

@@ -1,11 +1,10 @@
 import { lastValueFrom } from 'rxjs';
 import { expect, test } from 'vitest';
 import type { Refused } from '../../pipelines/flow/stage.ts';
-import { govern, Governing } from '../../pipelines/govern.ts';
+import { type Forms, govern, Governing } from '../../pipelines/govern.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 import { Dedupe, type Marks } from '../../processors/dedupe.ts';
-import { redactedColumns } from '../../processors/redact.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { unsealing } from '../../processors/unseal.ts';
@@ -15,7 +14,7 @@ import { encodeValues } from '../../schemas/secret.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { deliveries, ListSink, ListSource } from '../doubles.ts';
 import { MemoryKeyring } from '../processors/memory-keyring.ts';
-import { decoded, marker, userRow, users } from '../processors/tables.ts';
+import { alike, decoded, marker, planned, userRow, users } from '../processors/tables.ts';
 import { changeRecord, formOf, registryOf, releasedIn } from './records.ts';
 import { sealing } from '../processors/transcode/oracle.ts';
 
@@ -27,8 +26,10 @@ function world() {
   const contracts = new Map([[users.table, users]]);
   const seal = sealing(contracts, keyring, tokens, 12, () => {});
   const count = { erased: 0 };
+  const forms: Forms = new Map([[users.table, formOf(alike(planned(users)), tokens)]]);
   const rules = (dedupe = new Dedupe()) => ({
-    forms: new Map([[users.table, formOf(users, redactedColumns(users, tokens))]]),
+    forms: () => forms,
+    watching: () => null,
     registry: registryOf(users),
     dedupe,
     open: unsealing(keyring, () => void count.erased++),
@@ -59,7 +60,7 @@ test('a record comes out stamped, redacted, with its policy and the marks of its
     change: {
       after: { id: '7', tenant_id: '1', email: '***', city: 'Bern' },
       provenance: 'pg:7000/1/slot@0/A/0.0',
-      policy: 'r1',
+      policy: 'p1/r1',
     },
     marks: { '7000/slot': '00000001/000000000000000a/00000000/00000000' },
   });

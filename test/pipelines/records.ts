@@ -6,7 +6,11 @@ import { changeShape, governedShape } from '../../contracts/shapes.ts';
 import { changesTopic, governedTopic } from '../../contracts/topics.ts';
 import { header, type Received } from '../../pipelines/topic/received.ts';
 import type { Marks } from '../../processors/dedupe.ts';
-import type { RedactedColumn } from '../../processors/redact.ts';
+import type { PlannedContract } from '../../contracts/policy/plan.ts';
+import type { TablePlans } from '../../contracts/policy/table-plans.ts';
+import { redactedColumns } from '../../processors/redact.ts';
+import { sealless } from '../../processors/seal-column.ts';
+import type { Tokeniser } from '../../processors/tokens.ts';
 import { avroOptions, changeSchema, governedSchema } from '../../schemas/avro.ts';
 import type { Change, Governed } from '../../schemas/change.ts';
 import type { Records } from '../../schemas/records.ts';
@@ -54,10 +58,19 @@ const record = (
 });
 
 /** How the changes of a table leave govern. */
-export function formOf(of: TableContract, columns: readonly RedactedColumn[]) {
-  const shape = governedShape(of);
+export function formOf(plans: TablePlans, tokens: Tokeniser) {
+  const { form } = plans;
+  const shape = governedShape(form);
   const schema = { id: 2, type: typeOf(governedSchema(shape)) };
-  return { contract: of, columns, shape, schema, topic: governedTopic('shop', of.table) };
+  const columns = (plan: PlannedContract) => redactedColumns(plan, tokens, form);
+  return {
+    plans,
+    columns,
+    seals: sealless,
+    shape,
+    schema,
+    topic: governedTopic('shop', form.table),
+  };
 }
 
 /** The governed changes in records as govern writes them, read by a client that is not ours. */

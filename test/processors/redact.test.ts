@@ -11,7 +11,17 @@ import { Refusal } from '../../schemas/refusal.ts';
 import { encodeValues } from '../../schemas/secret.ts';
 import { keyText, unchanged, type Row } from '../../schemas/value.ts';
 import { MemoryKeyring } from './memory-keyring.ts';
-import { changeOf, column, contract, decoded, marker, rowOf, userRow, users } from './tables.ts';
+import {
+  changeOf,
+  column,
+  contract,
+  decoded,
+  marker,
+  planned,
+  rowOf,
+  userRow,
+  users,
+} from './tables.ts';
 import { sealing } from './transcode/oracle.ts';
 
 const keyring = new MemoryKeyring();
@@ -28,7 +38,7 @@ function governed(of: TableContract, change: Decoded): Governed | null {
   try {
     const [sealed] = seal(change);
     const secret = sealed && unsealing(keyring, () => {})(sealed);
-    return sealed && secret ? redaction(of, tokens).change(stamp(sealed), secret) : null;
+    return sealed && secret ? redaction(planned(of), tokens).change(stamp(sealed), secret) : null;
   } catch (error) {
     if (error instanceof Refusal) return null;
     throw error;
@@ -103,7 +113,7 @@ for (const { name, rule, value, want } of rules)
       ...users,
       columns: [column('id'), column('tenant_id'), column('city', 'internal', rule)],
     };
-    const out = redaction(of, tokens).change(
+    const out = redaction(planned(of), tokens).change(
       stamped('insert', { after: { id: '7', tenant_id: '1', city: value } }),
       nothing,
     );
@@ -111,7 +121,7 @@ for (const { name, rule, value, want } of rules)
   });
 
 test('a confidential column is taken from the box alone, whatever stands beside it in the clear', () => {
-  const clean = redaction(users, tokens);
+  const clean = redaction(planned(users), tokens);
   const change = stamped('insert', { after: { ...userRow, phone: marker } });
   const out = clean.change(change, { before: null, after: { email: marker, phone: '7' } });
   expect(out.after).toMatchObject({ email: '***', phone: tokens('1', 'public.users.phone', '7') });
@@ -126,16 +136,22 @@ const absent = [
 for (const { name, op, want } of absent)
   test(`a column that the table no longer has is ${String(want)} in ${name}`, () => {
     const { city: _, ...after } = userRow;
-    const out = redaction(users, tokens).change(stamped(op, { before: after, after }), nothing);
+    const out = redaction(planned(users), tokens).change(
+      stamped(op, { before: after, after }),
+      nothing,
+    );
     expect(out.after).toMatchObject({ email: want, phone: want, city: want });
     expect(out.before).toMatchObject({ email: unchanged, phone: unchanged, city: unchanged });
   });
 
 test('a governed change has neither box nor secret, says its policy, and keeps its identity', () => {
   const change = { ...stamped('insert', { after: userRow }), sealed: Buffer.from('box') };
-  const out = redaction(users, tokens).change(change, { before: null, after: { email: marker } });
+  const out = redaction(planned(users), tokens).change(change, {
+    before: null,
+    after: { email: marker },
+  });
   expect(out).not.toHaveProperty('sealed');
-  expect(out.policy).toBe('r1');
+  expect(out.policy).toBe('p1/r1');
   expect(out.position).toEqual(change.position);
   expect(out.provenance).toBe('pg:7000/1/slot@0/A/0.0');
 });
@@ -143,7 +159,7 @@ test('a governed change has neither box nor secret, says its policy, and keeps i
 test('a tokenised key is the token of its column; a confidential one, tokenised at capture, stays', () => {
   const open = { ...users, columns: [column('id', 'internal', 'tokenise'), column('tenant_id')] };
   const change = stamped('insert', { after: { id: '7', tenant_id: '1' } });
-  expect(redaction(open, tokens).change(change, nothing)).toMatchObject({
+  expect(redaction(planned(open), tokens).change(change, nothing)).toMatchObject({
     key: { id: id7 },
     after: { id: id7 },
   });
@@ -152,7 +168,10 @@ test('a tokenised key is the token of its column; a confidential one, tokenised 
     columns: [column('id', 'restricted', 'tokenise'), column('tenant_id')],
   };
   const captured = { ...change, key: { id: id7 } };
-  const out = redaction(secret, tokens).change(captured, { before: null, after: { id: '7' } });
+  const out = redaction(planned(secret), tokens).change(captured, {
+    before: null,
+    after: { id: '7' },
+  });
   expect(out).toMatchObject({ key: { id: id7 }, after: { id: id7 } });
 });
 
@@ -163,7 +182,9 @@ test('a key keeps its order, so that it has one text all along the way', () => {
     columns: [column('a'), column('b'), column('tenant_id')],
   };
   const change = stamped('insert', { after: { a: '1', b: '2', tenant_id: '1' } }, of);
-  expect(keyText(redaction(of, tokens).change(change, nothing).key!)).toBe(keyText(change.key!));
+  expect(keyText(redaction(planned(of), tokens).change(change, nothing).key!)).toBe(
+    keyText(change.key!),
+  );
 });
 
 test('a foreign key’s token is that of the key it references, so that joins still meet', () => {
@@ -174,20 +195,23 @@ test('a foreign key’s token is that of the key it references, so that joins st
     columns: [{ ...column('user_id', 'internal', 'tokenise'), references }, column('tenant_id')],
   };
   const row = { user_id: '7', tenant_id: '1' };
-  expect(redaction(of, tokens).row(row, null, () => '1')).toMatchObject({ user_id: id7 });
+  expect(redaction(planned(of), tokens).row(row, null, () => '1')).toMatchObject({ user_id: id7 });
 });
 
 test('what is to be tokenised for a tenant that is not told is refused by the column’s name', () => {
   const of = { ...users, columns: [column('id', 'internal', 'tokenise'), column('tenant_id')] };
   const clean = () =>
-    redaction(of, tokens).change(stamped('delete', { before: { id: marker } }), nothing);
+    redaction(planned(of), tokens).change(stamped('delete', { before: { id: marker } }), nothing);
   expect(clean).toThrow(Refusal);
   expect(clean).toThrow('column tenant_id');
   expect(clean).not.toThrow(marker);
 });
 
 test('what needs no token needs no tenant', () => {
-  const out = redaction(users, tokens).change(stamped('delete', { before: { id: '7' } }), nothing);
+  const out = redaction(planned(users), tokens).change(
+    stamped('delete', { before: { id: '7' } }),
+    nothing,
+  );
   expect(out).toMatchObject({ key: { id: '7' }, before: { id: '7', city: unchanged } });
 });
 
@@ -195,7 +219,7 @@ test('a row of any contract has exactly the columns that are released', () => {
   const worlds = contract.chain((of) => fc.tuple(fc.constant(of), rowOf(of)));
   fc.assert(
     fc.property(worlds, ([of, row]) => {
-      const out = redaction(of, tokens).row(row, row, () => '1');
+      const out = redaction(planned(of), tokens).row(row, row, () => '1');
       const released = of.columns.filter(({ rule }) => rule !== 'drop');
       expect(Object.keys(out)).toEqual(released.map(({ name }) => name));
       for (const each of released)

@@ -1,8 +1,24 @@
 import fc from 'fast-check';
 import type { ColumnContract, Rule, TableContract } from '../../contracts/contract.ts';
 import { isConfidential } from '../../contracts/contract.ts';
+import type { PlannedContract } from '../../contracts/policy/plan.ts';
+import type { TablePlans } from '../../contracts/policy/table-plans.ts';
 import type { Decoded, Op } from '../../schemas/change.ts';
 import { unchanged, type Key, type Row, type Unchanged, type Value } from '../../schemas/value.ts';
+
+/** A contract as a policy has it that adds nothing to it. */
+export const planned = (of: TableContract): PlannedContract => ({
+  ...of,
+  policy: `p1/${of.revision}`,
+});
+
+/** The plans of a table in which no tenant has rules of its own. */
+export const alike = (plan: PlannedContract): TablePlans => ({
+  form: plan,
+  everybody: plan,
+  tenants: new Map(),
+  untold: plan,
+});
 
 /** What no confidential value may be seen by. */
 export const marker = 'CONFIDENTIAL';

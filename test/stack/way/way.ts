@@ -163,6 +163,7 @@ function rawConfig(stack: Stack, name: string, urls: Way['urls']) {
     kafka: { brokers: stack.kafka.brokers },
     registry: { url: stack.registry.url },
     contracts: 'contracts',
+    policy: { topic: `control.${name}.policies` },
     keyring: { directory: 'keyring', rootKey: randomBytes(32).toString('hex') },
     sinks: {
       postgres: { url: urls.mirror },

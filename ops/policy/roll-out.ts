@@ -1,0 +1,93 @@
+import { CannotRun } from '../../contracts/cannot-run.ts';
+import type { Config } from '../../contracts/config.ts';
+import type { TableContract } from '../../contracts/contract.ts';
+import { bundleText, type PolicyBundle } from '../../contracts/policy/bundle.ts';
+import type { Conflict } from '../../contracts/policy/plan.ts';
+import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
+import { bundleKey, type PolicyState, stateKey } from '../../contracts/policy/rollout.ts';
+import { tablePlans } from '../../contracts/policy/table-plans.ts';
+import type { KafkaOptions } from '../../pipelines/topic/kafka.ts';
+import { revisionOf } from './active.ts';
+import { bundleAtFirst, ensurePolicyTopics, readRollout, writeKeyed } from './rollout-topic.ts';
+
+/** Where revisions roll out, and what they must be able to plan. */
+export interface RollingOut {
+  readonly config: Config;
+  readonly kafka: KafkaOptions;
+  readonly contracts: ReadonlyMap<string, TableContract>;
+}
+
+/** A revision that may be rolled out, and what of it a person should know. */
+export interface Checked {
+  readonly revision: string;
+  readonly conflicts: readonly (Conflict & { readonly table: string })[];
+}
+
+/** Publishes a bundle for others to activate; refuses one that govern could not use. */
+export async function publish(to: RollingOut, bundle: PolicyBundle): Promise<Checked> {
+  const checked = check(to, await loadPolicy(bundle));
+  await ensurePolicyTopics(to.kafka, to.config);
+  await writeKeyed(to.kafka, to.config.policy.topic, [
+    [bundleKey(bundle.revision), bundleText(bundle)],
+  ]);
+  return checked;
+}
+
+/** Has a revision decide from now on; the one that ran beside as its shadow runs no more. */
+export async function activate(to: RollingOut, revision: string): Promise<Checked> {
+  const rollout = await readRollout(to.kafka, to.config);
+  const checked = check(to, await revisionOf(rollout, to.config, revision));
+  const { shadow } = rollout.state;
+  await setState(to, { active: revision, shadow: shadow === revision ? null : shadow });
+  return checked;
+}
+
+/** Has a revision run beside the active one, or none. It may be broken: it changes nothing but its report. */
+export async function runBeside(to: RollingOut, revision: string | null): Promise<void> {
+  const { state, revisions } = await readRollout(to.kafka, to.config);
+  const first = await bundleAtFirst(to.config);
+  if (revision !== null && revision !== first.revision && !revisions.includes(revision))
+    throw new CannotRun({
+      what: `there is no revision ${revision} of the policies`,
+      where: to.config.policy.topic,
+      fix: 'conductor policy list shows those that are published; conductor policy publish adds one',
+    });
+  await setState(to, { ...state, shadow: revision });
+}
+
+/** A revision of the policies, and what it is for now. */
+export interface Listed {
+  readonly revision: string;
+  readonly role: 'active' | 'shadow' | null;
+  readonly origin: 'published' | 'bundle'; // In the topic, or what workers come with.
+}
+
+/** All revisions that could decide. */
+export async function listed({ config, kafka }: RollingOut): Promise<readonly Listed[]> {
+  const { state, revisions } = await readRollout(kafka, config);
+  const first = (await bundleAtFirst(config)).revision;
+  const active = state.active ?? first;
+  const all = [first, ...revisions.filter((revision) => revision !== first)];
+  return all.map((revision) => ({
+    revision,
+    role: revision === active ? 'active' : revision === state.shadow ? 'shadow' : null,
+    origin: revisions.includes(revision) ? 'published' : 'bundle',
+  }));
+}
+
+const setState = ({ kafka, config }: RollingOut, state: PolicyState): Promise<void> =>
+  writeKeyed(kafka, config.policy.topic, [[stateKey, JSON.stringify(state)]]);
+
+/** Plans every table as govern would; throws `PolicyFailure` where it could not. */
+function check({ config, contracts }: RollingOut, policy: Policy): Checked {
+  tablePlans(policy, contracts, config.govern);
+  const conflicts = [...contracts.values()].flatMap((contract) =>
+    [null, ...policy.tenants].flatMap((tenant) =>
+      policy
+        .plan(contract, config.govern, tenant)
+        .conflicts.map((conflict) => ({ table: contract.table, ...conflict })),
+    ),
+  );
+  const different = new Map(conflicts.map((conflict) => [JSON.stringify(conflict), conflict]));
+  return { revision: policy.revision, conflicts: [...different.values()] };
+}

@@ -1,0 +1,249 @@
+import { NotNow } from '../../contracts/cannot-run.ts';
+import type { PolicyBundle } from '../../contracts/policy/bundle.ts';
+import type { PlannedContract } from '../../contracts/policy/plan.ts';
+import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
+import { Rollout } from '../../contracts/policy/rollout.ts';
+import { tablePlans } from '../../contracts/policy/table-plans.ts';
+import { governedShape } from '../../contracts/shapes.ts';
+import { governedTopic } from '../../contracts/topics.ts';
+import type { Forms, Watching } from '../../pipelines/govern.ts';
+import { followTopic } from '../../pipelines/topic/follow.ts';
+import type { ColumnSealer } from '../../processors/seal-column.ts';
+import { redactedColumns } from '../../processors/redact.ts';
+import type { Tokeniser } from '../../processors/tokens.ts';
+import { governedSchema } from '../../schemas/avro.ts';
+import { log } from '../log.ts';
+import { bundleAtFirst, ensurePolicyTopics, takeUp } from '../policy/rollout-topic.ts';
+import { reasonOf } from './keep-running.ts';
+import type { Setting } from './setting.ts';
+import { Shadow } from './shadow.ts';
+import { tableTopics } from './table-topics.ts';
+
+/** A revision that is ready: its plans are made, and the schemas that its rows have are registered. */
+interface InUse {
+  readonly bundle: PolicyBundle;
+  readonly policy: Policy;
+  readonly forms: Forms;
+}
+
+interface Means {
+  readonly tokens: Tokeniser;
+  readonly seals: ColumnSealer;
+}
+
+const reportEveryMs = 5_000;
+const againMs = 5_000;
+
+/** What decided last in this process: what begins anew after an outage need not be stopped by a bad revision. */
+const lastGood = new WeakMap<Setting, PolicyBundle>();
+
+/** The policies of a running govern: they follow their topic, and are exchanged between two batches. */
+export class LivePolicies implements AsyncDisposable {
+  readonly #setting: Setting;
+  readonly #means: Means;
+  readonly #rollout = new Rollout();
+  readonly #stack = new AsyncDisposableStack();
+  readonly #first: PolicyBundle;
+  #inUse: InUse | null = null;
+  #shadow: Shadow | null = null;
+  #shadowOf = ''; // Beside which active revision which shadow was tried last.
+  #refused: string | null = null;
+  #working = Promise.resolve();
+
+  private constructor(setting: Setting, means: Means, first: PolicyBundle) {
+    this.#setting = setting;
+    this.#means = means;
+    this.#first = first;
+  }
+
+  /** Resolves once a revision is in use; rejects if the one that is asked for cannot be, and none was before. */
+  static async open(setting: Setting, means: Means): Promise<LivePolicies> {
+    const { kafka, config, counters } = setting;
+    await ensurePolicyTopics(kafka, config);
+    const live = new LivePolicies(setting, means, await bundleAtFirst(config));
+    let isOpen = false;
+    live.#stack.use(
+      await followTopic(kafka, config.policy.topic, {
+        take(records) {
+          takeUp(live.#rollout, records);
+          if (isOpen) live.#soon();
+        },
+        lost: (error) =>
+          log.warn(
+            { pipeline: counters.pipeline, error: reasonOf(error) },
+            'policies are not followed; trying again',
+          ),
+      }),
+    );
+    try {
+      await live.#begin();
+    } catch (error) {
+      await live.#stack.disposeAsync();
+      throw error;
+    }
+    isOpen = true;
+    const reporting = setInterval(() => void live.#report(), reportEveryMs);
+    live.#stack.defer(() => clearInterval(reporting));
+    live.#stack.defer(() => live.#working);
+    live.#stack.defer(() => live.#report());
+    return live;
+  }
+
+  /** How the changes of each table leave by the revision that decides now. */
+  readonly forms = (): Forms => this.#inUse?.forms ?? none;
+
+  /** Who counts what leaves, where a shadow runs. */
+  readonly watching = (): Watching | null => this.#shadow?.saw ?? null;
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+
+  async #begin(): Promise<void> {
+    const before = lastGood.get(this.#setting);
+    try {
+      await this.#use(this.#wanted());
+    } catch (error) {
+      if (!before || error instanceof NotNow) throw error;
+      this.#refuse('active', this.#rollout.state.active ?? this.#first.revision, error);
+      await this.#use(before);
+    }
+    await this.#beside();
+  }
+
+  #wanted(): PolicyBundle {
+    const { active } = this.#rollout.state;
+    return active === null || active === this.#first.revision
+      ? this.#first
+      : this.#rollout.bundle(active);
+  }
+
+  #soon(): void {
+    this.#working = this.#working.then(() => this.#follow());
+  }
+
+  /** Takes up what was rolled out. Whatever goes wrong, what is in use stays in use. */
+  async #follow(): Promise<void> {
+    const wanted = this.#rollout.state.active ?? this.#first.revision;
+    if (wanted !== this.#inUse?.bundle.revision && wanted !== this.#refused)
+      try {
+        await this.#use(this.#wanted());
+      } catch (error) {
+        this.#refuse('active', wanted, error);
+        if (error instanceof NotNow) this.#again();
+        else this.#refused = wanted;
+      }
+    await this.#beside();
+  }
+
+  #again(): void {
+    this.#refused = null;
+    const timer = setTimeout(() => this.#soon(), againMs);
+    this.#stack.defer(() => clearTimeout(timer));
+  }
+
+  #refuse(role: 'active' | 'shadow', revision: string, error: unknown): void {
+    const { counters } = this.#setting;
+    counters.policy.failed(role, true);
+    const goesOn = this.#inUse?.bundle.revision ?? null;
+    log.error(
+      { pipeline: counters.pipeline, role, revision, goesOn, error: reasonOf(error) },
+      role === 'active'
+        ? 'a revision of the policies cannot be used; the one before it goes on'
+        : 'the shadow revision of the policies cannot be evaluated; nothing else changes',
+    );
+  }
+
+  /** Makes a revision ready, and only then exchanges it: what is released after belongs to it. */
+  async #use(bundle: PolicyBundle): Promise<void> {
+    const { contracts, config, counters } = this.#setting;
+    const policy = await loadPolicy(bundle);
+    const plans = tablePlans(policy, contracts, config.govern);
+    const forms = new Map([...plans].map(([table, { form }]) => [table, form]));
+    // Whoever activated a revision has accepted that its rows have another form.
+    const accepted = bundle === this.#first ? undefined : 'accepted';
+    const topicOf = await tableTopics({ ...this.#setting, contracts: forms }, stage, accepted);
+    const { tokens, seals } = this.#means;
+    const released = new Map(
+      [...plans].map(([table, plan]) => {
+        const { topic, columns: shape, schema } = topicOf(table);
+        const columns = (each: PlannedContract) => redactedColumns(each, tokens, plan.form);
+        return [table, { plans: plan, columns, seals, shape, schema, topic }];
+      }),
+    );
+    this.#inUse = { bundle, policy, forms: released };
+    this.#refused = null;
+    lastGood.set(this.#setting, bundle);
+    counters.policy.active(policy.revision);
+    counters.policy.failed('active', false);
+    const tier = policy.tierOf(config.govern.roles);
+    log.info(
+      {
+        pipeline: counters.pipeline,
+        policy: policy.revision,
+        tier,
+        purpose: config.govern.purpose,
+      },
+      'policy in use',
+    );
+    this.#tellConflicts(policy);
+  }
+
+  #tellConflicts(policy: Policy): void {
+    const { contracts, config, counters } = this.#setting;
+    for (const contract of contracts.values())
+      for (const { column, level, rules, actions } of policy.plan(contract, config.govern)
+        .conflicts)
+        log.warn(
+          {
+            pipeline: counters.pipeline,
+            policy: policy.revision,
+            table: contract.table,
+            column,
+            level,
+            rules,
+            actions,
+          },
+          'rules of one level disagree; the strictest counts',
+        );
+  }
+
+  /** Has the shadow revision run beside the active one, if there is one. */
+  async #beside(): Promise<void> {
+    const { shadow } = this.#rollout.state;
+    if (!this.#inUse) return;
+    const { bundle, policy } = this.#inUse;
+    const name = `${bundle.revision}/${shadow ?? ''}`;
+    if (name === this.#shadowOf) return;
+    await this.#report();
+    this.#shadow = null;
+    this.#shadowOf = name;
+    const { policy: counters } = this.#setting.counters;
+    counters.failed('shadow', false);
+    counters.differs(0);
+    if (shadow === null) return;
+    try {
+      const beside = shadow === this.#first.revision ? this.#first : this.#rollout.bundle(shadow);
+      this.#shadow = await Shadow.load(this.#setting, policy, beside);
+      await this.#shadow.report('first');
+    } catch (error) {
+      this.#refuse('shadow', shadow, error);
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { counters } = this.#setting;
+    await this.#shadow
+      ?.report()
+      .catch((error: unknown) =>
+        log.warn(
+          { pipeline: counters.pipeline, error: reasonOf(error) },
+          'the diffs of the shadow policy were not written; they are kept',
+        ),
+      );
+  }
+}
+
+const stage = { topic: governedTopic, shape: governedShape, schema: governedSchema };
+
+const none: Forms = new Map();
