@@ -47,7 +47,6 @@ export class LivePolicies implements AsyncDisposable {
   #inUse: InUse | null = null;
   #shadow: Shadow | null = null;
   #shadowOf = ''; // Beside which active revision which shadow was tried last.
-  #refused: string | null = null;
   #working = Promise.resolve();
 
   private constructor(setting: Setting, means: Means, first: PolicyBundle) {
@@ -103,19 +102,23 @@ export class LivePolicies implements AsyncDisposable {
     const before = lastGood.get(this.#setting);
     try {
       await this.#use(this.#wanted());
+      this.#settled();
     } catch (error) {
       if (!before || error instanceof NotNow) throw error;
-      this.#refuse('active', this.#rollout.state.active ?? this.#first.revision, error);
       await this.#use(before);
+      this.#refuse('active', this.#asked(), error);
     }
     await this.#beside();
   }
 
+  /** The revision that is to decide. */
+  #asked(): string {
+    return this.#rollout.state.active ?? this.#first.revision;
+  }
+
   #wanted(): PolicyBundle {
-    const { active } = this.#rollout.state;
-    return active === null || active === this.#first.revision
-      ? this.#first
-      : this.#rollout.bundle(active);
+    const asked = this.#asked();
+    return asked === this.#first.revision ? this.#first : this.#rollout.bundle(asked);
   }
 
   #soon(): void {
@@ -124,20 +127,25 @@ export class LivePolicies implements AsyncDisposable {
 
   /** Takes up what was rolled out. Whatever goes wrong, what is in use stays in use. */
   async #follow(): Promise<void> {
-    const wanted = this.#rollout.state.active ?? this.#first.revision;
-    if (wanted !== this.#inUse?.bundle.revision && wanted !== this.#refused)
+    const asked = this.#asked();
+    if (asked === this.#inUse?.bundle.revision) this.#settled();
+    else
       try {
         await this.#use(this.#wanted());
+        this.#settled();
       } catch (error) {
-        this.#refuse('active', wanted, error);
+        this.#refuse('active', asked, error);
         if (error instanceof NotNow) this.#again();
-        else this.#refused = wanted;
       }
     await this.#beside();
   }
 
+  /** What is asked for is in use. */
+  #settled(): void {
+    this.#setting.counters.policy.failed('active', false);
+  }
+
   #again(): void {
-    this.#refused = null;
     const timer = setTimeout(() => this.#soon(), againMs);
     this.#stack.defer(() => clearTimeout(timer));
   }
@@ -161,7 +169,7 @@ export class LivePolicies implements AsyncDisposable {
     const plans = tablePlans(policy, contracts, config.govern);
     const forms = new Map([...plans].map(([table, { form }]) => [table, form]));
     // Whoever activated a revision has accepted that its rows have another form.
-    const accepted = bundle === this.#first ? undefined : 'accepted';
+    const accepted = this.#rollout.state.active === bundle.revision ? 'accepted' : undefined;
     const topicOf = await tableTopics({ ...this.#setting, contracts: forms }, stage, accepted);
     const { tokens, seals } = this.#means;
     const released = new Map(
@@ -172,10 +180,8 @@ export class LivePolicies implements AsyncDisposable {
       }),
     );
     this.#inUse = { bundle, policy, forms: released };
-    this.#refused = null;
     lastGood.set(this.#setting, bundle);
     counters.policy.active(policy.revision);
-    counters.policy.failed('active', false);
     const tier = policy.tierOf(config.govern.roles);
     log.info(
       {

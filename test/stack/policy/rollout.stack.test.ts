@@ -240,6 +240,8 @@ test('a broken revision changes nothing, as a shadow or asked for; both are said
   const another = await way.start(['run', 'govern', '--until-current']).ended;
   expect([another.code, another.stderr]).toEqual([1, expect.stringContaining(broken.revision)]);
 
+  await conductor('policy', 'activate', active); // Which never ceased to decide.
+  await until(async () => expect(await failed('active')).toBe('0'));
   await conductor('policy', 'activate', shipped.revision);
   await until(async () => expect(await failed('active')).toBe('0'));
   const count = (await governed()).filter(({ policy }) =>
