@@ -25,7 +25,8 @@ const ruled = z.strictObject({
   columns: names,
 });
 
-const rule = z.union(
+const rule = z.discriminatedUnion(
+  'action',
   [
     z.strictObject({
       ...head,
@@ -39,7 +40,7 @@ const rule = z.union(
       to: z.int().min(1),
     }),
   ],
-  'is no rule: its action is keep, tokenise, mask, seal or drop, or generalise with `to`, a level',
+  'expected keep, tokenise, mask, seal or drop, or generalise with `to`, a level',
 );
 
 const grant = z.strictObject({

@@ -42,7 +42,8 @@ export async function compilePolicies(opa: string, folder: string): Promise<Poli
       [
         'build',
         '--target=wasm',
-        '--bundle=.',
+        '--bundle',
+        '.',
         `--output=${packed}`,
         '--ignore=*_test.rego',
         '--ignore=bundle',

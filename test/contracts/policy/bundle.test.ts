@@ -100,12 +100,12 @@ const faults = [
   {
     name: 'an action that there is not',
     data: { rules: [{ ...rule, action: 'publish' }] },
-    says: 'is no rule',
+    says: 'rules r.action: expected keep, tokenise',
   },
   {
     name: 'generalising to no level',
     data: { rules: [{ ...rule, action: 'generalise' }] },
-    says: 'is no rule',
+    says: 'rules r.to: ',
   },
   {
     name: 'a condition with a slip in its name',
@@ -115,7 +115,7 @@ const faults = [
   {
     name: 'a level that there is not',
     data: { rules: [{ ...rule, level: 'team' }] },
-    says: 'is no rule',
+    says: 'rules r.level: ',
   },
   {
     name: 'a purpose rule that names none',
