@@ -8,6 +8,7 @@ import { reasonOf } from '../worker/keep-running.ts';
 import { readContracts } from '../worker/setting.ts';
 import { checkBrokers } from './brokers.ts';
 import { failed, type Finding, looking, ok } from './finding.ts';
+import { checkPolicy } from './policy.ts';
 import { checkSinks } from './sinks.ts';
 import { checkSource } from './source.ts';
 import { checkState } from './state.ts';
@@ -27,7 +28,10 @@ export async function readiness(configFile: string): Promise<readonly Finding[]>
   // Held against no contracts, everything would seem to be as it was promised.
   const known = promised.some(({ outcome }) => outcome === 'failed') ? null : contracts;
   const { findings: state, standing } = await checkState(config);
-  const [captured, brokers, registered, keys, sinks] = await Promise.all([
+  const [decided, captured, brokers, registered, keys, sinks] = await Promise.all([
+    looking('policy', config.policy.bundle ?? 'the policies that Conductor comes with', () =>
+      checkPolicy(config, known),
+    ),
     looking('source', `source.url = ${publicUrl(source.url)}`, () =>
       checkSource(config, known, standing),
     ),
@@ -40,7 +44,7 @@ export async function readiness(configFile: string): Promise<readonly Finding[]>
     looking('keyring', `keyring.directory = ${keyring.directory}`, () => checkKeyring(keyring)),
     checkSinks(config),
   ]);
-  return [loaded, promised, captured, state, brokers, registered, keys, sinks].flat();
+  return [loaded, promised, decided, captured, state, brokers, registered, keys, sinks].flat();
 }
 
 async function configuration(

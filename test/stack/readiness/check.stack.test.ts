@@ -38,6 +38,7 @@ const whats = (findings: readonly Finding[]) =>
 const everything = [
   'configuration',
   'contracts',
+  'policy',
   'source',
   'replication',
   'protocol',
@@ -160,6 +161,13 @@ test('all that is wrong is said at once, each with its fix', async () => {
     });
 });
 
+test('policies that are not there, or that know no purpose of govern’s, are said to fail', async () => {
+  const absent = await way.variant((raw) => (raw['policy'] = { bundle: 'absent' }));
+  expect(whats((await check(absent)).failed)).toContain('policy: it has no compiled policy');
+  const fun = await way.variant((raw) => (raw['govern'] = { purpose: 'fun' }));
+  expect(whats((await check(fun)).failed)).toMatch(/^policy: .*is fun among its purposes\?/m);
+});
+
 test('a server that does not answer keeps nobody else from being looked at', async () => {
   const file = await way.variant((raw) => {
     raw.source['url'] = 'postgres://nobody:secret@127.0.0.1:1/none';
@@ -175,7 +183,7 @@ test('what would be held against contracts that cannot be read is not said to be
   const file = await way.variant((raw) => (raw['contracts'] = 'absent'));
   const { failed, warnings, ok } = await check(file);
   expect(failed.map(({ check: of }) => of)).toContain('contracts');
-  const skipped = ['tables', 'publication', 'topics'];
+  const skipped = ['policy', 'tables', 'publication', 'topics'];
   expect(
     warnings.filter(({ what }) => what.startsWith('not looked at')).map(({ check: of }) => of),
   ).toEqual(skipped);

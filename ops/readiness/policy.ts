@@ -1,0 +1,31 @@
+import type { Config } from '../../contracts/config.ts';
+import type { TableContract } from '../../contracts/contract.ts';
+import { loadPolicy } from '../../contracts/policy/policy.ts';
+import { tablePlans } from '../../contracts/policy/table-plans.ts';
+import { bundleAtFirst } from '../policy/rollout-topic.ts';
+import { type Finding, ok, warning, withoutContracts } from './finding.ts';
+
+/** Looks whether the policies that decide until a revision is activated can plan every table, and agree with themselves. */
+export async function checkPolicy(
+  config: Config,
+  contracts: ReadonlyMap<string, TableContract> | null,
+): Promise<readonly Finding[]> {
+  const policy = await loadPolicy(await bundleAtFirst(config));
+  if (!contracts) return [withoutContracts('policy')];
+  const { govern } = config;
+  tablePlans(policy, contracts, govern);
+  const tier = policy.tierOf(govern.roles);
+  const conflicts = [...contracts.values()].flatMap((contract) =>
+    policy.plan(contract, govern).conflicts.map(({ column, level, rules, actions }) =>
+      warning('policy', {
+        what: `table ${contract.table}, column ${column}: the ${level} rules ${rules.join(' and ')} wish ${actions.join(' and ')}; the strictest counts`,
+        where: `revision ${policy.revision}`,
+        fix: 'let one of them speak, then conductor policy build',
+      }),
+    ),
+  );
+  return [
+    ok('policy', `revision ${policy.revision}, tier ${tier}, purpose ${govern.purpose}`),
+    ...conflicts,
+  ];
+}
