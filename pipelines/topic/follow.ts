@@ -45,15 +45,15 @@ export async function followTopic(
         follower.lost(error);
         await consumer.close(true).catch(() => {}); // It may have been what was lost.
         await wait(againMs, undefined, { signal: stop.signal }).catch(() => {});
-        consumer = open();
+        if (!stop.signal.aborted) consumer = open();
       }
   };
   const going = goOn();
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
+      await consumer.close(true).catch(() => {}); // Else a broker that is gone would be waited for.
       await going;
-      await consumer.close(true);
     },
   };
 }

@@ -30,7 +30,7 @@ beforeAll(async () => {
   await way.drain('capture');
   shipped = await readBundle(shippedBundle);
   worker = way.start(['run', 'capture', 'govern', 'deliver-postgres', 'deliver-clickhouse']);
-  await worker.running();
+  await vi.waitFor(() => worker.running(), { timeout: 120_000 });
 });
 
 afterAll(() => way?.[Symbol.asyncDispose]());
