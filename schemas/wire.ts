@@ -18,7 +18,8 @@ export interface Registered {
 /** The id before the value, as every Confluent-compatible client writes it; null if it is not there. */
 export function schemaIdOf(value: Uint8Array): number | null {
   if (value.length < 5 || value[0] !== 0) return null;
-  return new DataView(value.buffer, value.byteOffset).getInt32(1);
+  const high = ((value[1] ?? 0) << 24) | ((value[2] ?? 0) << 16);
+  return high | ((value[3] ?? 0) << 8) | (value[4] ?? 0);
 }
 
 /** Where a change stands, read from the front of its value: every schema of ours begins with it. */
