@@ -13,7 +13,7 @@ export interface WindowPlace {
 
 interface Row {
   readonly epoch: string;
-  readonly width: string;
+  readonly form: string;
   readonly closed: string | null;
   readonly lanes: readonly (Omit<LaneMark, 'next'> & { readonly next: string })[];
 }
@@ -53,7 +53,7 @@ export class WindowState implements AsyncDisposable {
   static async own(
     url: string,
     task: string,
-    widthMicros: number,
+    form: string,
     signal: AbortSignal,
   ): Promise<WindowState | null> {
     const held = await heldSession(url).catch((error: unknown) => {
@@ -67,7 +67,7 @@ export class WindowState implements AsyncDisposable {
         await letGo(held);
         return null;
       }
-      return new WindowState(task, held, await takenUp(held.session, task, widthMicros));
+      return new WindowState(task, held, await takenUp(held.session, task, form));
     } catch (error) {
       await letGo(held);
       throw error;
@@ -133,7 +133,7 @@ const createTable = (session: Queryable) =>
       CREATE TABLE IF NOT EXISTS conductor_windows (
         task TEXT PRIMARY KEY,
         epoch BIGINT NOT NULL,
-        width BIGINT NOT NULL,
+        form TEXT NOT NULL,
         closed BIGINT,
         lanes JSONB NOT NULL DEFAULT '[]'
       )`);
@@ -147,16 +147,16 @@ async function isLocked(session: Queryable, task: string): Promise<boolean> {
 }
 
 /** Begins an epoch: from now on nobody of the ones before can save. */
-async function takenUp(session: Queryable, task: string, widthMicros: number): Promise<Row> {
+async function takenUp(session: Queryable, task: string, form: string): Promise<Row> {
   const [row] = (await session.query(sql`
-    INSERT INTO conductor_windows AS known (task, epoch, width) VALUES (${task}, 1, ${widthMicros})
+    INSERT INTO conductor_windows AS known (task, epoch, form) VALUES (${task}, 1, ${form})
     ON CONFLICT (task) DO UPDATE SET epoch = known.epoch + 1
-    RETURNING epoch::text, width::text, closed::text, lanes`)) as readonly Row[];
+    RETURNING epoch::text, form, closed::text, lanes`)) as readonly Row[];
   if (!row) throw new TypeError('conductor_windows gave no row');
-  if (Number(row.width) !== widthMicros)
+  if (row.form !== form)
     throw new CannotRun({
-      what: `the windows of ${task} were ${Number(row.width) / 1_000_000} s wide, and are to be ${widthMicros / 1_000_000} s: what was published would be counted anew`,
-      where: `window, in the contract of ${task}`,
+      what: `the windows of ${task} were of another form: ${row.form}, and not ${form}; what was published does not go on in this one`,
+      where: `the contract of ${task}`,
       fix: 'set it back, or give the dataset another name, so that it begins anew',
     });
   return row;

@@ -13,6 +13,7 @@ export interface WindowTask {
   readonly name: string; // `anon/<dataset>`, `dp/<dataset>`.
   readonly topics: readonly string[];
   readonly widthMicros: number;
+  readonly form: string; // What must stay as it is as long as the task has this name: what its state depends on.
 }
 
 export interface WindowEnds {
@@ -44,12 +45,17 @@ export interface WindowUser {
  * in memory is the window that is to be closed, and one fetch of each lane.
  */
 export async function* closeWindows(
-  { name, topics, widthMicros }: WindowTask,
+  { name, topics, widthMicros, form }: WindowTask,
   { kafka, registry, stateUrl, until }: WindowEnds,
   user: WindowUser,
   signal: AbortSignal,
 ): AsyncGenerator<number> {
-  await using state = await WindowState.own(stateUrl, name, widthMicros, signal);
+  await using state = await WindowState.own(
+    stateUrl,
+    name,
+    `${widthMicros / 1_000_000} s, ${form}`,
+    signal,
+  );
   if (!state) return;
   await user.restore(state.session);
   await using reader = new AllLanes(kafka, topics);
