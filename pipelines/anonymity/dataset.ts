@@ -66,6 +66,11 @@ export class Dataset implements WindowUser {
     await this.#send(outbox);
   }
 
+  /** Who waits grows less particular with every window, and leaves in the end. */
+  get isWaiting(): boolean {
+    return this.#teller?.isWaiting ?? false;
+  }
+
   async close(window: ClosedWindow): Promise<Decision> {
     const teller = this.#teller;
     if (!teller) throw new TypeError('the dataset was not restored');

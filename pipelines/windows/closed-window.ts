@@ -11,7 +11,7 @@ export interface WindowRow {
 
 /** All that was committed in a while of the log's own time, once nothing more can come of it. */
 export interface ClosedWindow {
-  /** Its start divided by its width: windows are numbered from 1970 on. What is left out between two was empty. */
+  /** Its start divided by its width: windows are numbered from 1970 on. */
   readonly index: number;
   readonly endMicros: number; // Since 1970; the first moment after it.
   readonly rows: readonly WindowRow[]; // Each once, in the order of positions.

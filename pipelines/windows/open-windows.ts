@@ -16,9 +16,13 @@ export class OpenWindows {
     this.#closed = closed;
   }
 
-  /** The next window to close: the oldest that has rows, or the last that has ended; null if none has. */
-  due(): number | null {
+  /**
+   * The next window to close: the oldest that has rows, or the last that has ended; null if none has. Where somebody
+   * waits for the next one, be it empty, it is that.
+   */
+  due(isWaiting: boolean): number | null {
     const ended = Math.floor(this.#time() / this.#width) - 1;
+    if (isWaiting && this.#closed !== null) return ended > this.#closed ? this.#closed + 1 : null;
     const oldest = this.#oldest();
     if (oldest !== null && oldest <= ended) return oldest;
     return ended >= 0 && (this.#closed === null || ended > this.#closed) ? ended : null;

@@ -35,6 +35,11 @@ export interface Decision {
 export interface WindowUser {
   /** Takes up what was saved last, and sends what may not have been sent; asked over the session that owns the task. */
   restore(session: Queryable): Promise<void>;
+  /**
+   * Whether an empty window would change anything. If not, a window that is left out between two was empty: when it
+   * was found so is up to the clock, and so nothing may follow from it.
+   */
+  readonly isWaiting: boolean;
   /** Decides a window: a pure function of what was restored or decided before and of its rows. */
   close(window: ClosedWindow): Promise<Decision>;
 }
@@ -63,7 +68,9 @@ export async function* closeWindows(
   const learn = learning(registry);
   let sending = Promise.resolve();
   while (!signal.aborted) {
-    for (let due = windows.due(); due !== null && !signal.aborted; due = windows.due()) {
+    while (!signal.aborted) {
+      const due = windows.due(user.isWaiting);
+      if (due === null) break;
       const window = windows.close(due);
       const decision = await user.close(window);
       await sending;

@@ -73,6 +73,10 @@ export class Teller {
     return this.#waiting.values();
   }
 
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   close(index: number, sightings: Iterable<Sighting>): Outcome {
     const turn = new Turn();
     for (const put of this.#waiting.values())

@@ -16,7 +16,7 @@ import { column } from '../../processors/tables.ts';
 import { registryOf } from '../records.ts';
 import type { Read } from './auditor.ts';
 
-export const countries = { Europe: ['CH', 'DE', 'FR'], Asia: ['JP', 'IN'] } as const;
+const countries = { Europe: ['CH', 'DE', 'FR'], Asia: ['JP', 'IN'] } as const;
 
 /** People, of whom country and age are told coarsely; the age is confidential. */
 export const people = (anon: Partial<AnonymousTable['anon']> = {}): AnonymousTable => ({

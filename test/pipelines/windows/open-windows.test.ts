@@ -91,7 +91,7 @@ function closed(records: readonly Received[][], pieces: readonly number[]) {
   let windows = begin();
   const out: { index: number; rows: readonly string[] }[] = [];
   for (let turn = 0; ; turn++) {
-    for (let due = windows.due(); due !== null; due = windows.due()) {
+    for (let due = windows.due(false); due !== null; due = windows.due(false)) {
       const { index, rows } = windows.close(due);
       if (rows.length > 0)
         out.push({
@@ -147,6 +147,22 @@ const streamed = (lane: number, lsn: number, watermark: number): Row => ({
   log: 'slot',
 });
 
+test('whoever waits for it gets every window that has ended, be it empty', () => {
+  const lane = [rowRecord(streamed(0, 1, 5), 0), beat(0, 40, 1), rowRecord(streamed(0, 2, 45), 2)];
+  const windows = new OpenWindows(
+    [new LaneQueue({ topic, partition: 0, next: 0n, watermark: 0, marks: {} })],
+    width,
+    null,
+  );
+  for (const queue of windows.toRead()) queue.push(lane, 3n, registry);
+  const indexes = [];
+  for (let due = windows.due(true); due !== null; due = windows.due(true)) {
+    indexes.push(due);
+    windows.close(due);
+  }
+  expect(indexes).toEqual([0, 1, 2, 3]);
+});
+
 test('a lane in which nothing happens holds a window open until a heartbeat comes by', () => {
   const busy = [rowRecord(streamed(0, 1, 5), 0), rowRecord(streamed(0, 2, 15), 1)];
   expect(closed([busy, [], []], [9])).toEqual([]);
@@ -193,7 +209,7 @@ test('a record that is no change of ours is refused in its window, and stops not
   );
   for (const queue of windows.toRead())
     queue.push(queue.partition === 0 ? lane : [beat(1, 30, 0)], 3n, registry);
-  const window = windows.close(windows.due()!);
+  const window = windows.close(windows.due(false)!);
   expect(window.rows.length).toBe(1);
   expect(window.refused).toMatchObject([{ refusal: { reason: 'undecodable' } }]);
 });
