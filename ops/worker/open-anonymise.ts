@@ -24,6 +24,7 @@ import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
 
+const mostRows = 48_000; // In memory at once: a window that has more is decided in parts.
 const chunkBytes = 2 * 1024 * 1024; // What a broker and a reader take at once; less than a topic's limit.
 
 /** Connects anonymise: `cdc.*` at one end, `anon.*` at the other. */
@@ -85,6 +86,7 @@ async function anonymised(
       name: `anon/${dataset}`,
       topics: [source],
       widthMicros: window * 1_000_000,
+      mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
       form: region.join(', '),
     },
     parts: {

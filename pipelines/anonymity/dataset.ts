@@ -37,6 +37,7 @@ export interface DatasetParts {
 
 const leastSummaryBytes = 8 * 1024 * 1024;
 const pieceBytes = 4 * 1024 * 1024;
+const mostWaiting = 100_000;
 
 /**
  * A dataset on its way: what is told of a window is decided, saved together with the very bytes that tell it, and
@@ -74,11 +75,16 @@ export class Dataset implements WindowUser {
   async close(window: ClosedWindow): Promise<Decision> {
     const teller = this.#teller;
     if (!teller) throw new TypeError('the dataset was not restored');
-    const { index, endMicros } = window;
+    const { index, endMicros, isLast } = window;
     const refused: Refused<Received>[] = [...window.refused];
-    const outcome = teller.close(index, this.#seen(window, refused));
+    const outcome = teller.close(index, this.#seen(window, refused), isLast);
     if (refused.length > 0) await this.#parts.letters.write(refused);
-    const outbox = chunksOf(outcome.news, endMicros, this.#parts.publishing);
+    const outbox = chunksOf(
+      outcome.news,
+      endMicros,
+      producedAtMs(endMicros),
+      this.#parts.publishing,
+    );
     const journal = this.#book.takeJournal();
     const waiting = [...teller.waiting].map(({ place, since }) => ({ ...place, since }));
     this.#journalBytes += journal.length;
@@ -113,7 +119,14 @@ export class Dataset implements WindowUser {
     const { k, delay, diversity } = table.anon;
     const isErased = ({ keyRef }: Put) =>
       keyRef !== null && keyring.find(keyRef).state === 'destroyed';
-    const terms = { k, l: diversity?.l ?? 1, delay, isErased, releaseOf: pseudonyms.release };
+    const terms = {
+      k,
+      l: diversity?.l ?? 1,
+      delay,
+      mostWaiting,
+      isErased,
+      releaseOf: pseudonyms.release,
+    };
     return new Teller(this.#book, sightings.lattice, terms, waiting);
   }
 
@@ -161,5 +174,11 @@ export class Dataset implements WindowUser {
     });
   }
 }
+
+const yearMicros = 366 * 86_400 * 1_000_000;
+
+/** The time that Kafka keeps, and by which it lets go of records: where the log has none yet, theirs would be over at once. */
+const producedAtMs = (endMicros: number): number =>
+  endMicros < yearMicros ? Date.now() : endMicros / 1_000;
 
 const nameOf = ({ topic, partition, offset }: Put['place']) => `${topic}/${partition}/${offset}`;

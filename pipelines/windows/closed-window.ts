@@ -9,10 +9,14 @@ export interface WindowRow {
   readonly position: Position;
 }
 
-/** All that was committed in a while of the log's own time, once nothing more can come of it. */
+/**
+ * All that was committed in a while of the log's own time, once nothing more can come of it; or, of a window that is
+ * too large to be held, a part: so many records of each lane, whatever the pace at which they were read.
+ */
 export interface ClosedWindow {
   /** Its start divided by its width: windows are numbered from 1970 on. */
   readonly index: number;
+  readonly isLast: boolean; // Nothing more of this window follows.
   readonly endMicros: number; // Since 1970; the first moment after it.
   readonly rows: readonly WindowRow[]; // Each once, in the order of positions.
   readonly refused: readonly Refused<Received>[]; // What is no change of ours.

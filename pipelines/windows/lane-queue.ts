@@ -17,13 +17,14 @@ export interface LaneMark extends LanePlace {
 interface Waiting {
   readonly record: Received;
   readonly head: ChangeHead | null; // Null for what is no change of ours.
-  watermark: number;
+  readonly watermark: number;
 }
 
 /**
  * One lane's records between the last closed window and what was read. The time of a record is the greatest
  * watermark of the lane up to it, so that a copied row, which stands for what was before, comes no later
- * than it is read; a lane says of no row that it came too late.
+ * than it is read; a lane says of no row that it came too late. What is copied before anything was committed
+ * has no time, and is in the very first window.
  */
 export class LaneQueue implements LanePlace {
   readonly topic: string;
@@ -70,11 +71,23 @@ export class LaneQueue implements LanePlace {
     this.#next = next;
   }
 
-  /** Takes away what is older than `end`, each change once. */
-  take(end: number, rows: WindowRow[], refused: Refused<Received>[]): void {
+  /** Whether nothing that is older than `end` waits, or will ever. */
+  isPast(end: number): boolean {
+    return this.#watermark >= end && (this.oldest ?? end) >= end;
+  }
+
+  /** Whether `most` records that are older than `end` wait. */
+  hasFull(end: number, most: number): boolean {
+    const last = this.#waiting[this.#first + most - 1];
+    return last !== undefined && last.watermark < end;
+  }
+
+  /** Takes away what is older than `end`, `most` records of it, and each change once. */
+  take(end: number, most: number, rows: WindowRow[], refused: Refused<Received>[]): void {
     const waiting = this.#waiting;
     let at = this.#first;
-    for (let one = waiting[at]; one && one.watermark < end; one = waiting[++at]) {
+    const limit = at + most;
+    for (let one = waiting[at]; one && one.watermark < end && at < limit; one = waiting[++at]) {
       const { record, head } = one;
       const { value } = record;
       if (!head || !value) refused.push({ value: record, refusal: notOurs(this.topic) });
@@ -104,11 +117,8 @@ export class LaneQueue implements LanePlace {
     };
   }
 
-  /** What came before anything was known of the time came with what makes it known. */
   #reach(watermark: number): void {
-    if (watermark <= this.#watermark) return;
-    if (this.#watermark === 0) for (const one of this.#waiting) one.watermark = watermark;
-    this.#watermark = watermark;
+    if (watermark > this.#watermark) this.#watermark = watermark;
   }
 
   #headOf({ value }: Received, registry: Pick<Registry, 'type'>): ChangeHead | null {

@@ -76,7 +76,7 @@ export class WindowState implements AsyncDisposable {
 
   /** Moves the task on, with what else is to be saved, in one transaction. */
   async save(
-    closed: number,
+    closed: number | null,
     lanes: readonly LaneMark[],
     save: (tx: Queryable) => Promise<void>,
   ): Promise<void> {

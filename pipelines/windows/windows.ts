@@ -13,6 +13,7 @@ export interface WindowTask {
   readonly name: string; // `anon/<dataset>`, `dp/<dataset>`.
   readonly topics: readonly string[];
   readonly widthMicros: number;
+  readonly mostPerLane: number; // A window of which a lane has more records comes in parts; Infinity for whole ones.
   readonly form: string; // What must stay as it is as long as the task has this name: what its state depends on.
 }
 
@@ -47,10 +48,10 @@ export interface WindowUser {
 /**
  * Closes the windows of a task one after the other, as soon as every lane of its topics has come past their
  * end, and yields how many rows each had. Of a lane that has come so far no more is read meanwhile: what is
- * in memory is the window that is to be closed, and one fetch of each lane.
+ * in memory is the window that is to be closed, or a part of it, and one fetch of each lane.
  */
 export async function* closeWindows(
-  { name, topics, widthMicros, form }: WindowTask,
+  { name, topics, widthMicros, mostPerLane, form }: WindowTask,
   { kafka, registry, stateUrl, until }: WindowEnds,
   user: WindowUser,
   signal: AbortSignal,
@@ -64,7 +65,11 @@ export async function* closeWindows(
   if (!state) return;
   await user.restore(state.session);
   await using reader = new AllLanes(kafka, topics);
-  const windows = new OpenWindows(await lanesOf(reader, state), widthMicros, state.place.closed);
+  const windows = new OpenWindows(
+    await lanesOf(reader, state),
+    { width: widthMicros, mostPerLane },
+    state.place.closed,
+  );
   const learn = learning(registry);
   let sending = Promise.resolve();
   while (!signal.aborted) {
@@ -74,7 +79,7 @@ export async function* closeWindows(
       const window = windows.close(due);
       const decision = await user.close(window);
       await sending;
-      await state.save(window.index, windows.marks(), (tx) => decision.save(tx));
+      await state.save(windows.closed, windows.marks(), (tx) => decision.save(tx));
       sending = decision.send();
       sending.catch(() => {}); // It is waited for before anything else is saved.
       yield window.rows.length + window.refused.length;

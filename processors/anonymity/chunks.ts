@@ -32,6 +32,7 @@ interface Entry {
 export function chunksOf(
   news: readonly News[],
   endMicros: number,
+  producedAtMs: number,
   publishing: Publishing,
 ): readonly Records[] {
   const { lanes } = publishing;
@@ -44,7 +45,7 @@ export function chunksOf(
     inChunks(own, publishing).map((entries) => {
       const slab = new LaneSlab(publishing.topic, lane, Infinity, new SlabPool());
       for (const entry of entries.toSorted(byRelease)) encode(entry, slab);
-      return { ...slab.take(), producedAtMs: endMicros / 1_000 };
+      return { ...slab.take(), producedAtMs };
     }),
   );
 }

@@ -3,7 +3,7 @@ import type { Cell, Classes, Lattice, Node } from './lattice.ts';
 /** A subject that has no region yet. */
 export interface Candidate {
   readonly subject: string;
-  readonly cell: Cell;
+  readonly cells: readonly Cell[]; // Of all its rows: the region is to have them all in it.
   readonly patience: number; // How much loss it takes by now, from 0 to 1.
   readonly sensitive: string | null; // Where regions are to have several of these.
 }
@@ -44,15 +44,18 @@ export function cluster(
   for (const node of lattice.nodes) {
     if (waiting.length === 0) break;
     const rest: Alike[] = [];
-    for (const [key, group] of Map.groupBy(waiting, ({ cell }) => lattice.keyAt(cell, node))) {
-      const members = enough(group, node, { k, l }, occupied(key));
+    for (const [key, group] of Map.groupBy(waiting, (each) =>
+      lattice.commonKey(each.cells, node),
+    )) {
+      const members = key === null ? [] : enough(group, node, { k, l }, occupied(key));
       const taken = new Set(members);
       rest.push(...group.filter((each) => !taken.has(each)));
       const [first] = members;
-      if (!first) continue;
+      const [cell] = first?.cells ?? [];
+      if (key === null || !cell) continue;
       clusters.push({
         key,
-        classes: lattice.classesAt(first.cell, node),
+        classes: lattice.classesAt(cell, node),
         loss: node.loss,
         members: members.flatMap((each) => each.members),
       });
@@ -64,24 +67,22 @@ export function cluster(
 
 /** Candidates between whom nothing here tells a difference. */
 interface Alike {
-  readonly cell: Cell;
+  readonly cells: readonly Cell[];
   readonly patience: number;
   readonly sensitive: string | null;
   readonly members: Candidate[];
 }
 
 function alike(candidates: readonly Candidate[]): readonly Alike[] {
-  const byCell = new Map<Cell, Map<string, Alike>>();
+  const kinds = new Map<string, Alike>();
   for (const candidate of candidates) {
-    const { cell, patience, sensitive } = candidate;
-    let kinds = byCell.get(cell);
-    if (!kinds) byCell.set(cell, (kinds = new Map()));
-    const name = `${patience}/${sensitive ?? ''}`;
+    const { cells, patience, sensitive } = candidate;
+    const name = `${cells.map(({ number }) => number).join()}/${patience}/${sensitive ?? ''}`;
     const kind = kinds.get(name);
     if (kind) kind.members.push(candidate);
-    else kinds.set(name, { cell, patience, sensitive, members: [candidate] });
+    else kinds.set(name, { cells, patience, sensitive, members: [candidate] });
   }
-  return [...byCell.values()].flatMap((kinds) => [...kinds.values()]);
+  return [...kinds.values()];
 }
 
 /** Those of a group that make a region here: who has no patience left for a finer one, or else all of them; nobody if they are too few. */

@@ -1,7 +1,7 @@
 import type { Hierarchy } from '../../contracts/hierarchy.ts';
 import type { Value } from '../../schemas/value.ts';
-import { type Candidate, cluster } from './clusters.ts';
-import { Lattice } from './lattice.ts';
+import { cluster } from './clusters.ts';
+import { type Cell, Lattice } from './lattice.ts';
 
 /** A quasi-identifier by its name, with the hierarchy by which it is made coarser; without one it is told, or `*`. */
 export type Quasi = string | { readonly name: string; readonly hierarchy: Hierarchy };
@@ -31,21 +31,28 @@ export function kanonize<Row extends Table>(
       place: `column ${names[at]}`,
     })),
   );
-  const subjects = new Map<string, Candidate>();
+  const cells = new Map<string, Set<Cell>>(); // By subject.
   const all = rows.map((row, index) => {
     const cell = lattice.cellOf(names.map((name) => row[name] ?? null));
     const subject = subjectOf(row, index);
-    if (!subjects.has(subject))
-      subjects.set(subject, { subject, cell, patience: 1, sensitive: null });
-    return { row, cell, subject };
+    const own = cells.get(subject);
+    if (own) own.add(cell);
+    else cells.set(subject, new Set([cell]));
+    return { row, subject };
   });
-  const clusters = cluster([...subjects.values()], lattice, { k, l: 1 }, () => nobody);
+  const candidates = [...cells].map(([subject, own]) => ({
+    subject,
+    cells: [...own],
+    patience: 1,
+    sensitive: null,
+  }));
+  const clusters = cluster(candidates, lattice, { k, l: 1 }, () => nobody);
   const classesOf = new Map(
     clusters.flatMap(({ members, classes }) => members.map(({ subject }) => [subject, classes])),
   );
-  return all.flatMap(({ row, cell, subject }) => {
+  return all.flatMap(({ row, subject }) => {
     const classes = classesOf.get(subject);
-    if (!classes || !lattice.fits(cell, classes)) return [];
+    if (!classes) return [];
     return [{ ...row, ...Object.fromEntries(names.map((name, at) => [name, classes[at]])) }];
   });
 }

@@ -22,6 +22,7 @@ export interface Node {
 
 /** What the quasi-identifiers of a row are, level by level, and the names of the regions that they could be told in. */
 export interface Cell {
+  readonly number: number;
   readonly classes: readonly Classes[]; // By quasi-identifier and level.
   readonly keys: string[]; // By node, made when they are asked for.
 }
@@ -33,6 +34,7 @@ export class Lattice {
   readonly nodes: readonly Node[];
   readonly #identifiers: readonly Identifier[];
   readonly #cells = new Map<string, Cell>();
+  #numbers = 0;
 
   constructor(identifiers: readonly QuasiIdentifier[]) {
     this.#identifiers = identifiers.map((each) => new Identifier(each));
@@ -49,7 +51,7 @@ export class Lattice {
     if (!cell) {
       const classes = this.#identifiers.map((each, at) => each.classesOf(values[at] ?? null));
       if (this.#cells.size >= mostKnown) this.#cells.clear();
-      this.#cells.set(known, (cell = { classes, keys: [] }));
+      this.#cells.set(known, (cell = { number: this.#numbers++, classes, keys: [] }));
     }
     return cell;
   }
@@ -58,9 +60,19 @@ export class Lattice {
     return classes.map((each, at) => each[levels[at] ?? 0] ?? null);
   }
 
-  /** The name of the region that a cell is in at a node. */
-  keyAt(cell: Cell, node: Node): string {
+  #keyAt(cell: Cell, node: Node): string {
     return (cell.keys[node.at] ??= regionKey(this.classesAt(cell, node)));
+  }
+
+  /** The name of the region at a node that has all of these cells in it; null if they are in several. */
+  commonKey(cells: readonly Cell[], node: Node): string | null {
+    let common: string | null = null;
+    for (const cell of cells) {
+      const key = this.#keyAt(cell, node);
+      if (common !== null && key !== common) return null;
+      common = key;
+    }
+    return common;
   }
 
   /** Whether a region of these classes has the cell in it. */

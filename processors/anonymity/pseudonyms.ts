@@ -22,7 +22,7 @@ export function pseudonymsOf(keyring: Pick<Keyring, 'tokenKey'>, dataset: string
     row: (text) => pseudonym(key, 'row', text),
     value: (text) => pseudonym(key, 'value', text),
     subject(tenant, domain, subject) {
-      const text = JSON.stringify([tenant, domain, subject]);
+      const text = `${tenant ?? ''}\0${domain}\0${subject}`; // No text of PostgreSQL's has a zero in it.
       let name = subjects.get(text);
       if (name === undefined) {
         if (subjects.size >= mostKnown) subjects.clear();

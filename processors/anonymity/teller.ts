@@ -45,6 +45,7 @@ export interface Terms {
   readonly k: number;
   readonly l: number;
   readonly delay: number; // In windows.
+  readonly mostWaiting: number; // Rows; where there are more, none is particular any longer.
   /** The release id of a change: a pseudonym. */
   readonly releaseOf: (put: Put) => string;
   /** Whether the subject of a row that waits was erased since it came. */
@@ -77,7 +78,8 @@ export class Teller {
     return this.#waiting.size > 0;
   }
 
-  close(index: number, sightings: Iterable<Sighting>): Outcome {
+  /** Decides a window, or a part of it; only at its end is it too late for who waited until then. */
+  close(index: number, sightings: Iterable<Sighting>, isLast: boolean): Outcome {
     const turn = new Turn();
     for (const put of this.#waiting.values())
       if (this.#terms.isErased(put)) this.#drop(put.row, 'erased', turn);
@@ -88,7 +90,7 @@ export class Teller {
       if (this.#mayBeTold(region, seat)) for (const put of seat.puts) this.#tell(put, region, turn);
     this.#withdraw(turn);
     for (const put of this.#waiting.values())
-      if (index - put.since >= this.#terms.delay) this.#drop(put.row, 'expired', turn);
+      if (isLast && index - put.since >= this.#terms.delay) this.#drop(put.row, 'expired', turn);
     return turn.outcome();
   }
 
@@ -145,12 +147,14 @@ export class Teller {
   #cluster(index: number, { known, newcomers }: Seats, turn: Turn): void {
     const { k, l, delay } = this.#terms;
     const candidates: Candidate[] = [];
+    const isCrowded = this.#waiting.size > this.#terms.mostWaiting;
     for (const [subject, puts] of newcomers) {
       const [first] = puts;
       if (!first) continue;
       const since = puts.reduce((least, put) => Math.min(least, put.since), first.since);
-      const patience = Math.min(1, (index - since + 1) / (delay + 1));
-      candidates.push({ subject, cell: first.cell, patience, sensitive: first.sensitive });
+      const patience = isCrowded ? 1 : Math.min(1, (index - since + 1) / (delay + 1));
+      const cells = [...new Set(puts.map(({ cell }) => cell))];
+      candidates.push({ subject, cells, patience, sensitive: first.sensitive });
     }
     const occupied = (key: string): Occupied => {
       const region = this.#book.region(key);
@@ -166,9 +170,7 @@ export class Teller {
     )) {
       const region = this.#book.open(classes, loss);
       for (const { subject } of members)
-        for (const put of newcomers.get(subject) ?? [])
-          if (this.#lattice.fits(put.cell, classes)) this.#tell(put, region, turn);
-          else this.#drop(put.row, 'outside', turn);
+        for (const put of newcomers.get(subject) ?? []) this.#tell(put, region, turn);
     }
   }
 

@@ -1,5 +1,6 @@
 import avro from 'avsc';
 import { Reader, readRecord } from '@platformatic/kafka';
+import type { Registry } from '../../../contracts/registry.ts';
 import { hierarchyOf } from '../../../contracts/hierarchy.ts';
 import {
   type AnonymousTable,
@@ -18,8 +19,7 @@ import type { Read } from './auditor.ts';
 
 const countries = { Europe: ['CH', 'DE', 'FR'], Asia: ['JP', 'IN'] } as const;
 
-/** People, of whom country and age are told coarsely; the age is confidential. */
-export const people = (anon: Partial<AnonymousTable['anon']> = {}): AnonymousTable => ({
+const contract = (anon: Partial<AnonymousTable['anon']> = {}): AnonymousTable => ({
   table: 'public.people',
   revision: 'r1',
   key: ['id'],
@@ -55,6 +55,16 @@ export const people = (anon: Partial<AnonymousTable['anon']> = {}): AnonymousTab
   },
 });
 
+const known = new Map<string, AnonymousTable>();
+
+/** People, of whom country and age are told coarsely; the age is confidential. The same terms give the same contract. */
+export function people(anon: Partial<AnonymousTable['anon']> = {}): AnonymousTable {
+  const terms = JSON.stringify(anon);
+  let table = known.get(terms);
+  if (!table) known.set(terms, (table = contract(anon)));
+  return table;
+}
+
 /** Whether classes of `people` may stand for these values. */
 export function isIn(
   [country, age]: readonly (string | null)[],
@@ -68,9 +78,17 @@ export function isIn(
   return hasAge && (country === '*' || country === was.country || country === above);
 }
 
+const registries = new WeakMap<AnonymousTable, Registry>(); // To compile a schema takes longer than a window.
+
+function registryFor(table: AnonymousTable): Registry {
+  let registry = registries.get(table);
+  if (!registry) registries.set(table, (registry = registryOf(table)));
+  return registry;
+}
+
 export const sightingsOf = (table: AnonymousTable, keyring: MemoryKeyring): Sightings =>
   new Sightings(table, {
-    registry: registryOf(table),
+    registry: registryFor(table),
     keyring,
     pseudonyms: pseudonymsOf(keyring, 'people'),
     open: unsealing(keyring, () => {}),

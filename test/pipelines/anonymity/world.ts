@@ -68,10 +68,13 @@ export function scene(table: AnonymousTable, windows: readonly (readonly Happeni
         });
       return { record, log, position };
     });
-    return { index, endMicros: (index + 1) * 1_000_000, rows, refused: [] };
+    const endMicros = epochMicros + (index + 1) * 1_000_000;
+    return { index, isLast: true, endMicros, rows, refused: [] };
   });
   return { keyring, closed, truths };
 }
+
+const epochMicros = 1_700_000_000_000_000;
 
 class Crash extends Error {}
 

@@ -73,7 +73,7 @@ const lanes = fc
   });
 
 /** Reads lanes in pieces, as `pieces` has it, and begins anew from what was saved wherever it is negative. */
-function closed(records: readonly Received[][], pieces: readonly number[]) {
+function closed(records: readonly Received[][], pieces: readonly number[], mostPerLane = Infinity) {
   let marks = [0, 1, 2].map((partition) => ({
     topic,
     partition,
@@ -85,7 +85,7 @@ function closed(records: readonly Received[][], pieces: readonly number[]) {
   const begin = () =>
     new OpenWindows(
       marks.map((mark) => new LaneQueue(mark)),
-      width,
+      { width, mostPerLane },
       last,
     );
   let windows = begin();
@@ -99,7 +99,7 @@ function closed(records: readonly Received[][], pieces: readonly number[]) {
           rows: rows.map(({ log, position }) => `${log}@${positionText(position)}`),
         });
       marks = [...windows.marks()] as typeof marks;
-      last = index;
+      last = windows.closed;
     }
     const piece = pieces[turn % pieces.length]!;
     if (piece < 0 && turn < 50) windows = begin();
@@ -121,6 +121,22 @@ test('however lanes are read, and wherever it is begun anew, the windows hold th
   fc.assert(
     fc.property(lanes, pieces, (records, read) => {
       expect(closed(records, read)).toEqual(closed(records, [100]));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a window that is too large comes in the same parts at any pace, and each lane in its order', () => {
+  fc.assert(
+    fc.property(lanes, pieces, fc.integer({ min: 1, max: 4 }), (records, read, most) => {
+      const parts = closed(records, read, most);
+      expect(parts).toEqual(closed(records, [100], most));
+      for (const { rows } of parts) expect(rows.length).toBeLessThanOrEqual(3 * most);
+      const whole = closed(records, [100]);
+      const rows = (some: typeof whole) => some.flatMap((each) => each.rows).toSorted();
+      const ended = new Set(whole.map(({ index }) => index));
+      const closedParts = parts.filter(({ index }) => ended.has(index));
+      expect(rows(closedParts)).toEqual(rows(whole));
     }),
     { numRuns: 300 },
   );
@@ -151,7 +167,7 @@ test('whoever waits for it gets every window that has ended, be it empty', () =>
   const lane = [rowRecord(streamed(0, 1, 5), 0), beat(0, 40, 1), rowRecord(streamed(0, 2, 45), 2)];
   const windows = new OpenWindows(
     [new LaneQueue({ topic, partition: 0, next: 0n, watermark: 0, marks: {} })],
-    width,
+    { width, mostPerLane: Infinity },
     null,
   );
   for (const queue of windows.toRead()) queue.push(lane, 3n, registry);
@@ -187,14 +203,14 @@ test('a copied row that is read after its time has passed is in the window in wh
   expect(windows[1]?.rows[0]).toContain('/run@');
 });
 
-test('what is copied before anything is known of the time is in the first window that has one', () => {
+test('what is copied before anything is known of the time is in the very first window', () => {
   const lane = [
     rowRecord({ lane: 0, lsn: 1, watermark: 0, log: 'run' }, 0),
     beat(0, 57, 1),
     beat(0, 80, 2),
   ];
   const windows = closed([lane, [beat(1, 80, 0)], [beat(2, 80, 0)]], [1]);
-  expect(windows.map(({ index }) => index)).toEqual([5]);
+  expect(windows.map(({ index }) => index)).toEqual([0]);
 });
 
 test('a record that is no change of ours is refused in its window, and stops nothing', () => {
@@ -204,7 +220,7 @@ test('a record that is no change of ours is refused in its window, and stops not
     [0, 1, 2].map(
       (partition) => new LaneQueue({ topic, partition, next: 0n, watermark: 0, marks: {} }),
     ),
-    width,
+    { width, mostPerLane: Infinity },
     null,
   );
   for (const queue of windows.toRead())

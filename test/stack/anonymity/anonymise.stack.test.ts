@@ -83,9 +83,9 @@ test('windows close though most lanes are idle and the database is quiet, and no
     country: 'JP',
     age: 3,
   }));
-  for (const each of six) versions.set(9_000 + each.id, each);
+  for (const each of six) versions.set(-each.id, each);
   const before = await countOf(way.stack, [topic]);
-  const values = six.map(({ id }) => `(${id}, 1, ${id}, 'JP', 3, 'well', ${9_000 + id})`);
+  const values = six.map(({ id }) => `(${id}, 1, ${id}, 'JP', 3, 'well', ${-id})`);
   await way.commit(`INSERT INTO visits VALUES ${values.join(', ')}`);
   await vi.waitFor(
     async () => expect(await countOf(way.stack, [topic])).toBeGreaterThanOrEqual(before + 6),
@@ -160,7 +160,8 @@ async function audited(dataset: string) {
       const { release, op, window, region } = read;
       expect(headers).toEqual([]);
       expect(key).toBe(release);
-      expect(times).toEqual([window / 1_000, window / 1_000]);
+      // The time of what was copied before anything was committed is not known.
+      if (window > 1e12) expect(times).toEqual([window / 1_000, window / 1_000]);
       expect(window % 1_000_000).toBe(0);
       story.set(
         `${op} ${release}`,

@@ -1,5 +1,5 @@
 import { Consumer } from '@platformatic/kafka';
-import avro from 'avsc';
+import type avro from 'avsc';
 import { registryAt } from '../../../contracts/registry.ts';
 import { fileKeyring } from '../../../contracts/keys/file-keyring.ts';
 import { anonymousTopic, changesTopic } from '../../../contracts/topics.ts';
@@ -84,7 +84,7 @@ export async function truthsOf(
     const id = schemaIdOf(value) ?? -1;
     await registry.learn([id]);
     const change = decodeChange(registry.type(id)!, value, { table, lane: partition });
-    const version = versions.get(Number(change.after?.['version'] ?? -1));
+    const version = versions.get(Number(change.after?.['version'] ?? 0));
     if (!version) continue; // A delete.
     truths.set(releaseText(release({ ...change, log: `${change.system}/${change.log}` })), {
       subject: `${version.person}`,
