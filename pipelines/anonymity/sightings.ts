@@ -12,15 +12,16 @@ import type { Put, Sighting } from '../../processors/anonymity/teller.ts';
 import { generaliser } from '../../processors/generalise.ts';
 import type { Opener } from '../../processors/unseal.ts';
 import { type AvroColumn, kindOf } from '../../schemas/avro.ts';
-import { writeRow } from '../../schemas/avro-writer.ts';
+import { writeColumn } from '../../schemas/avro-writer.ts';
 import { Bytes } from '../../schemas/bytes.ts';
-import type { Change } from '../../schemas/change.ts';
+import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { keyRefOf } from '../../schemas/sealed-box.ts';
 import type { Secret } from '../../schemas/secret.ts';
 import { type Row, unchanged, type Unchanged, type Value } from '../../schemas/value.ts';
-import { decodeChange, schemaIdOf } from '../../schemas/wire.ts';
+import { schemaIdOf } from '../../schemas/wire.ts';
 import type { WindowRow } from '../windows/closed-window.ts';
+import { RowReader } from './row-reader.ts';
 
 /** A table's contract that asks for a dataset. */
 export type AnonymousTable = TableContract & { readonly anon: AnonContract };
@@ -63,11 +64,11 @@ export class Sightings {
   readonly lattice: Lattice;
   readonly #table: AnonymousTable;
   readonly #means: Means;
+  readonly #readers = new Map<number, RowReader>(); // By the id of the schema that a change came in.
   readonly #identifiers: readonly ColumnContract[];
   readonly #subject: ColumnContract;
   readonly #sensitive: ColumnContract | null;
-  readonly #attributes: readonly AvroColumn[];
-  readonly #coarse: readonly { readonly name: string; readonly of: (value: Value) => Value }[];
+  readonly #attributes: readonly Attribute[];
   readonly #opens: boolean; // Whether anything that is looked at is in the box.
   readonly #scratch = new Bytes(1_024);
 
@@ -79,107 +80,115 @@ export class Sightings {
     this.#identifiers = named(anon.quasi_identifiers, columns);
     this.#subject = found(table, table.subject?.column ?? '');
     this.#sensitive = anon.diversity && found(table, anon.diversity.column);
-    this.#attributes = attributeColumns(table);
-    this.#coarse = named(anon.attributes, columns).flatMap((column) => {
-      const { name, hierarchy } = column;
-      if (!hierarchy || column.rule !== 'generalise') return [];
-      const classOf = generaliser(hierarchy, `table ${table.table}, column ${name}`);
-      return [{ name, of: (value: Value) => value && classOf(value, hierarchy.level) }];
-    });
-    const looked = [
-      this.#subject,
-      ...this.#identifiers,
-      ...(this.#sensitive ? [this.#sensitive] : []),
-    ];
     const told = named(anon.attributes, columns);
-    this.#opens = [...looked, ...told].some(isConfidential);
+    const avro = attributeColumns(table);
+    this.#attributes = told.flatMap((column, at) => {
+      const told = avro[at];
+      return told ? [{ column, avro: told, apply: coarsening(table.table, column) }] : [];
+    });
+    const looked = [this.#subject, ...this.#identifiers, ...told];
+    this.#opens = [...looked, ...(this.#sensitive ? [this.#sensitive] : [])].some(isConfidential);
   }
 
   /** What a change of a window means. Throws a `Refusal` for one that can never be told. */
   of({ record, log, position }: WindowRow, window: number): Sighting {
     const { topic, partition, offset, key, value } = record;
-    const { registry, pseudonyms } = this.#means;
-    const type = registry.type(schemaIdOf(value) ?? -1);
+    const reader = this.#readerOf(topic, value);
+    reader.read(value);
+    const { op } = reader;
+    if (op === 'truncate') return { what: 'truncated' };
     const { table } = this.#table;
-    if (!type) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
-    const change = decodeChange(type, value, { table, lane: partition });
-    if (change.op === 'truncate') return { what: 'truncated' };
     if (key === null) throw new Refusal('no-key', `table ${table}: a change does not tell its key`);
-    const row = pseudonyms.row(key);
-    if (change.op === 'delete' || !change.after) return { what: 'gone', row };
-    const keyRef = change.sealed && keyRefOf(change.sealed);
-    const secret = this.#secretOf(change, keyRef);
+    const row = this.#means.pseudonyms.row(key);
+    if (op === 'delete' || !reader.isThere) return { what: 'gone', row };
+    const { sealed } = reader;
+    const keyRef = sealed && keyRefOf(sealed);
+    const secret = this.#secretOf(op, sealed, keyRef);
     if (!secret) return { what: 'erased', row };
-    const told = this.#told(change, change.after, secret);
+    const told = this.#told(reader, secret.after);
     if (typeof told === 'string') return { what: 'untold', row, why: told };
     const place = { topic, partition, offset };
     return { what: 'put', put: { row, ...told, log, position, place, keyRef, since: window } };
   }
 
+  #readerOf(topic: string, value: Buffer): RowReader {
+    const id = schemaIdOf(value) ?? -1;
+    let reader = this.#readers.get(id);
+    if (reader) return reader;
+    const type = this.#means.registry.type(id);
+    if (!type) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
+    this.#readers.set(id, (reader = new RowReader(type)));
+    return reader;
+  }
+
   /** What the box holds, if it is to be opened; null if its subject is erased. */
-  #secretOf(change: Change, keyRef: Buffer | null): Secret | null {
-    if (this.#opens) return this.#means.open(change);
+  #secretOf(op: Op, sealed: Buffer | null, keyRef: Buffer | null): Secret | null {
+    const { table } = this.#table;
+    if (this.#opens) return this.#means.open({ table, op, sealed });
     const isErased = keyRef !== null && this.#means.keyring.find(keyRef).state === 'destroyed';
-    return isErased ? null : { before: null, after: null };
+    return isErased ? null : nothing;
   }
 
   #told(
-    change: Change,
-    after: Row,
-    secret: Secret,
+    reader: RowReader,
+    secret: Row | null,
   ): Pick<Put, 'subject' | 'cell' | 'attributes' | 'sensitive'> | 'incomplete' | 'no-subject' {
-    const { pseudonyms } = this.#means;
-    const lost = change.op === 'insert' ? null : unchanged;
     const read = (column: ColumnContract): Value | Unchanged =>
-      (isConfidential(column) ? secret.after : after)?.[column.name] ??
-      missing(column, after, secret, lost);
+      isConfidential(column) ? secretOf(column, secret, reader.lost) : reader.column(column.name);
     const subject = read(this.#subject);
     if (subject === null) return 'no-subject';
+    const { tenant: tenantColumn, subject: of } = this.#table;
+    const tenant = tenantColumn === null ? null : reader.column(tenantColumn);
     const values = this.#identifiers.map(read);
     const sensitive = this.#sensitive && read(this.#sensitive);
-    const beside = this.#beside(after, lost);
-    if (subject === unchanged || sensitive === unchanged || !beside || !areWhole(values))
-      return 'incomplete';
-    const { tenant, subject: of } = this.#table;
-    const whose = tenant === null ? null : after[tenant];
-    if (whose === unchanged) return 'incomplete';
+    const isWhole = subject !== unchanged && tenant !== unchanged && sensitive !== unchanged;
+    if (!isWhole || !areWhole(values) || !this.#writeAttributes(read)) return 'incomplete';
+    const { pseudonyms } = this.#means;
     return {
-      subject: pseudonyms.subject(textOf(whose), of?.domain ?? '', `${subject}`),
+      subject: pseudonyms.subject(
+        tenant === null ? null : `${tenant}`,
+        of?.domain ?? '',
+        `${subject}`,
+      ),
       cell: this.lattice.cellOf(values),
-      attributes: this.#bytesOf(beside),
+      attributes: Buffer.from(this.#scratch.view()),
       sensitive: sensitive === null ? null : pseudonyms.value(`${sensitive}`),
     };
   }
 
-  /** What is told beside the quasi-identifiers; null if it was not sent whole. */
-  #beside(after: Row, lost: null | Unchanged): Row | null {
-    let row = after;
-    for (const { name } of this.#attributes) {
-      const value = name in after ? after[name] : lost;
-      if (value === unchanged) return null;
-      if (value === undefined || !(name in after)) row = { ...row, [name]: null };
-    }
-    if (this.#coarse.length === 0) return row;
-    const coarse: Record<string, Value | Unchanged> = { ...row };
-    for (const { name, of } of this.#coarse) {
-      const value = coarse[name];
-      if (value !== undefined && value !== unchanged) coarse[name] = of(value);
-    }
-    return coarse;
-  }
-
-  #bytesOf(row: Row): Buffer {
+  /** Writes what is told beside the quasi-identifiers; false if it was not sent whole. */
+  #writeAttributes(read: (column: ColumnContract) => Value | Unchanged): boolean {
     const out = this.#scratch;
     out.clear();
-    writeRow(this.#attributes, row, out);
-    if (out.at > this.#means.mostBytes)
+    for (const { column, avro, apply } of this.#attributes) {
+      const value = read(column);
+      if (value === unchanged) return false;
+      writeColumn(avro, value === null ? null : apply(value), out);
+    }
+    const { mostBytes } = this.#means;
+    if (out.at > mostBytes)
       throw new Refusal(
         'too-large',
-        `table ${this.#table.table}: the attributes of a row take ${out.at} bytes, and ${this.#means.mostBytes} are told at most; leave long columns out of anon.attributes`,
+        `table ${this.#table.table}: the attributes of a row take ${out.at} bytes, and ${mostBytes} are told at most; leave long columns out of anon.attributes`,
       );
-    return Buffer.from(out.view());
+    return true;
   }
 }
+
+/** A column that is told beside the quasi-identifiers, and what becomes of it. */
+interface Attribute {
+  readonly column: ColumnContract;
+  readonly avro: AvroColumn;
+  readonly apply: (value: Exclude<Value, null>) => Value;
+}
+
+function coarsening(table: string, { name, rule, hierarchy }: ColumnContract): Attribute['apply'] {
+  if (rule !== 'generalise' || !hierarchy) return (value) => value;
+  const classOf = generaliser(hierarchy, `table ${table}, column ${name}`);
+  return (value) => classOf(value, hierarchy.level);
+}
+
+const nothing: Secret = { before: null, after: null };
 
 function found({ table, columns }: TableContract, name: string): ColumnContract {
   const column = columns.find((each) => each.name === name);
@@ -190,16 +199,11 @@ function found({ table, columns }: TableContract, name: string): ColumnContract 
 const areWhole = (values: readonly (Value | Unchanged)[]): values is readonly Value[] =>
   !values.includes(unchanged);
 
-const textOf = (value: Value | undefined): string | null =>
-  value === null || value === undefined ? null : `${value}`;
-
 /** A null is a value; what is not there at all was not sent. */
-function missing(
-  column: ColumnContract,
-  after: Row,
-  { after: secret }: Secret,
+function secretOf(
+  { name }: ColumnContract,
+  secret: Row | null,
   lost: null | Unchanged,
-): null | Unchanged {
-  const image = isConfidential(column) ? secret : after;
-  return image && column.name in image ? null : lost;
+): Value | Unchanged {
+  return secret && Object.hasOwn(secret, name) ? (secret[name] ?? null) : lost;
 }

@@ -1,7 +1,6 @@
-import { createHmac, type KeyObject } from 'node:crypto';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
-import { type Position, positionText } from '../../schemas/position.ts';
-import { nameLength } from './names.ts';
+import type { Position } from '../../schemas/position.ts';
+import { ShortHmac } from '../../schemas/sha256.ts';
 
 /** What stands for rows, subjects and values wherever something is kept of them: keyed, so that nobody finds out by trying. */
 export interface Pseudonyms {
@@ -16,27 +15,40 @@ const mostKnown = 100_000;
 
 /** The pseudonyms of a dataset: other datasets have others. */
 export function pseudonymsOf(keyring: Pick<Keyring, 'tokenKey'>, dataset: string): Pseudonyms {
-  const key = keyring.tokenKey(`conductor.anon/${dataset}`);
+  const mac = new ShortHmac(keyring.tokenKey(`conductor.anon/${dataset}`).export());
+  const [rows, values, people, releases] = ['row', 'value', 'subject', 'release'].map((of) => {
+    const front = Buffer.from(`${of}\0`);
+    return (text: string) => nameOf(mac.of(front, text));
+  }) as [Namer, Namer, Namer, Namer];
   const subjects = new Map<string, string>(); // They come again and again.
   return {
-    row: (text) => pseudonym(key, 'row', text),
-    value: (text) => pseudonym(key, 'value', text),
+    row: (key) => rows(key.toString()),
+    value: values,
     subject(tenant, domain, subject) {
-      const text = `${tenant ?? ''}\0${domain}\0${subject}`; // No text of PostgreSQL's has a zero in it.
+      // No text of PostgreSQL's has a zero in it.
+      const text = `${tenant ?? ''}\0${domain}\0${subject}`;
       let name = subjects.get(text);
       if (name === undefined) {
         if (subjects.size >= mostKnown) subjects.clear();
-        subjects.set(text, (name = pseudonym(key, 'subject', text)));
+        subjects.set(text, (name = people(text)));
       }
       return name;
     },
-    release: ({ log, position }) => pseudonym(key, 'release', `${log}@${positionText(position)}`),
+    release: ({ log, position: { timeline, lsn, seq, part } }) =>
+      releases(`${log}@${timeline}/${lsn.toString(36)}/${seq}/${part}`),
   };
 }
+
+type Namer = (text: string) => string;
 
 /** How readers see a release id. */
 export const releaseText = (release: string): string =>
   Buffer.from(release, 'latin1').toString('hex');
 
-const pseudonym = (key: KeyObject, of: string, what: string | Buffer): string =>
-  createHmac('sha256', key).update(`${of}\0`).update(what).digest('binary').slice(0, nameLength);
+const scratch = Buffer.alloc(16);
+
+/** The first half of a MAC, a character per byte. */
+function nameOf(mac: Int32Array): string {
+  for (let word = 0; word < 4; word++) scratch.writeInt32BE(mac[word] ?? 0, 4 * word);
+  return scratch.toString('latin1');
+}
