@@ -17,6 +17,7 @@ import { letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 import { pseudonymsOf } from '../../processors/anonymity/pseudonyms.ts';
+import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { unsealing } from '../../processors/unseal.ts';
 import { anonymousSchema } from '../../schemas/anonymous.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
@@ -24,7 +25,7 @@ import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
 
-const mostRows = 48_000; // In memory at once: a window that has more is decided in parts.
+const mostRows = 24_000; // In memory at once: a window that has more is decided in parts.
 const chunkBytes = 2 * 1024 * 1024; // What a broker and a reader take at once; less than a topic's limit.
 
 /** Connects anonymise: `cdc.*` at one end, `anon.*` at the other. */
@@ -95,7 +96,14 @@ async function anonymised(
       sightings: new Sightings(table, means),
       pseudonyms,
       keyring,
-      publishing: { topic, lanes: config.kafka.partitions, schema: id, k, chunkBytes },
+      publishing: {
+        topic,
+        lanes: config.kafka.partitions,
+        schema: id,
+        k,
+        chunkBytes,
+        pool: new SlabPool(),
+      },
       ...ends,
       store: new AnonymityStore(dataset),
       reread: (places) => reread(kafka, registry, source, places),

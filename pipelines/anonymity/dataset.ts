@@ -97,6 +97,7 @@ export class Dataset implements WindowUser {
       send: async () => {
         this.#report(window, outcome, waiting.length);
         await this.#send(outbox);
+        for (const records of outbox) this.#parts.publishing.pool.recycle(records);
       },
     };
   }

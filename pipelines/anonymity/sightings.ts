@@ -107,8 +107,21 @@ export class Sightings {
     if (!secret) return { what: 'erased', row };
     const told = this.#told(reader, secret.after);
     if (typeof told === 'string') return { what: 'untold', row, why: told };
+    const { subject, cell, attributes, sensitive } = told;
     const place = { topic, partition, offset };
-    return { what: 'put', put: { row, ...told, log, position, place, keyRef, since: window } };
+    const put = {
+      row,
+      subject,
+      cell,
+      attributes,
+      sensitive,
+      log,
+      position,
+      place,
+      keyRef,
+      since: window,
+    };
+    return { what: 'put', put };
   }
 
   #readerOf(topic: string, value: Buffer): RowReader {

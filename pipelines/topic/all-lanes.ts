@@ -17,8 +17,8 @@ export interface Fetched<Lane extends LanePlace> {
   readonly next: bigint;
 }
 
-const fetchBytes = 4 * 1024 * 1024; // Compressed: some times as much when it is read.
-const partitionBytes = 512 * 1024;
+const fetchBytes = 1024 * 1024; // Compressed: some times as much when it is read.
+const partitionBytes = 128 * 1024;
 const fetchWaitMs = 250;
 
 /** Reads lanes of several topics from where the reader says, outside of any group: nothing is committed. */

@@ -2,7 +2,7 @@ import { Bytes } from '../../schemas/bytes.ts';
 import type { Records } from '../../schemas/records.ts';
 import { murmur2 } from '../lane.ts';
 import { LaneSlab } from '../transcode/lane-slab.ts';
-import { SlabPool } from '../transcode/slab-pool.ts';
+import type { SlabPool } from '../transcode/slab-pool.ts';
 import type { Region } from './book.ts';
 import { releaseText } from './pseudonyms.ts';
 import type { News, Put } from './teller.ts';
@@ -12,6 +12,7 @@ export interface Publishing {
   readonly lanes: number;
   readonly schema: number; // As the registry numbers it.
   readonly k: number;
+  readonly pool: SlabPool; // Takes chunks back that were sent.
   readonly chunkBytes: number; // About so many; a broker takes a chunk whole or not at all.
 }
 
@@ -43,7 +44,7 @@ export function chunksOf(
   const encode = encoder(publishing.schema, endMicros);
   return [...byLane].flatMap(([lane, own]) =>
     inChunks(own, publishing).map((entries) => {
-      const slab = new LaneSlab(publishing.topic, lane, Infinity, new SlabPool());
+      const slab = new LaneSlab(publishing.topic, lane, Infinity, publishing.pool);
       for (const entry of entries.toSorted(byRelease)) encode(entry, slab);
       return { ...slab.take(), producedAtMs };
     }),

@@ -8,6 +8,7 @@ import type { Received } from '../../../pipelines/topic/received.ts';
 import type { ClosedWindow, WindowRow } from '../../../pipelines/windows/closed-window.ts';
 import { pseudonymsOf, releaseText } from '../../../processors/anonymity/pseudonyms.ts';
 import { tokeniser } from '../../../processors/tokens.ts';
+import { SlabPool } from '../../../processors/transcode/slab-pool.ts';
 import type { Records } from '../../../schemas/records.ts';
 import type { Row } from '../../../schemas/value.ts';
 import { ListSink } from '../../doubles.ts';
@@ -141,6 +142,7 @@ export class World {
         lanes: 2,
         schema: 1,
         k: this.table.anon.k,
+        pool: new SlabPool(),
         chunkBytes: 600,
       },
       letters: this.letters,
@@ -149,7 +151,7 @@ export class World {
         write: async (batch: readonly Records[]) => {
           for (const records of batch) {
             this.#effect();
-            this.emitted.push(records);
+            this.emitted.push({ ...records, bytes: Buffer.from(records.bytes) });
           }
         },
         [Symbol.asyncDispose]: async () => {},
