@@ -9,10 +9,18 @@ interface Column {
 }
 
 /** What is wrong with what a table is to tell k-anonymously, each with what is right. */
-export function* anonFaults(table: PromisedTable): Generator<string> {
+export function* anonFaults(
+  table: PromisedTable,
+  promises: readonly PromisedTable[],
+): Generator<string> {
   for (const each of table.customProperties) {
     if (each.property !== 'anon') continue;
-    const { quasi_identifiers, attributes, l, sensitive } = each.value;
+    const { dataset, quasi_identifiers, attributes, l, sensitive } = each.value;
+    const twin = promises.find(
+      (other) => other.physicalName < table.physicalName && datasetIn(other) === dataset,
+    );
+    if (dataset !== undefined && twin)
+      yield `: its dataset is ${dataset}, which is that of ${twin.physicalName} too; give each its own`;
     const subject = table.customProperties.find(({ property }) => property === 'subject');
     if (!subject)
       yield `: is to be k-anonymous, but has no subject to count; add for example { property: subject, value: customer_id }`;
@@ -32,6 +40,11 @@ export function* anonFaults(table: PromisedTable): Generator<string> {
     for (const name of new Set(all.filter((one, at) => all.indexOf(one) !== at)))
       yield `, column ${name}: is in anon twice; keep one of the two`;
   }
+}
+
+function datasetIn({ customProperties }: PromisedTable): string | undefined {
+  for (const each of customProperties) if (each.property === 'anon') return each.value.dataset;
+  return undefined;
 }
 
 function* identifierFaults(columns: readonly Column[]): Generator<string> {

@@ -75,7 +75,7 @@ export function faultsOf(promises: Promises): readonly string[] {
       ...ownerFaults(table),
       ...table.properties.flatMap((column) => [...columnFaults(table, column, promises)]),
       ...graphFaults(table, promises),
-      ...anonFaults(table),
+      ...anonFaults(table, promises),
     ].map((fault) => `${table.source}: ${table.physicalName}${fault}`),
   );
 }

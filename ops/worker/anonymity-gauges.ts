@@ -13,6 +13,7 @@ export class AnonymityGauges {
   readonly #regions;
   readonly #smallest;
   readonly #k;
+  readonly #closed;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -43,6 +44,10 @@ export class AnonymityGauges {
       'conductor_anon_smallest_region',
       'Subjects in the smallest of them: never below k.',
     );
+    this.#closed = gauge(
+      'conductor_anon_closed_timestamp_seconds',
+      "The end of the last window that was decided, in the log's own time.",
+    );
     this.#k = gauge('conductor_anon_k', 'The k of the contract.');
   }
 
@@ -56,6 +61,7 @@ export class AnonymityGauges {
     this.#delay.inc({ dataset }, figures.delayWindows);
     this.#waiting.set({ dataset }, figures.waiting);
     this.#regions.set({ dataset }, figures.regions);
+    this.#closed.set({ dataset }, figures.closedMicros / 1_000_000);
     this.#k.set({ dataset }, figures.k);
     if (figures.smallest === null) this.#smallest.remove({ dataset });
     else this.#smallest.set({ dataset }, figures.smallest);

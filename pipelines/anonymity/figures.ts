@@ -6,6 +6,7 @@ import type { ClosedWindow } from '../windows/closed-window.ts';
 export interface AnonymityFigures {
   readonly dataset: string;
   readonly k: number;
+  readonly closedMicros: number; // The log's own time, as far as it was decided.
   readonly rows: number;
   readonly released: number;
   readonly retracted: number;
@@ -21,7 +22,7 @@ export interface AnonymityFigures {
 
 /** Counts what a window came to. */
 export function figuresOf(
-  { index, rows }: ClosedWindow,
+  { index, endMicros, rows }: ClosedWindow,
   { news, suppressed }: Outcome,
   regions: readonly Region[],
 ): Omit<AnonymityFigures, 'dataset' | 'k' | 'waiting'> {
@@ -40,6 +41,7 @@ export function figuresOf(
     smallest = Math.min(smallest ?? Infinity, subjects);
   }
   return {
+    closedMicros: endMicros,
     rows: rows.length,
     released,
     retracted,

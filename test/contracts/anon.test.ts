@@ -100,6 +100,14 @@ test.for<readonly [string, Json, string]>([
   expect(problems(() => parse(promised)).join('\n')).toContain(text);
 });
 
+test('two tables do not share a dataset', () => {
+  const first = people({ quasi_identifiers: ['city'], dataset: 'shared' });
+  const other = { ...first, name: 'z', physicalName: 'public.z' };
+  expect(problems(() => parse(first, other)).join('\n')).toContain(
+    'public.z: its dataset is shared, which is that of public.people too',
+  );
+});
+
 test('conductor check warns of a k below five', () => {
   const finding = (k: number) => checkAnonymity(parse(people({ k, quasi_identifiers: ['city'] })));
   expect(finding(5)).toEqual([]);
