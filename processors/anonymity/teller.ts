@@ -154,7 +154,7 @@ export class Teller {
       const since = puts.reduce((least, put) => Math.min(least, put.since), first.since);
       const patience = isCrowded ? 1 : Math.min(1, (index - since + 1) / (delay + 1));
       const cells = [...new Set(puts.map(({ cell }) => cell))];
-      candidates.push({ subject, cells, patience, sensitive: first.sensitive });
+      candidates.push({ subject, cells, patience, sensitive: leastOf(puts) });
     }
     const occupied = (key: string): Occupied => {
       const region = this.#book.region(key);
@@ -233,6 +233,14 @@ class Seat {
 
 const sensitiveIn = ({ sensitive }: Region, seat: Seat | undefined): ReadonlySet<string> =>
   seat ? new Set([...sensitive, ...seat.sensitive]) : sensitive;
+
+/** One of the sensitive values of a subject, whatever the order of its rows. */
+const leastOf = (puts: readonly Put[]): string | null =>
+  puts.reduce<string | null>(
+    (least, { sensitive }) =>
+      sensitive !== null && (least === null || sensitive < least) ? sensitive : least,
+    null,
+  );
 
 /** What comes of one window, as it comes. */
 class Turn {
