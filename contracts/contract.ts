@@ -1,3 +1,4 @@
+import type { AnonContract } from './anon.ts';
 import type { Hierarchy } from './hierarchy.ts';
 
 export type Classification = 'public' | 'internal' | 'confidential' | 'restricted';
@@ -40,6 +41,7 @@ export interface TableContract {
   readonly columns: readonly ColumnContract[];
   readonly outbox?: true; // No table: messages of pg_logical_emit_message with its name as their prefix.
   readonly insertOnly?: true; // Nothing but inserts ever happens to it: nobody needs to be told of anything else.
+  readonly anon?: AnonContract; // What of it leaves k-anonymous.
   readonly graph: {
     readonly label: string;
     readonly relationships: readonly Relationship[];

@@ -1,3 +1,4 @@
+import { anonFaults } from './anon-checks.ts';
 import type { Classification, Reference, Rule, Sensitivity } from './contract.ts';
 import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
@@ -74,6 +75,7 @@ export function faultsOf(promises: Promises): readonly string[] {
       ...ownerFaults(table),
       ...table.properties.flatMap((column) => [...columnFaults(table, column, promises)]),
       ...graphFaults(table, promises),
+      ...anonFaults(table, promises),
     ].map((fault) => `${table.source}: ${table.physicalName}${fault}`),
   );
 }

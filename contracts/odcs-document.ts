@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { promisedAnon } from './anon.ts';
 import { promisedHierarchy } from './hierarchy.ts';
 
 const rule = z.enum(['keep', 'mask', 'tokenise', 'generalise', 'drop']);
@@ -74,6 +75,7 @@ const table = z.strictObject({
         named('graph', graph),
         named('outbox', z.literal(true)),
         named('insertOnly', z.literal(true)),
+        named('anon', promisedAnon),
       ]),
     )
     .default([]),
@@ -152,7 +154,7 @@ const examples: Readonly<Record<string, string>> = {
   to: 'to: customers.id',
   customProperties: 'customProperties: [{ property: rule, value: keep }]',
   property:
-    'property: rule, sensitivity or hierarchy in a column; property: tenant, subject, graph, outbox or insertOnly in a table',
+    'property: rule, sensitivity or hierarchy in a column; property: tenant, subject, graph, outbox, insertOnly or anon in a table',
   value: '{ property: rule, value: keep }',
   label: 'label: Order',
   type: 'type: PLACED_BY',

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { anonOf } from './anon.ts';
 import type { ColumnContract, Reference, Relationship, TableContract } from './contract.ts';
 import { InvalidContracts, type PromisedTable, readDocument } from './odcs-document.ts';
 import {
@@ -78,6 +79,7 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
     columns,
     ...(saysOf(table, 'outbox') && { outbox: true as const }),
     ...(saysOf(table, 'insertOnly') && { insertOnly: true as const }),
+    ...anonIn(table),
     graph:
       graph === null
         ? null
@@ -90,6 +92,12 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
           },
   };
   return { ...promise, revision: hash('sha256', canonical(promise), 'hex').slice(0, 16) };
+}
+
+function anonIn({ customProperties }: PromisedTable): Pick<TableContract, 'anon'> {
+  for (const each of customProperties)
+    if (each.property === 'anon') return { anon: anonOf(each.value) };
+  return {};
 }
 
 /** In the order of the key, as an object keeps it: names that are numbers come first. One key has one text, whoever writes it. */

@@ -5,6 +5,7 @@ export const changesTopic = (database: string, table: string): string =>
   topic('cdc', database, table);
 export const governedTopic = (database: string, table: string): string =>
   topic('gov', database, table);
+export const anonymousTopic = (dataset: string): string => `anon.${dataset}`;
 export const deadLettersTopic = (pipeline: string): string => `dlq.${pipeline}`;
 
 /** Where the diffs of a shadow policy are kept, beside the topic that revisions roll out by. */
@@ -71,7 +72,7 @@ export function topicSettings(name: string, partitions: number): TopicSettings {
     };
   if (/^cdc\.[^.]+\.schema$/.test(name))
     return { name, partitions, configs: { 'cleanup.policy': 'compact' } };
-  const retention = name.startsWith('gov.') ? hours(7 * 24) : hours(24);
+  const retention = /^(?:gov|anon)\./.test(name) ? hours(7 * 24) : hours(24);
   return {
     name,
     partitions,

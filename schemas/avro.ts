@@ -156,6 +156,9 @@ const keyField = (column: AvroColumn) => ({
   pgType: column.type,
 });
 
+/** The columns of a row, as the fields of a record. */
+export const rowFields = (row: readonly AvroColumn[]) => row.map(rowField);
+
 /** Null comes first, as what is absent reads; a column is unchanged by the last branch. */
 const rowField = (column: AvroColumn, index: number) => ({
   name: avroName(column.name),

@@ -7,4 +7,5 @@ export interface Records {
   readonly partition: number;
   readonly count: number;
   readonly bytes: Buffer; // The receiver owns it.
+  readonly producedAtMs?: number; // What Kafka is to keep as their time; that at which they are sent if nothing is said.
 }

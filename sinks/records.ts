@@ -61,7 +61,7 @@ export function recordsSink(
 function nextRound(rounds: Iterator<readonly Records[], void>): readonly RecordBatch[] | undefined {
   const round = rounds.next().value;
   const now = Date.now();
-  return round?.map((records) => packed(records, now));
+  return round?.map((records) => packed(records, records.producedAtMs ?? now));
 }
 
 /** How far each lane has come under one name. */

@@ -17,6 +17,7 @@ export type PromisedColumns = Readonly<
       readonly type: string;
       readonly key?: boolean;
       readonly confidential?: boolean;
+      readonly hierarchy?: object; // As a contract writes it.
       readonly rule?: Rule; // Else an open column is kept, and a confidential one masked.
     }
   >
@@ -27,6 +28,7 @@ interface PromisedTable {
   readonly columns: PromisedColumns;
   readonly tenant?: string;
   readonly subject?: string;
+  readonly anon?: object; // As a contract writes it.
 }
 
 /** A capture of its own: its configuration, its slot and its topics. */
@@ -99,9 +101,9 @@ export async function captureConfig(
 }
 
 /** The Open Data Contract that says so. */
-function contractOf({ table, columns, tenant, subject }: PromisedTable): object {
+function contractOf({ table, columns, tenant, subject, anon }: PromisedTable): object {
   const short = table.slice(table.indexOf('.') + 1);
-  const owners = Object.entries({ tenant, subject }).flatMap(([property, value]) =>
+  const owners = Object.entries({ tenant, subject, anon }).flatMap(([property, value]) =>
     value === undefined ? [] : [{ property, value }],
   );
   return {
@@ -116,13 +118,18 @@ function contractOf({ table, columns, tenant, subject }: PromisedTable): object 
         physicalName: table,
         physicalType: 'table',
         customProperties: owners,
-        properties: Object.entries(columns).map(([name, { type, key, confidential, rule }]) => ({
-          name,
-          physicalType: type,
-          ...(key ? { primaryKey: true } : {}),
-          classification: confidential ? 'confidential' : 'internal',
-          customProperties: [{ property: 'rule', value: rule ?? (confidential ? 'mask' : 'keep') }],
-        })),
+        properties: Object.entries(columns).map(
+          ([name, { type, key, confidential, rule, hierarchy }]) => ({
+            name,
+            physicalType: type,
+            ...(key ? { primaryKey: true } : {}),
+            classification: confidential ? 'confidential' : 'internal',
+            customProperties: [
+              { property: 'rule', value: rule ?? (confidential ? 'mask' : 'keep') },
+              ...(hierarchy ? [{ property: 'hierarchy', value: hierarchy }] : []),
+            ],
+          }),
+        ),
       },
     ],
   };

@@ -17,7 +17,7 @@ const patienceMs = 120_000;
 export function workerProcess(
   site: Site,
   { file, name }: CaptureConfig,
-  pipeline: 'capture' | 'govern',
+  pipeline: 'capture' | 'govern' | 'anonymise',
   { untilCurrent }: { readonly untilCurrent: boolean },
 ): MeasuredProcess {
   const last = untilCurrent ? ['--until-current'] : [];

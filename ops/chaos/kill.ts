@@ -50,7 +50,7 @@ export async function killWorkers(
   print: (line: string) => void,
 ): Promise<Killed> {
   const random = seeded(seed);
-  const pipelines = pipelinesNamed('all', config) ?? [];
+  const pipelines = pipelinesNamed('all', config, contracts.values()) ?? [];
   const chosen = victims.filter((pipeline) => pipelines.includes(pipeline));
   const [first = 'capture', ...rest] = chosen;
   const stop = new AbortController();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { benchAnonymise } from '../bench/anonymise.ts';
 import { benchBigTransaction } from '../bench/big-transaction.ts';
 import { benchCapture } from '../bench/capture.ts';
 import { debeziumDist } from '../bench/debezium-dist.ts';
@@ -41,6 +42,7 @@ Examples:
     );
   addCapture(bench);
   addGovern(bench);
+  addAnonymise(bench);
   addLatency(bench);
   addBigTransaction(bench);
   addSourceImpact(bench);
@@ -70,6 +72,15 @@ function addGovern(bench: Command): void {
     .addHelpText('after', '\nExample:\n  conductor bench govern --rows 300000')
     .action(async ({ json, rows }: Json & { rows: number }) => {
       await measure('govern', json, (site) => benchGovern(site, { rows }));
+    });
+}
+
+function addAnonymise(bench: Command): void {
+  of(bench, 'anonymise', 'a topic of captured changes: told in regions of k subjects')
+    .option('--rows <n>', 'how many changes', positive, 1_500_000)
+    .addHelpText('after', '\nExample:\n  conductor bench anonymise --rows 300000')
+    .action(async ({ json, rows }: Json & { rows: number }) => {
+      await measure('anonymise', json, (site) => benchAnonymise(site, { rows }));
     });
 }
 

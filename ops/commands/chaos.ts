@@ -48,7 +48,7 @@ async function chaos({ seed, kills, rate, worker, json = false }: ChaosFlags): P
   const configFile = await embeddedConfig(place, stack);
   const config = await loadConfig(configFile);
   const contracts = await readContracts(config);
-  const victims = pipelinesNamed(worker, config);
+  const victims = pipelinesNamed(worker, config, contracts.values());
   if (!victims)
     throw new UsageError(
       `there is no worker ${worker}: say capture, govern, deliver, one of deliver's, or all`,

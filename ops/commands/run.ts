@@ -32,7 +32,7 @@ export function runCommands(program: Command): void {
     )
     .argument(
       '<pipeline...>',
-      'capture, govern, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all',
+      'capture, govern, anonymise, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all',
     )
     .addOption(configOption('--config <file...>'))
     .option('--until-current', 'drain up to where the logs end now, settle everything, and exit')
@@ -114,8 +114,9 @@ async function tasksOf(
   const tasks: Task[] = [];
   for (const path of paths) {
     const config = await loadConfig(path);
+    const contracts = await readContracts(config);
     const pipelines = new Set(
-      names.flatMap((name) => pipelinesNamed(name, config) ?? unknown(name)),
+      names.flatMap((name) => pipelinesNamed(name, config, contracts.values()) ?? unknown(name)),
     );
     for (const pipeline of pipelines) {
       const name =

@@ -6,6 +6,7 @@ import type { TableContract } from '../../contracts/contract.ts';
 import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
 import { reasonOf } from '../worker/keep-running.ts';
 import { readContracts } from '../worker/setting.ts';
+import { checkAnonymity } from './anonymity.ts';
 import { checkBrokers } from './brokers.ts';
 import { failed, type Finding, looking, ok } from './finding.ts';
 import { checkPolicy } from './policy.ts';
@@ -67,7 +68,7 @@ async function checkContracts(
   into: Map<string, TableContract>,
 ): Promise<readonly Finding[]> {
   for (const [table, contract] of await readContracts(config)) into.set(table, contract);
-  return [ok('contracts', `${into.size} in ${config.contracts}`)];
+  return [ok('contracts', `${into.size} in ${config.contracts}`), ...checkAnonymity(into.values())];
 }
 
 async function checkRegistry(url: string): Promise<readonly Finding[]> {

@@ -41,7 +41,7 @@ export async function startDemo(
   const workers = new Workers(home, configFile);
   try {
     report('pipelines  starting');
-    await workers.start(pipelinesNamed('all', config) ?? []);
+    await workers.start(pipelinesNamed('all', config, contracts.values()) ?? []);
   } catch (error) {
     await workers[Symbol.asyncDispose]();
     throw error;

@@ -6,6 +6,7 @@ import {
   topicSettings,
   transactionsTopic,
 } from '../../contracts/topics.ts';
+import { windowWidths } from '../../contracts/windows.ts';
 import { horizonAt } from '../../pipelines/backfill/horizon.ts';
 import { ensureTopics, lookAtTopics } from '../../pipelines/topic/admin.ts';
 import type { Forms } from '../../pipelines/wal/forms.ts';
@@ -14,6 +15,7 @@ import { Outbox } from '../../pipelines/wal/outbox.ts';
 import type { Prepared } from '../../pipelines/wal/prepare.ts';
 import { type Opening, Relations } from '../../pipelines/wal/relations.ts';
 import { SpillRoom } from '../../pipelines/wal/spill.ts';
+import { Beats } from '../../processors/transcode/beats.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import type { Output } from '../../processors/transcode/output.ts';
 import { TransactionLog, transactionSchema } from '../../processors/transcode/transaction-log.ts';
@@ -89,7 +91,15 @@ export async function partsOf(setting: Setting, opening: Opening, output: Output
   const { config, contracts, registry } = setting;
   const topic = transactionsTopic(config.database);
   const { id } = await registry.register(topic, transactionSchema);
+  const windowed = [...contracts.values()].filter((each) => windowWidths(each).length > 0);
   return {
+    beats: new Beats(
+      output,
+      windowed.map((contract) => ({
+        lanes: output.lanes(changesTopic(config.database, contract.table), config.kafka.partitions),
+        widthsMicros: windowWidths(contract).map((seconds) => seconds * 1_000_000),
+      })),
+    ),
     relations: new Relations(contracts, opening),
     output,
     transactionLog: new TransactionLog(output.lanes(topic, config.kafka.partitions), id, output),

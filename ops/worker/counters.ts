@@ -1,7 +1,9 @@
+import type { AnonymityFigures } from '../../pipelines/anonymity/figures.ts';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Ledger } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
+import { AnonymityGauges } from './anonymity-gauges.ts';
 import { isRunningOut, type WalBudget } from '../../pipelines/wal/wal-budget.ts';
 import { type PolicyCounters, policyMetrics } from './policy-counters.ts';
 
@@ -22,6 +24,8 @@ export interface Counters {
   /** What is settled waits for its checkpoint, or waits no more. */
   recording(isDue: boolean): void;
   walBudget(budget: WalBudget): void;
+  /** What a window of a dataset came to. */
+  anonymised(figures: AnonymityFigures): void;
   /** Counts what a sink of letters takes, by reason. */
   letters<T>(sink: Sink<Refused<T>>): Sink<Refused<T>>;
 }
@@ -107,6 +111,7 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #policy = policyMetrics(this.registry);
+  readonly #anonymity = new AnonymityGauges(this.registry);
   readonly #ledgers = new Map<string, Ledger>();
   readonly #states = new Map<string, State>();
 
@@ -150,6 +155,7 @@ export class Metrics {
       recording: (isDue) =>
         (state.dueSinceMs = isDue ? (state.dueSinceMs ?? performance.now()) : null),
       walBudget: (budget) => this.#setWalBudget(pipeline, budget),
+      anonymised: (figures) => this.#anonymity.record(figures),
       letters: (sink) => ({
         name: sink.name,
         write: async (batch) => {

@@ -1,3 +1,4 @@
+import { windowWidths } from '../../contracts/windows.ts';
 import { heartbeat } from '../../pipelines/wal/heartbeat.ts';
 import { atMost, partMs } from '../../pipelines/wal/own-pool.ts';
 import { watchBudget } from '../../pipelines/wal/wal-budget.ts';
@@ -9,12 +10,17 @@ import type { Setting } from './setting.ts';
  * What a guest in someone's database owes for as long as the worker lives, whether capture runs or waits
  * out an outage: a heartbeat, so that no WAL is kept for nothing, and an eye on how much is.
  */
-export function guest({ config: { source }, counters }: Setting): AsyncDisposable {
+export function guest({ config: { source }, contracts, counters }: Setting): AsyncDisposable {
   const stack = new AsyncDisposableStack();
+  const windowed = [...contracts.values()].some((each) => windowWidths(each).length > 0);
   stack.use(
     background((signal) =>
-      heartbeat(source.url, source.heartbeat, signal, (what) =>
-        log.warn({ slot: source.slot }, what),
+      heartbeat(
+        source.url,
+        source.heartbeat,
+        signal,
+        (what) => log.warn({ slot: source.slot }, what),
+        windowed ? 'windows wait' : 'no windows',
       ),
     ),
   );

@@ -1,20 +1,27 @@
 import type { Config } from '../../contracts/config.ts';
+import type { TableContract } from '../../contracts/contract.ts';
 import type { Opened } from './opened.ts';
 import type { Setting } from './setting.ts';
 import { type SinkName, sinkNames } from './sink-names.ts';
 
-export type PipelineName = 'capture' | 'govern' | `deliver-${SinkName}`;
+export type PipelineName = 'capture' | 'govern' | 'anonymise' | `deliver-${SinkName}`;
 
-/** A name that a person may give, and the pipelines that it stands for where these sinks are configured. */
-export function pipelinesNamed(name: string, { sinks }: Config): readonly PipelineName[] | null {
+/** A name that a person may give, and the pipelines that it stands for where these sinks are configured, and under these contracts. */
+export function pipelinesNamed(
+  name: string,
+  { sinks }: Config,
+  contracts: Iterable<TableContract>,
+): readonly PipelineName[] | null {
   const delivers = sinkNames
     .filter((sink) => sinks[sink] !== undefined)
     .map((sink) => `deliver-${sink}` as const);
-  if (name === 'all') return ['capture', 'govern', ...delivers];
+  const asked = [...contracts].some(({ anon }) => anon) ? (['anonymise'] as const) : [];
+  if (name === 'all') return ['capture', 'govern', ...asked, ...delivers];
   if (name === 'deliver') return delivers;
   const known: readonly PipelineName[] = [
     'capture',
     'govern',
+    'anonymise',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
   const found = known.find((pipeline) => pipeline === name);
@@ -30,6 +37,10 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'govern') {
     const { openGovern } = await import('./open-govern.ts');
     return openGovern(setting);
+  }
+  if (name === 'anonymise') {
+    const { openAnonymise } = await import('./open-anonymise.ts');
+    return openAnonymise(setting);
   }
   const sink = sinkNames.find((known) => name === `deliver-${known}`);
   if (!sink) throw new Error(`there is no pipeline ${name}`);

@@ -25,8 +25,19 @@ interface From {
 
 const isControl = 0b10_0000;
 
-/** The records of a fetch from `next` on, and where the next one begins: brokers answer with whole batches. */
-export function arrivals({ topic, partition, next }: From, batches: readonly RecordsBatch[]) {
+/** Whether it bears no row: capture tells a lane with it how far the log's time has come. */
+export const isHeartbeat = ({ key, value }: Pick<Received, 'key' | 'value'>): boolean =>
+  key === null && value === null;
+
+/**
+ * The records of a fetch from `next` on, and where the next one begins: brokers answer with whole batches.
+ * Heartbeats are passed over, unless they are asked for.
+ */
+export function arrivals(
+  { topic, partition, next }: From,
+  batches: readonly RecordsBatch[],
+  heartbeats: 'with heartbeats' | 'without heartbeats' = 'without heartbeats',
+) {
   const values: Received[] = [];
   let bytes = 0;
   let end = next;
@@ -35,7 +46,9 @@ export function arrivals({ topic, partition, next }: From, batches: readonly Rec
     if (last < next) continue;
     end = last + 1n;
     if ((attributes & isControl) !== 0) continue;
-    for (const { offsetDelta, key, value, headers } of records) {
+    for (const record of records) {
+      if (heartbeats === 'without heartbeats' && isHeartbeat(record)) continue;
+      const { offsetDelta, key, value, headers } = record;
       const offset = firstOffset + BigInt(offsetDelta);
       if (offset < next) continue;
       bytes += (key?.length ?? 0) + (value?.length ?? 0);

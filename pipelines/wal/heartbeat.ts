@@ -6,18 +6,20 @@ import { ownPool, partFrom } from './own-pool.ts';
 export const heartbeatPrefix = 'conductor.heartbeat';
 
 /** WAL worth letting go of: far more than a heartbeat and what the server itself writes on its account. */
-const worthBytes = 8_192;
+const worthBytes = 8_192n;
 
 /**
  * Writes a transactional message to the source every so many seconds, until `signal` aborts, so that a
  * slot of a quiet database in a busy cluster has something to advance on. A server that writes nothing
- * else is left alone, and so is a standby. Trouble is told once, and again after it was over.
+ * else is left alone, unless windows wait for the log's time to pass; so is a standby. Trouble is told
+ * once, and again after it was over.
  */
 export async function heartbeat(
   url: string,
   seconds: number,
   signal: AbortSignal,
   onTrouble: (what: string) => void,
+  windows: 'windows wait' | 'no windows' = 'no windows',
 ): Promise<void> {
   if (seconds === 0) return;
   const db = ownPool(url, { name: 'conductor heartbeat', size: 1 });
@@ -26,7 +28,7 @@ export async function heartbeat(
   try {
     while (!signal.aborted) {
       try {
-        written = await beat(db, written);
+        written = await beat(db, written, windows === 'windows wait' ? 0n : worthBytes);
         told = false;
       } catch (error) {
         if (!told && !signal.aborted) onTrouble(reasonOf(error));
@@ -40,10 +42,10 @@ export async function heartbeat(
 }
 
 /** Beats if enough was written since `before`; returns what has been written by now. */
-async function beat(db: Queryable, before: bigint | null): Promise<bigint | null> {
+async function beat(db: Queryable, before: bigint | null, enough: bigint): Promise<bigint | null> {
   const now = await writtenBytes(db);
   if (now === null || before === null) return now;
-  if (now - before < worthBytes && now >= before) return before;
+  if (now - before < enough && now >= before) return before;
   // Nobody waits for it to be durable, least of all for a synchronous standby.
   await db.query(
     sql`SELECT set_config('synchronous_commit', 'off', true), pg_logical_emit_message(true, ${heartbeatPrefix}, '')`,

@@ -1,5 +1,6 @@
 import type { Backfill } from '../backfill/backfill.ts';
 import type { Base } from '../backfill/runs.ts';
+import type { Beats } from '../../processors/transcode/beats.ts';
 import type { Captured, Output } from '../../processors/transcode/output.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
@@ -56,6 +57,7 @@ export class WalSource implements Source<Captured> {
   readonly #settings: WalSettings;
   readonly #acknowledged: LateAcknowledgement;
   readonly #parts: Parts;
+  readonly #beats: Beats;
   readonly #output: Output;
   readonly #backfill: Backfill | null;
   #sender: Sender | null = null;
@@ -71,7 +73,7 @@ export class WalSource implements Source<Captured> {
     settings: WalSettings,
     checkpoints: Checkpoints,
     from: Checkpoint,
-    parts: Parts,
+    parts: Parts & { readonly beats: Beats },
     backfillOf: ((beside: Beside) => Backfill) | null,
   ) {
     this.#backfill =
@@ -87,6 +89,7 @@ export class WalSource implements Source<Captured> {
       from,
     );
     this.#parts = parts;
+    this.#beats = parts.beats;
     this.#output = parts.output;
   }
 
@@ -224,6 +227,7 @@ export class WalSource implements Source<Captured> {
   /** Nothing is given out before it is certain on which timeline it was written. */
   async #delivery({ at, watermark }: Transactions): Promise<Delivery<Captured>> {
     await this.#watch?.look();
+    this.#beats.beat(watermark, at);
     if (!this.#output.isEmpty) failpoint('delivering');
     this.#acknowledged.given(at, watermark);
     return { position: { log: this.#settings.slot, at }, ...this.#output.take() };

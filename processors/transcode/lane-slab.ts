@@ -25,24 +25,24 @@ export class LaneSlab {
   }
 
   /** Whether a record goes with what has gathered. Alone it always does. */
-  hasRoom(key: Bytes | null, value: Bytes): boolean {
-    return !this.#out || this.#out.at + (key?.at ?? 0) + value.at <= this.#limitBytes;
+  hasRoom(key: Bytes | null, value: Bytes | null): boolean {
+    return !this.#out || this.#out.at + (key?.at ?? 0) + (value?.at ?? 0) <= this.#limitBytes;
   }
 
   /** Adds a record and returns how many bytes it takes. `headers` are its headers as Kafka has them, their count first. */
-  append(key: Bytes | null, value: Bytes, headers: Bytes = none): number {
+  append(key: Bytes | null, value: Bytes | null, headers: Bytes = none): number {
     const out = (this.#out ??= new Bytes(this.#pool.take(this.#size)));
     const keyLength = key ? key.at : -1;
+    const valueLength = value ? value.at : -1;
     const begun = out.at;
     const length =
-      3 +
+      2 +
+      headers.at +
       sizeOf(this.#count) +
       sizeOf(keyLength) +
       Math.max(keyLength, 0) +
-      sizeOf(value.at) +
-      value.at +
-      headers.at -
-      1;
+      sizeOf(valueLength) +
+      Math.max(valueLength, 0);
     out.room(length + 5);
     out.zigzag(length);
     out.byte(0); // No attributes.
@@ -50,7 +50,8 @@ export class LaneSlab {
     out.zigzag(this.#count++);
     out.zigzag(keyLength);
     if (key) out.add(key);
-    out.addSized(value);
+    if (value) out.addSized(value);
+    else out.zigzag(valueLength);
     out.add(headers);
     return out.at - begun;
   }

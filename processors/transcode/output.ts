@@ -50,10 +50,10 @@ export class Output {
   }
 
   /** Adds a record to its lane. What the broker takes as one must not grow past what it takes. */
-  append(slab: LaneSlab, key: Bytes | null, value: Bytes): void {
+  append(slab: LaneSlab, key: Bytes | null, value: Bytes | null, headers?: Bytes): void {
     if (!slab.hasRoom(key, value)) this.#full.push(slab.take());
     else if (slab.isEmpty) this.#filled.push(slab);
-    this.#bytes += slab.append(key, value);
+    this.#bytes += slab.append(key, value, headers);
     this.#rows++;
   }
 

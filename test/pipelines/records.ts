@@ -30,11 +30,15 @@ export function registryOf(of: TableContract): Registry {
   };
 }
 
+const known = new WeakMap<TableContract, avro.Type>(); // To compile one takes longer than to write a record.
+
 const typeOf = (schema: object) => avro.Type.forSchema(schema as avro.Schema, { ...avroOptions });
 
 export function changeRecord(of: TableContract, change: Change, offset = 0n): Received {
   const shape = changeShape(of);
-  const value = encodeChange({ id: 1, type: typeOf(changeSchema(shape)) }, shape, change);
+  let type = known.get(of);
+  if (!type) known.set(of, (type = typeOf(changeSchema(shape))));
+  const value = encodeChange({ id: 1, type }, shape, change);
   return record(changesTopic('shop', of.table), change, { value, offset });
 }
 

@@ -53,3 +53,42 @@ test('where only the disk is a limit there is no budget to tell, not even that o
     'conductor_wal_budget_warning{pipeline="capture"} 0',
   ]);
 });
+
+test('of a dataset is told how many people are behind its smallest combination, and what was lost and kept back', async () => {
+  const metrics = new Metrics();
+  const counters = metrics.of('anonymise');
+  const figures = {
+    dataset: 'shop',
+    k: 5,
+    closedMicros: 60_000_000,
+    rows: 10,
+    released: 4,
+    retracted: 1,
+    suppressed: new Map([['outside', 2] as const]),
+    waiting: 3,
+    loss: 1.5,
+    delayWindows: 6,
+    regions: 2,
+    smallest: 7,
+  };
+  counters.anonymised(figures);
+  counters.anonymised(figures);
+  const told = (await metrics.text())
+    .split('\n')
+    .filter((line) => line.startsWith('conductor_anon_'));
+  expect(told).toEqual([
+    'conductor_anon_rows_total{dataset="shop",what="seen"} 20',
+    'conductor_anon_rows_total{dataset="shop",what="released"} 8',
+    'conductor_anon_rows_total{dataset="shop",what="retracted"} 2',
+    'conductor_anon_suppressed_total{dataset="shop",reason="outside"} 4',
+    'conductor_anon_loss_total{dataset="shop"} 3',
+    'conductor_anon_delay_windows_total{dataset="shop"} 12',
+    'conductor_anon_waiting_rows{dataset="shop"} 3',
+    'conductor_anon_regions{dataset="shop"} 2',
+    'conductor_anon_smallest_region{dataset="shop"} 7',
+    'conductor_anon_closed_timestamp_seconds{dataset="shop"} 60',
+    'conductor_anon_k{dataset="shop"} 5',
+  ]);
+  counters.anonymised({ ...figures, regions: 0, smallest: null });
+  expect(await metrics.text()).not.toContain('conductor_anon_smallest_region{');
+});

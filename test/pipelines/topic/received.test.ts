@@ -73,3 +73,12 @@ test('a header is found by its name; what is not there is null', () => {
   expect(header({ headers }, 'b')).toBe('2');
   expect(header({ headers }, 'c')).toBeNull();
 });
+
+test('a heartbeat is passed over by who does not ask for it, and the position with it', () => {
+  const one = batch(10n, [0, 1], 1);
+  const [row] = one.records;
+  const beat = { ...row!, offsetDelta: 1, key: null, value: null };
+  const beaten = [{ ...one, records: [row!, beat] }] as unknown as RecordsBatch[];
+  expect(arrivals(from(10n), beaten)).toMatchObject({ values: [{ offset: 10n }], next: 12n });
+  expect(arrivals(from(10n), beaten, 'with heartbeats').values.length).toBe(2);
+});

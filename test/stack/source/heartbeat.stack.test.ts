@@ -64,6 +64,14 @@ test('a server that writes nothing is left alone', async () => {
   expect(await beats()).toBe(before);
 });
 
+test('where windows wait for the time to pass, a server that writes nothing is beaten all the same', async () => {
+  const before = await beats();
+  await using _ = background((signal) =>
+    heartbeat(server.url(), 0.02, signal, () => {}, 'windows wait'),
+  );
+  await vi.waitFor(async () => expect(await beats()).toBeGreaterThan(before + 2), patience);
+});
+
 test('what others write is answered with a heartbeat that a reader of the slot sees', async () => {
   const before = await beats();
   await using _ = beating();

@@ -9,6 +9,7 @@ interface Column {
   readonly classification?: 'internal' | 'confidential';
   readonly keyPosition?: number;
   readonly to?: string;
+  readonly hierarchy?: object; // As a contract writes it.
 }
 
 /** A table of a test: how it is made, and what is promised about it. */
@@ -21,6 +22,7 @@ export interface TestTable {
   readonly relationships: readonly { readonly type: string; readonly column: string }[];
   readonly outbox?: true; // It exists in the WAL only.
   readonly insertOnly?: true;
+  readonly anon?: object; // As a contract writes it.
 }
 
 export const keep = (name: string, physicalType: string, more: Partial<Column> = {}): Column => ({
@@ -121,6 +123,7 @@ export function contractOf(schema: string, table: TestTable): string {
           ...(table.tenant === null ? [] : [{ property: 'tenant', value: table.tenant }]),
           ...(table.subject === null ? [] : [{ property: 'subject', value: table.subject }]),
           ...(table.insertOnly ? [{ property: 'insertOnly', value: true }] : []),
+          ...(table.anon ? [{ property: 'anon', value: table.anon }] : []),
           ...(table.outbox ? [{ property: 'outbox', value: true }] : graphOf(schema, table)),
         ],
         properties: table.columns.map(({ name, physicalType, rule, ...column }) => ({
@@ -133,7 +136,10 @@ export function contractOf(schema: string, table: TestTable): string {
           ...(column.to === undefined
             ? {}
             : { relationships: [{ type: 'foreignKey', to: column.to }] }),
-          customProperties: [{ property: 'rule', value: rule }],
+          customProperties: [
+            { property: 'rule', value: rule },
+            ...(column.hierarchy ? [{ property: 'hierarchy', value: column.hierarchy }] : []),
+          ],
         })),
       },
     ],

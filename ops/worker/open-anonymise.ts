@@ -1,0 +1,113 @@
+import {
+  anonymousTopic,
+  changesTopic,
+  deadLettersTopic,
+  topicSettings,
+} from '../../contracts/topics.ts';
+import { anonymise, type Anonymised } from '../../pipelines/anonymise.ts';
+import type { DatasetParts } from '../../pipelines/anonymity/dataset.ts';
+import { reread } from '../../pipelines/anonymity/reread.ts';
+import {
+  type AnonymousTable,
+  attributeColumns,
+  Sightings,
+} from '../../pipelines/anonymity/sightings.ts';
+import { AnonymityStore } from '../../pipelines/anonymity/store.ts';
+import { letterOfRecord } from '../../pipelines/letters.ts';
+import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
+import type { Received } from '../../pipelines/topic/received.ts';
+import { pseudonymsOf } from '../../processors/anonymity/pseudonyms.ts';
+import { SlabPool } from '../../processors/transcode/slab-pool.ts';
+import { unsealing } from '../../processors/unseal.ts';
+import { anonymousSchema } from '../../schemas/anonymous.ts';
+import { deadLetters } from '../../sinks/dead-letters.ts';
+import { recordsSink } from '../../sinks/records.ts';
+import { type Opened, openAll } from './opened.ts';
+import type { Setting } from './setting.ts';
+
+const mostRows = 24_000; // In memory at once: a window that has more is decided in parts.
+const chunkBytes = 2 * 1024 * 1024; // What a broker and a reader take at once; less than a topic's limit.
+
+/** Connects anonymise: `cdc.*` at one end, `anon.*` at the other. */
+export const openAnonymise = (setting: Setting): Promise<Opened> =>
+  openAll(async (stack) => {
+    const { config, contracts, registry, kafka, counters, untilCurrent } = setting;
+    const tables = [...contracts.values()].filter(isAnonymous);
+    const topics = tables.map(({ table }) => changesTopic(config.database, table));
+    await ensureTopics(
+      kafka,
+      [
+        ...topics,
+        ...tables.map((table) => anonymousTopic(datasetOf(config.database, table))),
+        deadLettersTopic('anonymise'),
+      ].map((name) => topicSettings(name, config.kafka.partitions)),
+      config.kafka.replication,
+    );
+    const letters = stack.use(
+      await deadLetters<Received>(kafka, 'anonymise', setting, (refused) =>
+        letterOfRecord('anonymise', refused),
+      ),
+    );
+    const ends = { letters: counters.letters(letters) };
+    const datasets: Anonymised[] = [];
+    for (const table of tables) {
+      const records = stack.use(recordsSink(kafka, 'anon'));
+      datasets.push(await anonymised(setting, table, { ...ends, records }));
+    }
+    const until = untilCurrent ? await endsOf(kafka, topics) : null;
+    return (signal) =>
+      anonymise(datasets, { kafka, registry, stateUrl: config.state.url, until }, signal);
+  });
+
+const isAnonymous = (contract: { readonly anon?: unknown }): contract is AnonymousTable =>
+  contract.anon !== undefined;
+
+/** A dataset's name: what its contract says, or that of its database and table. */
+const datasetOf = (database: string, { table, anon }: AnonymousTable): string =>
+  anon.dataset ?? changesTopic(database, table).slice('cdc.'.length);
+
+async function anonymised(
+  { config, registry, keyring, kafka, counters }: Setting,
+  table: AnonymousTable,
+  ends: Pick<DatasetParts, 'letters' | 'records'>,
+): Promise<Anonymised> {
+  const dataset = datasetOf(config.database, table);
+  const topic = anonymousTopic(dataset);
+  const source = changesTopic(config.database, table.table);
+  const { k, quasi_identifiers: region, window } = table.anon;
+  const { id } = await registry.register(
+    topic,
+    anonymousSchema({ dataset, region, row: attributeColumns(table) }),
+  );
+  const pseudonyms = pseudonymsOf(keyring, dataset);
+  const open = unsealing(keyring, () => counters.erased());
+  const means = { registry, keyring, pseudonyms, open, mostBytes: chunkBytes / (2 * (k + 1)) };
+  return {
+    task: {
+      name: `anon/${dataset}`,
+      topics: [source],
+      widthMicros: window * 1_000_000,
+      mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
+      form: region.join(', '),
+    },
+    parts: {
+      table,
+      dataset,
+      sightings: new Sightings(table, means),
+      pseudonyms,
+      keyring,
+      publishing: {
+        topic,
+        lanes: config.kafka.partitions,
+        schema: id,
+        k,
+        chunkBytes,
+        pool: new SlabPool(),
+      },
+      ...ends,
+      store: new AnonymityStore(dataset),
+      reread: (places) => reread(kafka, registry, source, places),
+      seen: (figures) => counters.anonymised(figures),
+    },
+  };
+}

@@ -1,0 +1,242 @@
+import { AvroCursor } from '../../schemas/avro-cursor.ts';
+import { Bytes } from '../../schemas/bytes.ts';
+import { type Classes, regionKey } from './lattice.ts';
+import { nameLength, Names } from './names.ts';
+
+/** A combination of quasi-identifiers that was told. */
+export interface Region {
+  readonly number: number;
+  readonly key: string;
+  readonly classes: Classes;
+  readonly loss: number;
+  readonly sensitive: Set<string>; // Pseudonyms of sensitive values that were told in it: so many as are asked for.
+  subjects: number; // Those that have a row in it now.
+}
+
+/** Under what a row is told, and where. */
+export interface Told {
+  readonly release: string;
+  readonly region: Region;
+}
+
+/** What was told, and of whom: all of it in pseudonyms. It is written down step by step, and read from that again. */
+export class Book {
+  readonly #regions: Region[] = [];
+  readonly #byKey = new Map<string, Region>();
+  readonly #subjects = new Names();
+  readonly #rows = new Names();
+  #regionOf = new Int32Array(1_024); // By subject.
+  #rowsOf = new Int32Array(1_024); // How many of a subject's rows are told, by subject.
+  #subjectOf = new Int32Array(1_024).fill(gone); // By row.
+  #releases = Buffer.alloc(1_024 * nameLength); // By row.
+  #journal = new Bytes();
+  #told = 0; // Rows.
+
+  /** Those that were ever told, in the order in which they came about. */
+  get regions(): readonly Region[] {
+    return this.#regions;
+  }
+
+  /** How many rows are told. */
+  get rows(): number {
+    return this.#told;
+  }
+
+  region(key: string): Region | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** The region that a subject has for good; null if nothing was told of it yet. */
+  regionOf(subject: string): Region | null {
+    const number = this.#subjects.find(subject);
+    return number < 0 ? null : (this.#regions[this.#regionOf[number] ?? 0] ?? null);
+  }
+
+  /** Whether any row of a subject is told. */
+  isTold(subject: string): boolean {
+    const number = this.#subjects.find(subject);
+    return number >= 0 && (this.#rowsOf[number] ?? 0) > 0;
+  }
+
+  /** Whether a row that is told is told of somebody else. */
+  isOfAnother(row: string, subject: string): boolean {
+    const number = this.#rows.find(row);
+    return number >= 0 && this.#subjectOf[number] !== this.#subjects.find(subject);
+  }
+
+  /** All rows that are told in these regions, in no order that means anything. */
+  rowsIn(regions: ReadonlySet<Region>): readonly string[] {
+    const rows: string[] = [];
+    for (let number = 0; number < this.#rows.limit; number++) {
+      if (this.#subjectOf[number] === gone || !regions.has(this.#releaseAt(number).region))
+        continue;
+      rows.push(this.#rows.nameOf(number));
+    }
+    return rows;
+  }
+
+  /** Opens a region, or finds it there. */
+  open(classes: Classes, loss: number): Region {
+    const key = regionKey(classes);
+    let region = this.#byKey.get(key);
+    if (region) return region;
+    region = {
+      number: this.#regions.length,
+      key,
+      classes,
+      loss,
+      sensitive: new Set(),
+      subjects: 0,
+    };
+    this.#regions.push(region);
+    this.#byKey.set(key, region);
+    const text = Buffer.from(key);
+    this.#journal.byte(steps.region);
+    this.#journal.double(loss);
+    this.#journal.sized(text, 0, text.length);
+    return region;
+  }
+
+  /** Tells a row in the region that its subject has, or has from now on; gives what was told of it before, which is over. */
+  release(row: string, subject: string, region: Region, release: string): Told | null {
+    const before = this.#drop(row);
+    let number = this.#subjects.find(subject);
+    if (number < 0) {
+      number = this.#subjects.add(subject);
+      this.#regionOf = roomFor(this.#regionOf, number);
+      this.#rowsOf = roomFor(this.#rowsOf, number);
+      this.#regionOf[number] = region.number;
+    }
+    if ((this.#rowsOf[number] = (this.#rowsOf[number] ?? 0) + 1) === 1) region.subjects++;
+    const at = this.#rows.add(row);
+    this.#subjectOf = roomFor(this.#subjectOf, at, gone);
+    this.#subjectOf[at] = number;
+    if (this.#releases.length < (at + 1) * nameLength)
+      this.#releases = Buffer.concat([this.#releases, Buffer.alloc(this.#releases.length)]);
+    this.#releases.write(release, at * nameLength, nameLength, 'latin1');
+    this.#told++;
+    this.#write(steps.release, region.number, row, subject, release);
+    return before;
+  }
+
+  /** Says that a sensitive value was told in a region. */
+  addSensitive(region: Region, value: string): void {
+    if (region.sensitive.has(value)) return;
+    region.sensitive.add(value);
+    this.#write(steps.sensitive, region.number, value);
+  }
+
+  /** Says of a row no more; gives what was told of it, if anything was. */
+  retract(row: string): Told | null {
+    const told = this.#drop(row);
+    if (told) this.#write(steps.retract, 0, row);
+    return told;
+  }
+
+  #drop(row: string): Told | null {
+    const number = this.#rows.find(row);
+    if (number < 0) return null;
+    const told = this.#releaseAt(number);
+    const subject = this.#subjectOf[number] ?? 0;
+    const left = (this.#rowsOf[subject] ?? 1) - 1;
+    this.#rowsOf[subject] = left;
+    if (left === 0 && --told.region.subjects === 0) told.region.sensitive.clear();
+    this.#subjectOf[number] = gone;
+    this.#rows.remove(number);
+    this.#told--;
+    return told;
+  }
+
+  /** What has been written down since it was asked last. */
+  takeJournal(): Buffer {
+    const taken = Buffer.from(this.#journal.view());
+    this.#journal.clear();
+    return taken;
+  }
+
+  /** Does again what was written down. */
+  replay(journal: Buffer): void {
+    for (let at = 0; at < journal.length;) {
+      const step = journal[at];
+      if (step === steps.region) {
+        const loss = journal.readDoubleLE(at + 1);
+        const cursor = new AvroCursor(journal, at + 9);
+        this.open(JSON.parse(cursor.text()) as Classes, loss);
+        ({ at } = cursor);
+        continue;
+      }
+      const region = this.#regions[journal.readUInt32LE(at + 1)];
+      const name = (index: number) => {
+        const from = at + 5 + index * nameLength;
+        return journal.toString('latin1', from, from + nameLength);
+      };
+      if (step === steps.retract) this.retract(name(0));
+      else if (!region)
+        throw new TypeError('the book of what was told names a region that it does not have');
+      else if (step === steps.sensitive) this.addSensitive(region, name(0));
+      else if (step === steps.subject) this.#know(name(0), region);
+      else this.release(name(0), name(1), region, name(2));
+      at += 5 + nameLength * (step === steps.release ? 3 : 1);
+    }
+    this.#journal.clear();
+  }
+
+  /** The shortest journal that leads to the same book, in pieces. */
+  *summary(pieceBytes: number): Generator<Buffer> {
+    const copy = new Book();
+    const isFull = () => copy.#journal.at >= pieceBytes;
+    for (const { classes, loss } of this.#regions) copy.open(classes, loss);
+    for (let number = 0; number < this.#subjects.limit; number++) {
+      copy.#write(steps.subject, this.#regionOf[number] ?? 0, this.#subjects.nameOf(number));
+      if (isFull()) yield copy.takeJournal();
+    }
+    for (let number = 0; number < this.#rows.limit; number++) {
+      const subject = this.#subjectOf[number] ?? gone;
+      if (subject === gone) continue;
+      const { release, region } = this.#releaseAt(number);
+      const [row, whose] = [this.#rows.nameOf(number), this.#subjects.nameOf(subject)];
+      copy.#write(steps.release, region.number, row, whose, release);
+      if (isFull()) yield copy.takeJournal();
+    }
+    for (const { number, sensitive } of this.#regions)
+      for (const value of sensitive) copy.#write(steps.sensitive, number, value);
+    yield copy.takeJournal();
+  }
+
+  #know(subject: string, region: Region): void {
+    const number = this.#subjects.add(subject);
+    this.#regionOf = roomFor(this.#regionOf, number);
+    this.#rowsOf = roomFor(this.#rowsOf, number);
+    this.#regionOf[number] = region.number;
+  }
+
+  #releaseAt(row: number): Told {
+    const region = this.#regions[this.#regionOf[this.#subjectOf[row] ?? 0] ?? 0];
+    if (!region) throw new TypeError('a row was told in no region');
+    const from = row * nameLength;
+    return { release: this.#releases.toString('latin1', from, from + nameLength), region };
+  }
+
+  #write(step: number, region: number, ...names: readonly string[]): void {
+    const out = this.#journal;
+    out.room(5 + names.length * nameLength);
+    out.data[out.at] = step;
+    out.data.writeUInt32LE(region, out.at + 1);
+    out.at += 5;
+    for (const name of names) {
+      out.data.write(name, out.at, nameLength, 'latin1');
+      out.at += nameLength;
+    }
+  }
+}
+
+const gone = -1;
+
+const steps = { region: 1, subject: 2, release: 3, retract: 4, sensitive: 5 } as const;
+
+function roomFor(numbers: Int32Array<ArrayBuffer>, at: number, empty = 0): Int32Array<ArrayBuffer> {
+  if (at < numbers.length) return numbers;
+  const grown = new Int32Array(numbers.length * 2).fill(empty);
+  grown.set(numbers);
+  return grown;
+}

@@ -1,0 +1,275 @@
+import type { Position } from '../../schemas/position.ts';
+import type { Book, Region, Told } from './book.ts';
+import { type Candidate, cluster, type Occupied } from './clusters.ts';
+import type { Cell, Lattice } from './lattice.ts';
+
+/** A row as it may be told: of whom, where among all, and what beside it. */
+export interface Put {
+  readonly row: string; // Pseudonyms, these two.
+  readonly subject: string;
+  readonly cell: Cell;
+  readonly attributes: Buffer; // As their record has them.
+  readonly sensitive: string | null; // A pseudonym, where regions are to have several values.
+  readonly log: string;
+  readonly position: Position;
+  readonly place: { readonly topic: string; readonly partition: number; readonly offset: bigint };
+  readonly keyRef: Buffer | null; // Of its box: whose key is destroyed is told of no more.
+  readonly since: number; // The window in which it came, or what it replaces.
+}
+
+/** What a change means here. */
+export type Sighting =
+  | { readonly what: 'put'; readonly put: Put }
+  | { readonly what: 'gone'; readonly row: string }
+  | { readonly what: 'erased'; readonly row: string } // Its subject is: it goes, and is not told again.
+  | { readonly what: 'untold'; readonly row: string; readonly why: Suppressed } // Nothing of it may be told.
+  | { readonly what: 'truncated' };
+
+/** Why a row is not told: it is outside of its subject's region, waited in vain, is not sent whole, is nobody's, or its subject is erased. */
+export type Suppressed = 'outside' | 'expired' | 'incomplete' | 'no-subject' | 'erased' | 'refused';
+
+/** What is published in a region, all at once. */
+export interface News {
+  readonly region: Region;
+  readonly releases: readonly { readonly release: string; readonly put: Put }[];
+  readonly retractions: readonly string[];
+}
+
+/** What a window came to. */
+export interface Outcome {
+  readonly news: readonly News[];
+  readonly suppressed: ReadonlyMap<Suppressed, number>;
+}
+
+export interface Terms {
+  readonly k: number;
+  readonly l: number;
+  readonly delay: number; // In windows.
+  readonly mostWaiting: number; // Rows; where there are more, none is particular any longer.
+  /** The release id of a change: a pseudonym. */
+  readonly releaseOf: (put: Put) => string;
+  /** Whether the subject of a row that waits was erased since it came. */
+  readonly isErased: (put: Put) => boolean;
+}
+
+/**
+ * Decides what is told of a window: a pure function of what was told before and of its rows. Whatever it says,
+ * a region in which something is told has k subjects that are told in it, or nobody is any more.
+ */
+export class Teller {
+  readonly #book: Book;
+  readonly #lattice: Lattice;
+  readonly #terms: Terms;
+  readonly #waiting: Map<string, Put>; // By row.
+
+  constructor(book: Book, lattice: Lattice, terms: Terms, waiting: readonly Put[]) {
+    this.#book = book;
+    this.#lattice = lattice;
+    this.#terms = terms;
+    this.#waiting = new Map(waiting.map((put) => [put.row, put]));
+  }
+
+  /** Rows that are not told yet, and may be. */
+  get waiting(): Iterable<Put> {
+    return this.#waiting.values();
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Decides a window, or a part of it; only at its end is it too late for who waited until then. */
+  close(index: number, sightings: Iterable<Sighting>, isLast: boolean): Outcome {
+    const turn = new Turn();
+    for (const put of this.#waiting.values())
+      if (this.#terms.isErased(put)) this.#drop(put.row, 'erased', turn);
+    for (const sighting of sightings) this.#see(sighting, turn);
+    const seats = this.#seats(turn);
+    this.#cluster(index, seats, turn);
+    for (const [region, seat] of seats.known)
+      if (this.#mayBeTold(region, seat)) for (const put of seat.puts) this.#tell(put, region, turn);
+    this.#withdraw(turn);
+    for (const put of this.#waiting.values())
+      if (isLast && index - put.since >= this.#terms.delay) this.#drop(put.row, 'expired', turn);
+    return turn.outcome();
+  }
+
+  #see(sighting: Sighting, turn: Turn): void {
+    switch (sighting.what) {
+      case 'put': {
+        const { put } = sighting;
+        const before = this.#waiting.get(put.row);
+        this.#waiting.set(put.row, before ? { ...put, since: before.since } : put);
+        if (this.#book.isOfAnother(put.row, put.subject)) turn.retract(this.#book.retract(put.row));
+        return;
+      }
+      case 'erased':
+        turn.suppress('erased');
+        this.#waiting.delete(sighting.row);
+        turn.retract(this.#book.retract(sighting.row));
+        return;
+      case 'gone':
+        this.#waiting.delete(sighting.row);
+        turn.retract(this.#book.retract(sighting.row));
+        return;
+      case 'untold':
+        this.#drop(sighting.row, sighting.why, turn);
+        return;
+      case 'truncated':
+        this.#waiting.clear();
+        for (const row of this.#book.rowsIn(new Set(this.#book.regions)))
+          turn.retract(this.#book.retract(row));
+    }
+  }
+
+  /** Where each waiting row would be told, if it were. */
+  #seats(turn: Turn): Seats {
+    const known = new Map<Region, Seat>();
+    const newcomers = new Map<string, Put[]>();
+    for (const put of this.#waiting.values()) {
+      const region = this.#book.regionOf(put.subject);
+      if (!region) {
+        const own = newcomers.get(put.subject);
+        if (own) own.push(put);
+        else newcomers.set(put.subject, [put]);
+      } else if (!this.#lattice.fits(put.cell, region.classes))
+        this.#drop(put.row, 'outside', turn);
+      else {
+        let seat = known.get(region);
+        if (!seat) known.set(region, (seat = new Seat()));
+        seat.add(put, this.#book.isTold(put.subject));
+      }
+    }
+    return { known, newcomers };
+  }
+
+  /** Gives newcomers a region for good, where they find one, and tells their rows in it. */
+  #cluster(index: number, { known, newcomers }: Seats, turn: Turn): void {
+    const { k, l, delay } = this.#terms;
+    const candidates: Candidate[] = [];
+    const isCrowded = this.#waiting.size > this.#terms.mostWaiting;
+    for (const [subject, puts] of newcomers) {
+      const [first] = puts;
+      if (!first) continue;
+      const since = puts.reduce((least, put) => Math.min(least, put.since), first.since);
+      const patience = isCrowded ? 1 : Math.min(1, (index - since + 1) / (delay + 1));
+      const cells = [...new Set(puts.map(({ cell }) => cell))];
+      candidates.push({ subject, cells, patience, sensitive: leastOf(puts) });
+    }
+    const occupied = (key: string): Occupied => {
+      const region = this.#book.region(key);
+      const seat = region && known.get(region);
+      const subjects = (region?.subjects ?? 0) + (seat?.newcomers ?? 0);
+      return { subjects, sensitive: region ? sensitiveIn(region, seat) : new Set() };
+    };
+    for (const { classes, loss, members } of cluster(
+      candidates,
+      this.#lattice,
+      { k, l },
+      occupied,
+    )) {
+      const region = this.#book.open(classes, loss);
+      for (const { subject } of members)
+        for (const put of newcomers.get(subject) ?? []) this.#tell(put, region, turn);
+    }
+  }
+
+  /** Whether a region has enough subjects, those who have a seat in it among them. */
+  #mayBeTold(region: Region, seat: Seat): boolean {
+    const { k, l } = this.#terms;
+    if (region.subjects + this.#stillToBeTold(seat) < k) return false;
+    return l <= 1 || sensitiveIn(region, seat).size >= l;
+  }
+
+  #stillToBeTold({ subjects }: Seat): number {
+    let count = 0;
+    for (const subject of subjects) if (!this.#book.isTold(subject)) count++;
+    return count;
+  }
+
+  #tell(put: Put, region: Region, turn: Turn): void {
+    const release = this.#terms.releaseOf(put);
+    turn.retract(this.#book.release(put.row, put.subject, region, release));
+    if (put.sensitive !== null && region.sensitive.size < this.#terms.l)
+      this.#book.addSensitive(region, put.sensitive);
+    this.#waiting.delete(put.row);
+    turn.release(region, release, put);
+  }
+
+  /** Takes back the rest of regions in which too few are left: whoever is still told in them would stand out. */
+  #withdraw(turn: Turn): void {
+    const few = new Set(
+      this.#book.regions.filter(({ subjects }) => subjects > 0 && subjects < this.#terms.k),
+    );
+    if (few.size === 0) return;
+    for (const row of this.#book.rowsIn(few)) turn.retract(this.#book.retract(row));
+  }
+
+  #drop(row: string, why: Suppressed, turn: Turn): void {
+    this.#waiting.delete(row);
+    turn.suppress(why);
+  }
+}
+
+/** Who sits in a region that is known, and whom it may get. */
+interface Seats {
+  readonly known: ReadonlyMap<Region, Seat>;
+  readonly newcomers: ReadonlyMap<string, readonly Put[]>;
+}
+
+class Seat {
+  readonly puts: Put[] = [];
+  readonly subjects = new Set<string>();
+  readonly sensitive = new Set<string>();
+  newcomers = 0; // Subjects of whom nothing is told at present.
+
+  add(put: Put, isTold: boolean): void {
+    this.puts.push(put);
+    if (!isTold && !this.subjects.has(put.subject)) this.newcomers++;
+    this.subjects.add(put.subject);
+    if (put.sensitive !== null) this.sensitive.add(put.sensitive);
+  }
+}
+
+const sensitiveIn = ({ sensitive }: Region, seat: Seat | undefined): ReadonlySet<string> =>
+  seat ? new Set([...sensitive, ...seat.sensitive]) : sensitive;
+
+/** One of the sensitive values of a subject, whatever the order of its rows. */
+const leastOf = (puts: readonly Put[]): string | null =>
+  puts.reduce<string | null>(
+    (least, { sensitive }) =>
+      sensitive !== null && (least === null || sensitive < least) ? sensitive : least,
+    null,
+  );
+
+/** What comes of one window, as it comes. */
+class Turn {
+  readonly #news = new Map<
+    Region,
+    { readonly releases: News['releases'][number][]; readonly retractions: string[] }
+  >();
+  readonly #suppressed = new Map<Suppressed, number>();
+
+  release(region: Region, release: string, put: Put): void {
+    this.#of(region).releases.push({ release, put });
+  }
+
+  retract(told: Told | null): void {
+    if (told) this.#of(told.region).retractions.push(told.release);
+  }
+
+  suppress(why: Suppressed): void {
+    this.#suppressed.set(why, (this.#suppressed.get(why) ?? 0) + 1);
+  }
+
+  outcome(): Outcome {
+    const news = [...this.#news].map(([region, each]) => ({ region, ...each }));
+    return { news, suppressed: this.#suppressed };
+  }
+
+  #of(region: Region) {
+    let news = this.#news.get(region);
+    if (!news) this.#news.set(region, (news = { releases: [], retractions: [] }));
+    return news;
+  }
+}

@@ -1,0 +1,181 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { AnonymousTable } from '../../../pipelines/anonymity/sightings.ts';
+import { people, readChunk } from './people.ts';
+import { type Happening, type Person, scene, World } from './world.ts';
+
+const put = fc.record({
+  op: fc.constant('put' as const),
+  id: fc.nat(11),
+  owner: fc.nat(7),
+  country: fc.constantFrom('CH', 'DE', 'FR', 'JP', 'IN'),
+  age: fc.nat(99),
+  mood: fc.constantFrom('good', 'bad', 'long'.repeat(20)),
+});
+const happening = fc.oneof(
+  { weight: 30, arbitrary: put },
+  { weight: 6, arbitrary: fc.record({ op: fc.constant('delete' as const), id: fc.nat(11) }) },
+  { weight: 1, arbitrary: fc.constant({ op: 'truncate' as const }) },
+);
+const windows = fc.array(fc.array(happening, { maxLength: 25 }), { minLength: 1, maxLength: 8 });
+const terms = fc.record({ k: fc.integer({ min: 2, max: 4 }), delay: fc.nat(2) });
+const crashes = fc.array(fc.nat(12), { maxLength: 8 });
+
+test('at every moment every region that is told has k subjects, whatever happens and wherever workers die', async () => {
+  let [released, retracted] = [0, 0];
+  await fc.assert(
+    fc.asyncProperty(windows, terms, crashes, async (happenings, anon, deaths) => {
+      const world = new World(people(anon), scene(people(anon), happenings));
+      await world.run(deaths);
+      const auditor = world.audit();
+      released += auditor.released;
+      retracted += auditor.retracted.size;
+    }),
+    { numRuns: 200 },
+  );
+  expect(Math.min(released, retracted)).toBeGreaterThan(200);
+});
+
+test('whoever takes each record once has the same in the end, with deaths and without', async () => {
+  await fc.assert(
+    fc.asyncProperty(windows, terms, crashes, async (happenings, anon, deaths) => {
+      const table = people(anon);
+      const [struck, spared] = [1, 2].map(() => new World(table, scene(table, happenings)));
+      await struck!.run(deaths);
+      await spared!.run();
+      expect(struck!.once()).toEqual(spared!.once());
+      expect(new Set(struck!.audit().live.keys())).toEqual(new Set(spared!.audit().live.keys()));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+const person = (id: number, more: Partial<Person> = {}): Happening => ({
+  op: 'put',
+  id,
+  owner: id,
+  country: 'CH',
+  age: 30,
+  mood: 'good',
+  ...more,
+});
+
+async function told(
+  happenings: readonly (readonly Happening[])[],
+  anon: Partial<AnonymousTable['anon']> = {},
+) {
+  const table = people(anon);
+  const of = scene(table, happenings);
+  const world = new World(table, of);
+  await world.run();
+  const auditor = world.audit();
+  const live = [...auditor.live.values()].map(({ region, subject }) => `${subject} ${region}`);
+  return { world, auditor, live: live.toSorted(), ...of };
+}
+
+const region = '["CH","[30,40)"]';
+
+test('one subject that comes a thousand times is one subject', async () => {
+  const thousand = Array.from({ length: 1_000 }, (_, id) => person(id, { owner: 1 }));
+  const { auditor, world } = await told([thousand, [], []], { delay: 1 });
+  expect(auditor.released).toBe(0);
+  expect(world.figures.at(1)?.suppressed.get('expired')).toBe(1_000);
+  const { auditor: joined } = await told([[...thousand, person(2_000), person(2_001)]]);
+  expect(joined.released).toBe(1_002);
+});
+
+test('an update inside its region is another release, and retracts the one before', async () => {
+  const first = [person(1), person(2), person(3)];
+  const { auditor, live } = await told([first, [person(2, { age: 39, mood: 'bad' })]]);
+  expect(auditor.released).toBe(4);
+  expect(auditor.retracted.size).toBe(1);
+  expect(live).toEqual(['1', '2', '3'].map((subject) => `${subject} ${region}`));
+});
+
+test('an update outside of its region is suppressed: nothing of it leaves', async () => {
+  const first = [person(1), person(2), person(3)];
+  const { auditor, world, live } = await told([first, [person(2, { country: 'JP' })]]);
+  expect([auditor.released, auditor.retracted.size]).toEqual([3, 0]);
+  expect(world.figures[1]?.suppressed.get('outside')).toBe(1);
+  expect(live.length).toBe(3);
+});
+
+test('a delete retracts, and where too few are left the rest is taken back with it', async () => {
+  const four = [person(1), person(2), person(3), person(4)];
+  const { live } = await told([four, [{ op: 'delete', id: 4 }]]);
+  expect(live).toEqual(['1', '2', '3'].map((subject) => `${subject} ${region}`));
+  const { live: none, auditor } = await told([
+    four,
+    [
+      { op: 'delete', id: 4 },
+      { op: 'delete', id: 3 },
+    ],
+  ]);
+  expect(none).toEqual([]);
+  expect(auditor.retracted.size).toBe(4);
+});
+
+test('a region that was taken back is told again once it has k subjects, and not before', async () => {
+  const gone = [1, 2].map((id): Happening => ({ op: 'delete', id }));
+  const start = [[person(1), person(2), person(3)], gone];
+  const { live: two } = await told([...start, [person(3), person(5)]]);
+  expect(two).toEqual([]);
+  const { live: three } = await told([...start, [person(3), person(5)], [person(6)]]);
+  expect(three).toEqual(['3', '5', '6'].map((subject) => `${subject} ${region}`));
+});
+
+test('rows wait for others like them, no longer than they may, and take coarser classes the longer they wait', async () => {
+  const near = [person(1), person(2, { country: 'DE' })];
+  const { live } = await told([near, [], [person(3, { country: 'FR', age: 31 })]], { delay: 2 });
+  expect(live).toEqual(['1', '2', '3'].map((subject) => `${subject} ["Europe","[30,40)"]`));
+  const { live: late, world } = await told([near, [], [], [person(3)]], { delay: 2 });
+  expect(late).toEqual([]);
+  expect(world.figures[2]?.suppressed.get('expired')).toBe(2);
+});
+
+test('who is erased while he waits is never told, and who was told is retracted with his next change', async () => {
+  const table = people();
+  const of = scene(table, [
+    [person(1), person(2)],
+    [person(3), person(4)],
+  ]);
+  of.keyring.destroy({ tenant: '1', domain: 'public.people.owner', subject: '1' });
+  const world = new World(table, of);
+  await world.run();
+  const subjects = [...world.audit().live.values()].map(({ subject }) => subject);
+  expect(subjects.toSorted()).toEqual(['2', '3', '4']);
+});
+
+test('a value that no hierarchy covers is a dead letter that names the column, and stops nothing', async () => {
+  const { live, world } = await told([
+    [person(1), person(2), person(3), person(4, { country: 'Atlantis' })],
+  ]);
+  expect(live.length).toBe(3);
+  expect(world.letters.values).toMatchObject([{ refusal: { reason: 'uncovered' } }]);
+  const { message } = world.letters.values[0]!.refusal;
+  expect(message).toContain('column country');
+  expect(message).not.toContain('Atlantis');
+});
+
+test('where regions are to have several sensitive values, one that has not is not told', async () => {
+  const anon = { diversity: { column: 'mood', l: 2 }, delay: 0 };
+  const alike = [person(1), person(2), person(3)];
+  expect((await told([alike], anon)).live).toEqual([]);
+  const { live } = await told([[...alike, person(4, { mood: 'bad' })]], anon);
+  expect(live.length).toBe(4);
+});
+
+test('a record has the time of its window and no header, and a retraction tells nothing but what it retracts', async () => {
+  const first = [person(1), person(2), person(3)];
+  const { world } = await told([first, [], [{ op: 'delete', id: 1 }]]);
+  for (const records of world.emitted)
+    for (const { read, key, headers, row } of readChunk(world.table, records)) {
+      expect(key).toBe(read.release);
+      expect(key).toMatch(/^[0-9a-f]{32}$/);
+      expect(headers).toEqual([]);
+      expect(records.producedAtMs).toBe(read.window / 1_000);
+      expect(read.window % 1_000_000).toBe(0);
+      if (read.op === 'release') expect(Object.keys(row!)).toEqual(['mood']);
+      else expect([read.region, row]).toEqual([null, null]);
+    }
+});
