@@ -47,6 +47,8 @@ export const commandGroups: readonly CommandGroup[] = [
   {
     names: ['privacy'],
     add: async (program) => (await import('./privacy.ts')).privacyCommands(program),
+    names: ['privacy'],
+    add: async (program) => (await import('./privacy-budget.ts')).privacyBudgetCommands(program),
   },
   {
     names: ['chaos'],
