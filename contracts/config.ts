@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
+import { provenanceSettings } from './provenance-settings.ts';
 import { sourceSettings } from './source-settings.ts';
 
 /** One declaration per setting: its form, its default and its meaning. */
@@ -81,6 +82,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Where governed changes come to rest. One worker and one consumer group each.'),
+  provenance: provenanceSettings,
   worker: z
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Where /metrics and /healthz listen.'),
@@ -138,11 +140,12 @@ export async function loadConfig(
   const raw = overridden(given, env);
   const result = configSchema.safeParse(raw);
   if (!result.success) throw new ConfigError(explain(result.error, path));
-  const { contracts, keyring } = result.data;
+  const { contracts, keyring, provenance } = result.data;
   return {
     ...result.data,
     contracts: from(folder, contracts),
     keyring: { ...keyring, directory: from(folder, keyring.directory) },
+    provenance: provenance && { ...provenance, directory: from(folder, provenance.directory) },
     worker: {
       ...result.data.worker,
       spillDirectory: from(folder, result.data.worker.spillDirectory),

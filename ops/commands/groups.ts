@@ -41,6 +41,14 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./schema.ts')).schemaCommands(program),
   },
   {
+    names: ['verify'],
+    add: async (program) => (await import('./verify.ts')).verifyCommands(program),
+  },
+  {
+    names: ['provenance'],
+    add: async (program) => (await import('./provenance.ts')).provenanceCommands(program),
+  },
+  {
     names: ['chaos'],
     add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
   },

@@ -3,18 +3,23 @@ import type { Opened } from './opened.ts';
 import type { Setting } from './setting.ts';
 import { type SinkName, sinkNames } from './sink-names.ts';
 
-export type PipelineName = 'capture' | 'govern' | `deliver-${SinkName}`;
+export type PipelineName = 'capture' | 'govern' | 'prove' | `deliver-${SinkName}`;
 
 /** A name that a person may give, and the pipelines that it stands for where these sinks are configured. */
-export function pipelinesNamed(name: string, { sinks }: Config): readonly PipelineName[] | null {
+export function pipelinesNamed(
+  name: string,
+  { sinks, provenance }: Config,
+): readonly PipelineName[] | null {
   const delivers = sinkNames
     .filter((sink) => sinks[sink] !== undefined)
     .map((sink) => `deliver-${sink}` as const);
-  if (name === 'all') return ['capture', 'govern', ...delivers];
+  if (name === 'all')
+    return ['capture', 'govern', ...(provenance ? (['prove'] as const) : []), ...delivers];
   if (name === 'deliver') return delivers;
   const known: readonly PipelineName[] = [
     'capture',
     'govern',
+    'prove',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
   const found = known.find((pipeline) => pipeline === name);
@@ -30,6 +35,10 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'govern') {
     const { openGovern } = await import('./open-govern.ts');
     return openGovern(setting);
+  }
+  if (name === 'prove') {
+    const { openProve } = await import('./open-prove.ts');
+    return openProve(setting);
   }
   const sink = sinkNames.find((known) => name === `deliver-${known}`);
   if (!sink) throw new Error(`there is no pipeline ${name}`);

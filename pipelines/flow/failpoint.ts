@@ -1,4 +1,4 @@
-/** Places where capture may be struck: between every two steps whose order decides whether something is lost. */
+/** Places where a pipeline may be struck: between every two steps whose order decides whether something is lost. */
 export type Failpoint =
   | 'received' // The server's bytes are here; nothing was made of them.
   | 'delivering' // Records were made, and not handed on.
@@ -9,7 +9,10 @@ export type Failpoint =
   | 'acknowledged' // The server was told.
   | 'copying' // A part of a table was read, and not handed on.
   | 'copied' // Kafka has a range of a table; nobody else knows.
-  | 'progressed'; // It is remembered that the range was copied.
+  | 'progressed' // It is remembered that the range was copied.
+  | 'claiming' // Manifests are signed, and Kafka was told nothing.
+  | 'claimed' // Kafka has them; no checkpoint says so.
+  | 'published'; // A checkpoint says so; the folder of tiles does not.
 
 const [, wanted = '', count = '1', stops] =
   /^([a-z]+)(?::(\d+))?(=stop)?$/.exec(process.env['CONDUCTOR_FAILPOINT'] ?? '') ?? [];
