@@ -13,6 +13,11 @@ export const provenanceSettings = z
       .string()
       .regex(/^[^\s+]+$/, 'a name without spaces and +, for example conductor.example.com/shop')
       .describe('The name of the log in its checkpoints.'),
+    prefix: z
+      .string()
+      .regex(/^[a-z][a-z0-9_-]*$/, 'lower-case letters, digits, _ and -, for example pg')
+      .default('pg')
+      .describe('What the names of streams begin with. Databases that share a log differ in it.'),
     topic: z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,249}$/, 'a name that Kafka takes, for example provenance')

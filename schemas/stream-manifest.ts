@@ -109,4 +109,5 @@ export const segmentName = ({ stream, number }: Pick<Manifest, 'stream' | 'numbe
   `${stream}/${String(number).padStart(6, '0')}`;
 
 /** The stream of a table, as it is called in manifests: `pg.orders`, and `pg.sales.orders` outside of schema public. */
-export const streamOf = (table: string): string => `pg.${table.replace(/^public\./, '')}`;
+export const streamOf = (prefix: string, table: string): string =>
+  `${prefix}.${table.replace(/^public\./, '')}`;

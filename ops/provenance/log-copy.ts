@@ -21,16 +21,26 @@ export interface LogCopy extends AsyncDisposable {
   unproved(head: Pick<Head, 'topic' | 'offsets'>): Promise<number>;
 }
 
-/** Where an export keeps the bytes of a segment. */
-export const segmentFile = (manifest: Pick<Manifest, 'stream' | 'number'>): string =>
-  join('segments', `${segmentName(manifest)}${ending}`);
+/** Where an export keeps the bytes of a segment. A table may be called as no file can be. */
+export const segmentFile = ({ stream, number }: Pick<Manifest, 'stream' | 'number'>): string =>
+  join('segments', segmentName({ stream: encodeURIComponent(stream), number }) + ending);
 
 const ending = '.segment';
 
 async function segmentsIn(folder: string): Promise<readonly string[]> {
   if (!existsSync(folder)) return [];
   const files = await readdir(folder, { recursive: true });
-  return files.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length));
+  return files
+    .filter((file) => file.endsWith(ending))
+    .map((file) => decoded(file.slice(0, -ending.length)));
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // None that an export has written: no manifest speaks of it.
+  }
 }
 
 /** An export in a folder. Needs nothing else. */

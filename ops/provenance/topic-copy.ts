@@ -30,6 +30,13 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
     if (!reader) readers.set(name, (reader = new LaneRecords(kafka, name)));
     return reader;
   };
+  const there = new Map<string, Promise<boolean>>();
+  const isThere = (name: string): Promise<boolean> => {
+    const known =
+      there.get(name) ?? lookAtTopics(kafka, [name]).then((found) => found.topics.has(name));
+    there.set(name, known);
+    return known;
+  };
   const bytes = new Bytes(1024 * 1024);
   const open = stack.move();
   return {
@@ -37,8 +44,12 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
     checkpoints,
     leafHashes: [],
     segments: [],
-    segment: (manifest) => segmentIn(readerOf(manifest.topic), manifest, bytes),
+    segment: async (manifest) =>
+      (await isThere(manifest.topic))
+        ? segmentIn(readerOf(manifest.topic), manifest, bytes)
+        : 'gone',
     async unproved({ topic: of, offsets }) {
+      if (!(await isThere(of))) return 0;
       const ends = await readerOf(of).bounds('end');
       const beyond = ends.map((end, lane) => Number(end) - (offsets.get(lane) ?? 0));
       return beyond.reduce((sum, count) => sum + Math.max(0, count), 0);

@@ -212,8 +212,8 @@ async function verifyRecords(
   faults: Fault[],
 ): Promise<readonly VerifiedStream[]> {
   const streams = new Map<string, VerifiedStream>();
-  for (const [index, { said }] of judged.entries()) {
-    if (said?.kind !== 'segment' || !isWanted(said.manifest, wanted)) continue;
+  for (const [index, { said, signer }] of judged.entries()) {
+    if (signer === null || said?.kind !== 'segment' || !isWanted(said.manifest, wanted)) continue;
     const { manifest } = said;
     const fault = (what: string) =>
       void faults.push({ index, segment: segmentName(manifest), what });

@@ -4,7 +4,7 @@ import { governedTopic, topicSettings } from '../../contracts/topics.ts';
 import { manifestSink, prove } from '../../pipelines/prove.ts';
 import { EvidenceLog } from '../../pipelines/prove/evidence-log.ts';
 import { streamFrontier, untilNow } from '../../pipelines/prove/frontier.ts';
-import { SegmentSource } from '../../pipelines/prove/segment-source.ts';
+import { SegmentSource, type Stream } from '../../pipelines/prove/segment-source.ts';
 import { sequencerLock } from '../../pipelines/prove/sequencer-lock.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
 import { checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
@@ -32,11 +32,7 @@ export const openProve = (setting: Setting): Promise<Opened> =>
     const segments = new SegmentSource({
       kafka,
       registry,
-      streams: tables.map((table) => ({
-        stream: streamOf(table),
-        database,
-        topic: governedTopic(database, table),
-      })),
+      streams: streamsOf(tables, setting, log),
       everySeconds: settings.segmentSeconds,
       frontier: untilCurrent
         ? untilNow(seen)
@@ -47,6 +43,27 @@ export const openProve = (setting: Setting): Promise<Opened> =>
     const manifests = manifestSink(log, registry, (count) => counters.proved(count));
     return (signal) => prove({ segments, manifests }, pulling(setting, signal));
   });
+
+/** Refuses streams that the log has of another database: one chain cannot be of two tables. */
+function streamsOf(
+  tables: readonly string[],
+  { config }: Setting,
+  { evidence }: EvidenceLog,
+): readonly Stream[] {
+  const { database } = config;
+  const { prefix, topic: log } = provenanceOf(config);
+  return tables.map((table) => {
+    const stream = streamOf(prefix, table);
+    const topic = governedTopic(database, table);
+    const known = evidence.heads.get(stream)?.topic ?? topic;
+    if (known === topic) return { stream, database, topic };
+    throw new CannotRun({
+      what: `the log in ${log} has stream ${stream} of another topic, ${known}`,
+      where: 'provenance.prefix',
+      fix: `give this database another prefix, for example ${database}, or a log of its own with provenance.topic`,
+    });
+  });
+}
 
 /** What a log is opened with. */
 export const logSettings = ({ config, kafka }: Pick<Setting, 'config' | 'kafka'>) => {

@@ -62,3 +62,22 @@ test('prove that is killed under load, at any moment, cuts the same segments as 
   expect((await anew.prove()).code).toBe(0);
   expect(anew.entries()).toEqual(beside.entries());
 });
+
+test('one worker at a time proves a database', async () => {
+  const log = await proved.log('alone');
+  await using first = proved.way.start(['run', 'prove'], log.configFile);
+  await first.running();
+  const { code, stderr } = await log.prove();
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/another worker proves .* already/);
+});
+
+test('databases that share a log have streams of their own', async () => {
+  const { way } = proved;
+  const log = await proved.log('shared');
+  expect((await log.prove()).code).toBe(0);
+  const other = await proved.log('shared', { prefix: 'other' });
+  expect((await other.prove()).code).toBe(0);
+  expect([...other.entries().keys()]).toContain(`other.${way.name}.marks`);
+  expect(await other.verify()).toMatchObject({ code: 0, faults: [] });
+});
