@@ -1,10 +1,8 @@
-import { headerBytes, type ProvedRecord } from '../schemas/segment-bytes.ts';
+import { frontOf } from '../schemas/governed-head.ts';
+import type { ProvedRecord } from '../schemas/segment-bytes.ts';
 
 /** Before every position. */
 export const firstPosition = '00000000/0000000000000000/00000000/00000000';
-
-const positionHeader = Buffer.from('position');
-const textBytes = firstPosition.length;
 
 interface Lane {
   readonly partition: number;
@@ -53,8 +51,8 @@ export class PositionOrder {
     const lane = this.#lane(partition);
     const places: string[] = [];
     for (const record of records) {
-      const position = positionOf(record);
-      if (position !== null && position > lane.place) lane.place = position;
+      const front = record.value && frontOf(record.value);
+      if (front && front.position > lane.place) lane.place = front.position;
       if (this.#limit !== null && lane.place > this.#limit) break;
       places.push(lane.place);
     }
@@ -93,10 +91,4 @@ export class PositionOrder {
     if (!lane) throw new Error(`partition ${partition} is not among those that are ordered`);
     return lane;
   }
-}
-
-/** The position that a record says it has; null if it says none. */
-export function positionOf(record: ProvedRecord): string | null {
-  const text = headerBytes(record, positionHeader);
-  return text?.length === textBytes ? text.toString('latin1') : null;
 }

@@ -1,13 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Bytes } from '../schemas/bytes.ts';
 import type { GovernedHead } from '../schemas/governed-head.ts';
-import {
-  headerBytes,
-  type ProvedRecord,
-  segmentStart,
-  writeProved,
-} from '../schemas/segment-bytes.ts';
-import { firstPosition, positionOf } from './position-order.ts';
+import { type ProvedRecord, segmentStart, writeProved } from '../schemas/segment-bytes.ts';
+import { firstPosition } from './position-order.ts';
 
 /** The most records that a segment has, and the most bytes, but for its last record. */
 export const mostRecords = 50_000;
@@ -82,7 +77,7 @@ export class SegmentBuilder {
     const isFull = count >= mostRecords || bytes >= mostBytes;
     const ended = count > 0 && (isFull || this.isOver(watermark)) ? this.end() : null;
     const begun = this.#begun;
-    write(begun, record);
+    write(begun, record, head);
     begun.to = place;
     begun.watermark = watermark;
     if (head) {
@@ -165,25 +160,25 @@ const begin = ({ number, position, watermark, offsets }: Proved): Begun => ({
 
 const slabBytes = 64 * 1024; // A call to the hash for each record would cost more than its bytes.
 
-function write(begun: Begun, record: ProvedRecord): void {
+function write(begun: Begun, record: ProvedRecord, head: GovernedHead | null): void {
   const { digest, out } = begun;
   const before = out.at;
   writeProved(record, out);
   begun.count++;
   begun.bytes += out.at - before;
-  if (isResent(begun.newest, record)) begun.resent++;
+  if (head && isResent(begun.newest, record.partition, head)) begun.resent++;
   if (out.at < slabBytes) return;
   digest.update(out.view());
   out.clear();
 }
 
-const logHeader = Buffer.from('log');
-
-/** Whether the record was in its partition before, by its log's own order. Remembers it if not. */
-function isResent(newest: Map<string, string>, record: ProvedRecord): boolean {
-  const position = positionOf(record);
-  if (position === null) return false;
-  const log = `${record.partition}/${headerBytes(record, logHeader)?.toString() ?? ''}`;
+/** Whether a record was in its partition before, by its log's own order. Remembers it if not. */
+function isResent(
+  newest: Map<string, string>,
+  partition: number,
+  { source, position }: GovernedHead,
+): boolean {
+  const log = `${partition}/${source}`;
   const last = newest.get(log);
   if (last !== undefined && position <= last) return true;
   newest.set(log, position);

@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto';
-import { countProved, type ProvedRecord, readProved } from '../schemas/segment-bytes.ts';
+import { Bytes } from '../schemas/bytes.ts';
+import { frontOf } from '../schemas/governed-head.ts';
+import {
+  countProved,
+  type ProvedRecord,
+  readProved,
+  segmentStart,
+  writeProved,
+} from '../schemas/segment-bytes.ts';
 import type { Manifest } from '../schemas/stream-manifest.ts';
 import { PositionOrder } from './position-order.ts';
 
@@ -64,24 +72,50 @@ function missingOf({ offsets, count }: Manifest, seen: ReadonlySet<string>): rea
 
 const nothing = { key: null, value: null, headers: [] };
 
-/** The first record that is not where its position puts it. */
+/** The first record that is out of its place, where the same records in another order are those that were proved. */
 function firstMoved(manifest: Manifest, records: readonly ProvedRecord[]): string | null {
-  const lanes = Map.groupBy(records, ({ partition }) => partition);
-  const order = new PositionOrder({
-    floor: manifest.from,
-    limit: null,
-    partitions: [...lanes.keys()].toSorted((a, b) => a - b),
+  for (const arrange of [asOffsetsSay, asPositionsSay]) {
+    const placed = inOrder(manifest, arrange(records));
+    if (hash('sha256', bytesOf(placed), 'hex') !== manifest.sha256) continue;
+    const moved = records.find((record, at) => !isSame(record, placed[at]));
+    return moved ? nameOf(moved) : null;
+  }
+  return null;
+}
+
+const asOffsetsSay = (records: readonly ProvedRecord[]): readonly ProvedRecord[] =>
+  records.toSorted((a, b) => Number(a.offset - b.offset));
+
+/** Where they changed places within their partition, offsets stay and what stands there is another's. */
+function asPositionsSay(records: readonly ProvedRecord[]): readonly ProvedRecord[] {
+  const lanes = Map.groupBy(asOffsetsSay(records), ({ partition }) => partition);
+  return [...lanes.values()].flatMap((lane) => {
+    const sorted = lane.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+    return sorted.map((record, at) => ({ ...record, offset: lane[at]?.offset ?? record.offset }));
   });
+}
+
+const placeOf = ({ value }: ProvedRecord): string => (value && frontOf(value)?.position) ?? '';
+
+const isSame = (a: ProvedRecord, b: ProvedRecord | undefined): boolean =>
+  b !== undefined && a.partition === b.partition && a.offset === b.offset && a.value === b.value;
+
+function inOrder({ from }: Manifest, records: readonly ProvedRecord[]): readonly ProvedRecord[] {
+  const lanes = Map.groupBy(records, ({ partition }) => partition);
+  const partitions = [...lanes.keys()].toSorted((a, b) => a - b);
+  const order = new PositionOrder({ floor: from, limit: null, partitions });
   for (const [partition, lane] of lanes) {
-    order.feed(
-      partition,
-      lane.toSorted((a, b) => Number(a.offset - b.offset)),
-    );
+    order.feed(partition, lane);
     order.end(partition);
   }
   const placed: ProvedRecord[] = [];
   order.take((record) => placed.push(record));
-  const at = records.findIndex((record, index) => record !== placed[index]);
-  const moved = records[at];
-  return moved ? nameOf(moved) : null;
+  return placed;
+}
+
+function bytesOf(records: readonly ProvedRecord[]): Buffer {
+  const out = new Bytes(1024 * 1024);
+  out.copy(segmentStart, 0, segmentStart.length);
+  for (const record of records) writeProved(record, out);
+  return out.view();
 }

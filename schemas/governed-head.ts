@@ -1,18 +1,49 @@
 import type { Type, types } from 'avsc';
 import { AvroCursor } from './avro-cursor.ts';
+import { positionText } from './position.ts';
 import { Refusal } from './refusal.ts';
 import { decodeGoverned, schemaIdOf } from './wire.ts';
 
-/** What a manifest wants to know of a governed change, and no value of it. */
-export interface GovernedHead {
-  readonly schema: number;
+/** What the front of a governed value says, whatever its schema. */
+export interface Front {
+  readonly source: string; // Its server and its log.
+  readonly position: string; // As text.
   readonly watermark: number;
+}
+
+/** What a manifest wants to know of a governed change, and no value of it. */
+export interface GovernedHead extends Front {
+  readonly schema: number;
   readonly policy: string;
 }
 
+/** Reads the front of a value: every schema of ours begins alike. Null for what is no value of ours. */
+export function frontOf(value: Buffer): Front | null {
+  if (schemaIdOf(value) === null) return null;
+  try {
+    const cursor = new AvroCursor(value, 5);
+    const start = cursor.at;
+    cursor.skipSized();
+    cursor.skipSized();
+    const source = value.toString('latin1', start, cursor.at);
+    const [timeline, lsn] = [cursor.number(), cursor.bigint()];
+    const [seq, part] = [cursor.number(), cursor.number()];
+    for (let skipped = 0; skipped < 3; skipped++) cursor.number(); // Op, transaction, commit time.
+    const watermark = cursor.number();
+    if (cursor.at > value.length || !isPlace(timeline, lsn, seq, part)) return null;
+    return { source, position: positionText({ timeline, lsn, seq, part }), watermark };
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/** Whether each number has as many digits as it has room for in text. */
+const isPlace = (timeline: number, lsn: bigint, seq: number, part: number): boolean =>
+  lsn >= 0n && lsn < 1n << 64n && [timeline, seq, part].every((n) => n >= 0 && n <= 0xffff_ffff);
+
 /**
- * Reads heads by schemas that are known. The watermark is at the beginning of a value and the policy at
- * its end: what is between is decoded only for a policy that was not seen before.
+ * Reads heads by schemas that are known. The policy is at the end of a value: what is between is decoded only for a policy that was not seen before.
  */
 export function governedHead(
   typeOf: (id: number) => Type | undefined,
@@ -34,21 +65,13 @@ export function governedHead(
   return (value) => {
     const schema = schemaIdOf(value);
     const type = schema === null ? undefined : typeOf(schema);
-    if (schema === null || !type) return null;
+    const front = frontOf(value);
+    if (schema === null || !type || !front) return null;
     try {
-      return { schema, watermark: watermarkOf(value), policy: policyOf(schema, type, value) };
+      return { ...front, schema, policy: policyOf(schema, type, value) };
     } catch (error) {
-      if (error instanceof Refusal || error instanceof RangeError) return null;
+      if (error instanceof Refusal) return null;
       throw error;
     }
   };
-}
-
-/** Every governed schema begins alike: system, log, timeline, LSN, seq, part, op, transaction, committedAt, watermark. */
-function watermarkOf(value: Buffer): number {
-  const cursor = new AvroCursor(value, 5);
-  cursor.skipSized();
-  cursor.skipSized();
-  for (let skipped = 0; skipped < 7; skipped++) cursor.number();
-  return cursor.number();
 }

@@ -100,9 +100,3 @@ function readOne(bytes: Buffer): ProvedRecord | null {
     return null; // Its lengths do not fit.
   }
 }
-
-/** A header's bytes, found without making text of every name. */
-export function headerBytes({ headers }: ProvedRecord, name: Buffer): Buffer | null {
-  for (const [key, value] of headers) if (key?.equals(name)) return value;
-  return null;
-}

@@ -5,9 +5,10 @@ import { nothingProved, type Segment, SegmentBuilder } from '../../processors/se
 import { manifestOf } from '../../processors/segment-manifest.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import { envelope } from '../../schemas/dsse.ts';
-import type { GovernedHead } from '../../schemas/governed-head.ts';
+import { writeText } from '../../schemas/avro-writer.ts';
+import { frontOf, type GovernedHead } from '../../schemas/governed-head.ts';
 import { signedCheckpoint } from '../../schemas/log-checkpoint.ts';
-import { positionText } from '../../schemas/position.ts';
+import { type Position, positionText } from '../../schemas/position.ts';
 import { type ProvedRecord, segmentStart, writeProved } from '../../schemas/segment-bytes.ts';
 import type { SigningKey } from '../../schemas/signing-key.ts';
 import { type Manifest, statementOf, statementType } from '../../schemas/stream-manifest.ts';
@@ -64,9 +65,9 @@ function* segmentsOf(
   const out = new Bytes(1024 * 1024);
   out.copy(segmentStart, 0, segmentStart.length);
   for (let n = 0; n < records; n++) {
-    const place = positionText({ timeline: 1, lsn: BigInt(n + 1) * 64n, seq: 0, part: 0 });
-    const record = recordOf(n, place, made);
-    const segment = builder.add(record, place);
+    const position = { timeline: 1, lsn: BigInt(n + 1) * 64n, seq: 0, part: 0 };
+    const record = recordOf(n, position, made);
+    const segment = builder.add(record, positionText(position));
     if (segment) {
       yield { segment, bytes: out.view() };
       out.clear(segmentStart.length);
@@ -77,33 +78,28 @@ function* segmentsOf(
   if (segment) yield { segment, bytes: out.view() };
 }
 
-/** A record as govern writes them, but for its value: the log's own time, and then what fills it. */
-function recordOf(n: number, position: string, { partitions, valueBytes }: Made): ProvedRecord {
-  const value = Buffer.alloc(Math.max(8, valueBytes), n);
-  value.writeBigUInt64BE(BigInt(n));
+/** A record as govern writes them: its value has the front of all, and then what fills it. */
+function recordOf(n: number, position: Position, { partitions, valueBytes }: Made): ProvedRecord {
+  const value = new Bytes(256);
+  value.copy(start, 0, start.length);
+  for (const text of ['7391234567890123456', 'ig_slot']) writeText(text, value);
+  value.zigzag(position.timeline);
+  value.zigzagBig(position.lsn);
+  for (const number of [0, 0, 0, n, n, n]) value.zigzag(number); // From `seq` to the watermark.
+  const fill = Buffer.alloc(Math.max(0, valueBytes - value.at), n);
+  value.copy(fill, 0, fill.length);
   return {
     partition: n % partitions,
     offset: BigInt(Math.floor(n / partitions)),
     key: Buffer.from(`[${n}]`),
-    value,
-    headers: [
-      [names.id, Buffer.from(n.toString(16).padStart(32, '0'))],
-      [names.op, Buffer.from('insert')],
-      [names.log, Buffer.from('ig_slot')],
-      [names.position, Buffer.from(position)],
-    ],
+    value: value.view(),
+    headers: [],
   };
 }
 
-const names = {
-  id: Buffer.from('id'),
-  op: Buffer.from('op'),
-  log: Buffer.from('log'),
-  position: Buffer.from('position'),
-};
+const start = Buffer.from([0, 0, 0, 0, 1]);
 
-const madeHead = (value: Buffer): GovernedHead => ({
-  schema: 1,
-  watermark: Number(value.readBigUInt64BE()),
-  policy: 'made',
-});
+const madeHead = (value: Buffer): GovernedHead | null => {
+  const front = frontOf(value);
+  return front && { ...front, schema: 1, policy: 'made' };
+};

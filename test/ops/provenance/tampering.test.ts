@@ -113,6 +113,15 @@ test('a changed byte of any record is found, and its segment named', async () =>
 
 const change = (record: ProvedRecord): ProvedRecord => ({ ...record, value: Buffer.from('no') });
 
+/** Offsets stay where they are. */
+function exchanged(records: ProvedRecord[], at: number): void {
+  const own = records[at]!.partition;
+  const lane = [...records.keys()].filter((each) => records[each]!.partition === own);
+  const [first, last] = [records[lane[0]!]!, records[lane.at(-1)!]!];
+  records[lane[0]!] = { ...last, offset: first.offset };
+  records[lane.at(-1)!] = { ...first, offset: last.offset };
+}
+
 const deeds: readonly (readonly [
   name: string,
   deed: (records: ProvedRecord[], at: number, to: number) => void,
@@ -134,6 +143,7 @@ const deeds: readonly (readonly [
     },
     /a reordering/,
   ],
+  ['made to change places with another of its partition', exchanged, /a reordering/],
 ];
 
 test.each(deeds)(
