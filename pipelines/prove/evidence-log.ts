@@ -244,6 +244,7 @@ const notAnnounced = (key: SigningKey, topic: string) =>
   });
 
 function replace(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text);
-  renameSync(`${path}.new`, path);
+  const made = `${path}.${process.pid}.new`;
+  writeFileSync(made, text);
+  renameSync(made, path);
 }

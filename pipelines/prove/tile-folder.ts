@@ -120,8 +120,9 @@ export class TileFolder {
     const tile = Math.floor(index / width);
     const path = join(this.#folder, tilePath(kind, tile, part));
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.new`, bytes);
-    renameSync(`${path}.new`, path);
+    const made = `${path}.${process.pid}.new`; // Two processes may write the same tile.
+    writeFileSync(made, bytes);
+    renameSync(made, path);
     if (part === 0) rmSync(`${path}.p`, { recursive: true, force: true });
   }
 }
