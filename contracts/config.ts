@@ -4,6 +4,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { governSettings, policySettings } from './policy/settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
+import { provenanceSettings } from './provenance-settings.ts';
 import { sourceSettings } from './source-settings.ts';
 
 /** One declaration per setting: its form, its default and its meaning. */
@@ -84,6 +85,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Where governed changes come to rest. One worker and one consumer group each.'),
+  provenance: provenanceSettings,
   worker: z
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Where /metrics and /healthz listen.'),
@@ -141,12 +143,13 @@ export async function loadConfig(
   const raw = overridden(given, env);
   const result = configSchema.safeParse(raw);
   if (!result.success) throw new ConfigError(explain(result.error, path));
-  const { contracts, policy, keyring } = result.data;
+  const { contracts, policy, keyring, provenance } = result.data;
   return {
     ...result.data,
     contracts: from(folder, contracts),
     policy: policy.bundle ? { ...policy, bundle: from(folder, policy.bundle) } : policy,
     keyring: { ...keyring, directory: from(folder, keyring.directory) },
+    provenance: provenance && { ...provenance, directory: from(folder, provenance.directory) },
     worker: {
       ...result.data.worker,
       spillDirectory: from(folder, result.data.worker.spillDirectory),

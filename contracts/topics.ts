@@ -49,6 +49,13 @@ export interface TopicSettings {
   readonly configs: Readonly<Record<string, string>>;
 }
 
+/** The log of all that is proved: one order, and kept for ever. */
+export const provenanceTopicSettings = (name: string): TopicSettings => ({
+  name,
+  partitions: 1,
+  configs: { 'retention.ms': '-1', 'retention.bytes': '-1', 'cleanup.policy': 'delete' },
+});
+
 const hours = (count: number) => `${count * 3_600_000}`;
 /** The largest record that a topic of changes takes. */
 export const rowLimitBytes = 10 * 1024 * 1024;

@@ -29,6 +29,16 @@ export async function machineOf({ postgresUrl, loadBefore }: Site): Promise<Mach
       ORDER BY name`)) as readonly { readonly name: string; readonly value: string }[];
     return { version: server.version, settings: set.map(({ name, value }) => [name, value]) };
   });
+  return {
+    ...hardware(loadBefore),
+    postgres: version,
+    postgres_settings: Object.fromEntries(settings) as Readonly<Record<string, string>>,
+    kafka: packages.kafka.version,
+  };
+}
+
+/** Describes the machine, without servers. */
+export function hardware(loadBefore: number) {
   const all = cpus();
   return {
     cores: all.length,
@@ -36,9 +46,6 @@ export async function machineOf({ postgresUrl, loadBefore }: Site): Promise<Mach
     memory_gb: Math.round(totalmem() / 2 ** 30),
     os: `${process.platform} ${release()}`,
     node: process.version,
-    postgres: version,
-    postgres_settings: Object.fromEntries(settings) as Readonly<Record<string, string>>,
-    kafka: packages.kafka.version,
     load_before: loadBefore,
   };
 }

@@ -37,7 +37,7 @@ export class MeasuredProcess implements AsyncDisposable {
   #said = '';
   #ended: Ended | null = null;
 
-  constructor(site: Site, command: Command) {
+  constructor(site: Pick<Site, 'home' | 'signal'>, command: Command) {
     const folder = join(site.home, 'said');
     mkdirSync(folder, { recursive: true });
     this.#command = command;

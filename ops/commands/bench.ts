@@ -12,6 +12,7 @@ import { type Outcome, outcomeText } from '../bench/report.ts';
 import { onSite, type Site } from '../bench/site.ts';
 import { benchSnapshot } from '../bench/snapshot.ts';
 import { benchSourceImpact, type SourceImpactBench } from '../bench/source-impact.ts';
+import { benchVerify } from '../bench/verify.ts';
 import { stopSignals } from '../stop-signals.ts';
 import { home } from './config-file.ts';
 import { positive } from './numbers.ts';
@@ -47,6 +48,7 @@ Examples:
   addBigTransaction(bench);
   addSourceImpact(bench);
   addSnapshot(bench);
+  addVerify(bench);
 }
 
 function addCapture(bench: Command): void {
@@ -127,6 +129,16 @@ function addSnapshot(bench: Command): void {
     });
 }
 
+function addVerify(bench: Command): void {
+  of(bench, 'verify', 'an export verified from files, or only hashed')
+    .option('--records <n>', 'how many records', positive, 10_000_000)
+    .addHelpText('after', '\nExample:\n  conductor bench verify --records 1000000')
+    .action(async ({ json, records }: Json & { records: number }) => {
+      const [place, signal] = [join(home(), 'bench', 'verify'), stopSignals()];
+      tell(await benchVerify({ home: place, records, signal, report: progress }), json);
+    });
+}
+
 const of = (bench: Command, name: string, description: string): Command =>
   bench
     .command(name)
@@ -149,7 +161,10 @@ async function measure(
     postgres: {},
     ...site,
   };
-  const outcome = await onSite(wanted, work);
+  tell(await onSite(wanted, work), json);
+}
+
+function tell(outcome: Outcome, json: boolean | undefined): void {
   if (!json) process.stdout.write(outcomeText(outcome));
   else {
     progress(outcomeText(outcome));

@@ -31,7 +31,7 @@ export function chaosCommands(program: Command): void {
     .option('--rate <n>', 'changes a minute of the traffic', positive, 60_000)
     .option(
       '--worker <pipeline>',
-      'kill only this one: capture, govern, deliver or one of it',
+      'kill only this one: capture, govern, prove, deliver or one of it',
       'all',
     )
     .option('--json', 'one JSON object at the end, and nothing else on stdout')
@@ -51,7 +51,7 @@ async function chaos({ seed, kills, rate, worker, json = false }: ChaosFlags): P
   const victims = pipelinesNamed(worker, config, contracts.values());
   if (!victims)
     throw new UsageError(
-      `there is no worker ${worker}: say capture, govern, deliver, one of deliver's, or all`,
+      `there is no worker ${worker}: say capture, govern, prove, deliver, one of deliver's, or all`,
     );
   print(`seed       ${seed}: conductor chaos --seed ${seed} --kills ${kills} --worker ${worker}`);
   const scene = { home: place, configFile, config, contracts, shopUrl };

@@ -49,6 +49,12 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./privacy.ts')).privacyCommands(program),
     names: ['privacy'],
     add: async (program) => (await import('./privacy-budget.ts')).privacyBudgetCommands(program),
+    names: ['verify'],
+    add: async (program) => (await import('./verify.ts')).verifyCommands(program),
+  },
+  {
+    names: ['provenance'],
+    add: async (program) => (await import('./provenance.ts')).provenanceCommands(program),
   },
   {
     names: ['chaos'],

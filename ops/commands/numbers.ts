@@ -7,3 +7,11 @@ export function positive(text: string): number {
     throw new InvalidArgumentError('say a whole number above zero.');
   return value;
 }
+
+/** Reads an option that is a whole number, or zero. */
+export function natural(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('say a whole number, or 0.');
+  return value;
+}

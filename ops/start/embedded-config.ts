@@ -14,7 +14,8 @@ export async function embeddedConfig(home: string, stack: Stack): Promise<string
   const url = (database: string) =>
     `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
   await createDatabases(url('postgres'), ['conductor', 'mirror']);
-  await rootKey(home);
+  await secretKey(home, 'keyring', 'root.key');
+  await secretKey(home, 'provenance-key', 'signing.key');
   const config = {
     database: 'shop',
     source: { url: url('shop'), slot: 'ig_slot', publication: 'conductor' },
@@ -24,6 +25,10 @@ export async function embeddedConfig(home: string, stack: Stack): Promise<string
     registry: stack.registry,
     contracts,
     keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },
+    provenance: {
+      signingKey: { file: 'provenance-key/signing.key' },
+      origin: 'conductor.localhost/shop',
+    },
     sinks: {
       postgres: { url: url('mirror') },
       neo4j: stack.neo4j,
@@ -51,10 +56,10 @@ async function createDatabases(url: string, names: readonly string[]): Promise<v
   }
 }
 
-/** Made once: whoever loses it loses all that was sealed. */
-async function rootKey(home: string): Promise<void> {
-  const path = join(home, 'keyring', 'root.key');
-  await mkdir(join(home, 'keyring'), { recursive: true, mode: 0o700 });
+/** Made once: whoever loses the root key loses all that was sealed, and who loses the other can prove nothing more. */
+async function secretKey(home: string, folder: string, name: string): Promise<void> {
+  const path = join(home, folder, name);
+  await mkdir(join(home, folder), { recursive: true, mode: 0o700 });
   const there = await readFile(path).catch(() => null);
   if (!there) await writeFile(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
 }

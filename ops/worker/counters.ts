@@ -21,6 +21,10 @@ export interface Counters {
   unpublished(table: string, now: boolean): void;
   /** What came of holding a table against its topic. */
   compared(table: string, isEqual: boolean): void;
+  /** Manifests that were written. */
+  proved(manifests: number): void;
+  /** How many records of a stream wait to be proved. */
+  unproved(stream: string, records: number): void;
   watch(ledger: Ledger): void;
   /** What is settled waits for its checkpoint, or waits no more. */
   recording(isDue: boolean): void;
@@ -116,6 +120,16 @@ export class Metrics {
   readonly #policy = policyMetrics(this.registry);
   readonly #anonymity = new AnonymityGauges(this.registry);
   #noise: NoiseMetrics | null = null; // Workers without such datasets have none.
+  readonly #manifests = this.#counter(
+    'conductor_manifests_total',
+    'Manifests written: segments of streams that are proved.',
+  );
+  readonly #unproved = new Gauge({
+    name: 'conductor_unproved_records',
+    help: 'Governed records that no manifest covers yet.',
+    labelNames: ['pipeline', 'stream'],
+    registers: [this.registry],
+  });
   readonly #ledgers = new Map<string, Ledger>();
   readonly #states = new Map<string, State>();
 
@@ -155,6 +169,8 @@ export class Metrics {
       refusedTable: (table) => this.#refusedTables.inc({ pipeline, table }),
       unpublished: (table, now) => this.#unpublished.set({ pipeline, table }, now ? 1 : 0),
       compared: (table, isEqual) => this.#differs.set({ pipeline, table }, isEqual ? 0 : 1),
+      proved: (manifests) => this.#manifests.inc({ pipeline }, manifests),
+      unproved: (stream, records) => this.#unproved.set({ pipeline, stream }, records),
       watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
       recording: (isDue) =>
         (state.dueSinceMs = isDue ? (state.dueSinceMs ?? performance.now()) : null),

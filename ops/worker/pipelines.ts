@@ -4,12 +4,12 @@ import type { Opened } from './opened.ts';
 import type { Setting } from './setting.ts';
 import { type SinkName, sinkNames } from './sink-names.ts';
 
-export type PipelineName = 'capture' | 'govern' | 'anonymise' | 'noise' | `deliver-${SinkName}`;
+export type PipelineName = 'capture' | 'govern' | 'anonymise' | 'noise' | 'prove' | `deliver-${SinkName}`;
 
 /** A name that a person may give, and the pipelines that it stands for where these sinks are configured, and under these contracts. */
 export function pipelinesNamed(
   name: string,
-  { sinks }: Config,
+  { sinks, provenance }: Config,
   contracts: Iterable<TableContract>,
 ): readonly PipelineName[] | null {
   const delivers = sinkNames
@@ -19,6 +19,7 @@ export function pipelinesNamed(
   const asked = [
     ...(promises.some(({ anon }) => anon) ? (['anonymise'] as const) : []),
     ...(promises.some(({ dp }) => dp) ? (['noise'] as const) : []),
+    ...(provenance ? (['prove'] as const) : []),
   ];
   if (name === 'all') return ['capture', 'govern', ...asked, ...delivers];
   if (name === 'deliver') return delivers;
@@ -27,6 +28,7 @@ export function pipelinesNamed(
     'govern',
     'anonymise',
     'noise',
+    'prove',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
   const found = known.find((pipeline) => pipeline === name);
@@ -50,6 +52,10 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'noise') {
     const { openNoise } = await import('./open-noise.ts');
     return openNoise(setting);
+  }
+  if (name === 'prove') {
+    const { openProve } = await import('./open-prove.ts');
+    return openProve(setting);
   }
   const sink = sinkNames.find((known) => name === `deliver-${known}`);
   if (!sink) throw new Error(`there is no pipeline ${name}`);

@@ -1,4 +1,4 @@
-/** Places where capture may be struck: between every two steps whose order decides whether something is lost. */
+/** Places where a pipeline may be struck: between every two steps whose order decides whether something is lost. */
 export type Failpoint =
   | 'received' // The server's bytes are here; nothing was made of them.
   | 'delivering' // Records were made, and not handed on.
@@ -12,7 +12,10 @@ export type Failpoint =
   | 'progressed' // It is remembered that the range was copied.
   | 'deciding' // What of a window is published with noise is decided, and not saved.
   | 'decided' // It is saved; Kafka was told nothing.
-  | 'sent'; // Kafka has it; nobody else knows.
+  | 'sent' // Kafka has it; nobody else knows.
+  | 'claiming' // Manifests are signed, and Kafka was told nothing.
+  | 'claimed' // Kafka has them; no checkpoint says so.
+  | 'published'; // A checkpoint says so; the folder of tiles does not.
 
 const [, wanted = '', count = '1', stops] =
   /^([a-z]+)(?::(\d+))?(=stop)?$/.exec(process.env['CONDUCTOR_FAILPOINT'] ?? '') ?? [];

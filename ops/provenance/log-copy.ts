@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Head } from '../../processors/evidence.ts';
+import { readEntries, readLeafHashes } from '../../pipelines/prove/tile-folder.ts';
+import { parseCheckpoint } from '../../schemas/log-checkpoint.ts';
+import type { Hash } from '../../schemas/merkle-tree.ts';
+import { type Manifest, segmentName } from '../../schemas/stream-manifest.ts';
+
+/** A log and what it proves, wherever they lie: nothing of it is trusted. */
+export interface LogCopy extends AsyncDisposable {
+  /** Entries by their index; several where several claim the same place. */
+  readonly entries: readonly (readonly Buffer[])[];
+  readonly checkpoints: readonly string[];
+  readonly leafHashes: readonly Hash[]; // As the copy has them beside the entries; none if it has not.
+  /** Segments whose records lie there, where that can be told without their manifests. */
+  readonly segments: readonly string[];
+  /** The bytes of a segment; `gone` where its topic does not keep so old records, null where they are missing. */
+  segment(manifest: Manifest): Promise<Buffer | 'gone' | null>;
+  /** How many records are there beyond what is proved of a stream. */
+  unproved(head: Pick<Head, 'topic' | 'offsets'>): Promise<number>;
+}
+
+/** Where an export keeps the bytes of a segment. A table may be called as no file can be. */
+export const segmentFile = ({ stream, number }: Pick<Manifest, 'stream' | 'number'>): string =>
+  join('segments', segmentName({ stream: encodeURIComponent(stream), number }) + ending);
+
+const ending = '.segment';
+
+async function segmentsIn(folder: string): Promise<readonly string[]> {
+  if (!existsSync(folder)) return [];
+  const files = await readdir(folder, { recursive: true });
+  return files
+    .filter((file) => file.endsWith(ending))
+    .map((file) => decoded(file.slice(0, -ending.length)));
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // None that an export has written: no manifest speaks of it.
+  }
+}
+
+/** An export in a folder. Needs nothing else. */
+export async function folderCopy(folder: string): Promise<LogCopy> {
+  const path = join(folder, 'checkpoint');
+  const checkpoint = existsSync(path) ? await readFile(path, 'utf8') : '';
+  const size = parseCheckpoint(checkpoint)?.size ?? 0;
+  return {
+    entries: readEntries(folder, size).map((entry) => [entry]),
+    checkpoints: [checkpoint],
+    leafHashes: readLeafHashes(folder, size),
+    segments: await segmentsIn(join(folder, 'segments')),
+    async segment(manifest) {
+      const file = join(folder, segmentFile(manifest));
+      return existsSync(file) ? readFile(file) : null;
+    },
+    unproved: async () => 0,
+    async [Symbol.asyncDispose]() {},
+  };
+}

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CannotRun } from '../../contracts/cannot-run.ts';
+import { TileFolder } from '../../pipelines/prove/tile-folder.ts';
+import { parseCheckpoint, type SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
+import { consistencyProof, isConsistent } from '../../schemas/merkle-tree.ts';
+import { cosignedBy, hasSigned, noteText, type Verifier } from '../../schemas/signed-note.ts';
+import type { SigningKey } from '../../schemas/signing-key.ts';
+
+interface Witness {
+  readonly name: string;
+  readonly key: SigningKey;
+  readonly log: Verifier; // The key of the log that is trusted.
+  readonly folder: string;
+  readonly kept: string; // The file of the checkpoint that was cosigned last.
+}
+
+/**
+ * Signs the log's checkpoint as a witness, if the log still begins with all that was signed before, and
+ * keeps it. A log that was rewritten finds no witness who has seen the other.
+ */
+export async function cosign({ name, key, log, folder, kept }: Witness): Promise<SaidCheckpoint> {
+  const checkpoint = await signed(join(folder, 'checkpoint'), log);
+  if (existsSync(kept)) {
+    const before = await signed(kept, log);
+    const tiles = TileFolder.open(folder, checkpoint.size);
+    const proof =
+      before.size <= checkpoint.size
+        ? consistencyProof(before.size, checkpoint.size, tiles.subtree)
+        : [];
+    if (!isConsistent(before, checkpoint, proof))
+      throw new CannotRun({
+        what: `the log of ${checkpoint.size} entries does not begin with the ${before.size} that were signed before: it was rewritten`,
+        where: folder,
+        fix: `keep ${kept} and a copy of the folder: together they show it; sign nothing more of this log`,
+      });
+  }
+  const { note } = checkpoint;
+  const second = Math.floor(Date.now() / 1_000);
+  const signatures = [...note.signatures, cosignedBy(name, key, note.text, second)];
+  await writeFile(`${kept}.new`, noteText({ ...note, signatures }));
+  await rename(`${kept}.new`, kept);
+  return checkpoint;
+}
+
+/** Reads a checkpoint that the log has signed. */
+export async function signed(path: string, log: Verifier): Promise<SaidCheckpoint> {
+  const checkpoint = parseCheckpoint(await readFile(path, 'utf8'));
+  if (checkpoint?.origin === log.name && hasSigned(log, checkpoint.note)) return checkpoint;
+  throw new CannotRun({
+    what: `it is no checkpoint that ${log.name} has signed with the key that is trusted`,
+    where: path,
+    fix: 'look for another copy of the log; if its key was rotated, trust the new one with --keys',
+  });
+}

@@ -1,0 +1,250 @@
+import { hash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
+import { provenanceTopicSettings } from '../../contracts/topics.ts';
+import { Evidence, type EvidenceState } from '../../processors/evidence.ts';
+import { envelope } from '../../schemas/dsse.ts';
+import { parseCheckpoint, signedCheckpoint } from '../../schemas/log-checkpoint.ts';
+import { hasSigned } from '../../schemas/signed-note.ts';
+import type { PublicKey, SigningKey } from '../../schemas/signing-key.ts';
+import { type Said, statementOf, statementType } from '../../schemas/stream-manifest.ts';
+import { type Outgoing, topicSink } from '../../sinks/topic.ts';
+import { failpoint } from '../flow/failpoint.ts';
+import type { KafkaOptions } from '../topic/kafka.ts';
+import { ensureTopics } from '../topic/admin.ts';
+import { LaneRecords } from '../topic/lane-records.ts';
+import { header, type Received } from '../topic/received.ts';
+import { TileFolder } from './tile-folder.ts';
+
+/** The key of a checkpoint's record. */
+export const checkpointKey = 'checkpoint';
+
+interface Settings {
+  readonly kafka: KafkaOptions;
+  readonly topic: string;
+  readonly replication: number;
+  readonly folder: string;
+  readonly origin: string;
+  readonly key: SigningKey;
+}
+
+interface Progress {
+  readonly offset: string;
+  readonly root: string;
+  readonly published: number;
+  readonly evidence: EvidenceState;
+}
+
+const mostTries = 5;
+const entryBytes = 256 * 1024; // An entry has at most a quarter of it: Kafka's own limit is 1 MB.
+
+/**
+ * The log of all that is said. Its order is that of the topic: an entry claims the place at the log's
+ * end, and of several claims the first that fits counts, for everybody who reads. So whoever still
+ * writes after another took over changes nothing; and only what is there is ever signed in a checkpoint.
+ */
+export class EvidenceLog implements AsyncDisposable {
+  readonly #settings: Settings;
+  readonly #records: LaneRecords;
+  readonly #sink: ReturnType<typeof topicSink<Outgoing>>;
+  #evidence = new Evidence('first');
+  #tiles: TileFolder;
+  #offset = 0n;
+  #published = -1; // Of how many entries the last checkpoint speaks.
+  #saved = -1;
+
+  private constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#records = new LaneRecords(settings.kafka, settings.topic);
+    this.#sink = topicSink(
+      settings.kafka,
+      settings.topic,
+      (record: Outgoing) => record,
+      entryBytes,
+    );
+    this.#tiles = this.#resume();
+  }
+
+  /** Opens the log, or begins it with the announcement of its key. */
+  static async open(settings: Settings): Promise<EvidenceLog> {
+    mkdirSync(settings.folder, { recursive: true });
+    const { kafka, topic, replication, key } = settings;
+    await ensureTopics(kafka, [provenanceTopicSettings(topic)], replication);
+    const log = new EvidenceLog(settings);
+    try {
+      await log.#sync();
+      if (log.#evidence.size === 0)
+        await log.append((evidence) =>
+          evidence.size === 0 ? [announced(key, 'the first key of this log')] : [],
+        );
+      if (!log.#evidence.trusts(key.id)) throw notAnnounced(key, topic);
+      await log.#publish();
+      return log;
+    } catch (error) {
+      await log[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get evidence(): Evidence {
+    return this.#evidence;
+  }
+
+  /**
+   * Signs and appends what is to be said, made anew if another was faster. What is due is decided by the
+   * log as it is then; when nothing is due any more, a checkpoint says all of it.
+   */
+  async append(due: (evidence: Evidence) => readonly Said[]): Promise<void> {
+    for (let tries = 0; tries < mostTries; tries++) {
+      await this.#sync();
+      const [...said] = due(this.#evidence);
+      if (said.length === 0) return this.#publish();
+      await this.#claim(said);
+    }
+    throw new NotNow({
+      what: `what was to be proved next is not what the log goes on with: another worker writes to ${this.#settings.topic}`,
+      where: 'provenance.topic',
+      fix: 'none is needed if it is a worker of the same database: this one begins again from what is proved; otherwise give each its own provenance.topic',
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sink[Symbol.asyncDispose]();
+    await this.#records[Symbol.asyncDispose]();
+  }
+
+  async #claim(said: readonly Said[]): Promise<void> {
+    const { key } = this.#settings;
+    const first = this.#evidence.size;
+    const digests = new Map<string, string>(); // Of what is claimed here, by stream.
+    const records = said.map((each, at): Outgoing => {
+      const chained = chainedTo(each, digests);
+      const value = envelope(statementType, statementOf(chained), key);
+      if (chained.kind === 'segment')
+        digests.set(chained.manifest.stream, hash('sha256', value, 'hex'));
+      return this.#record(nameOf(chained), value, { index: String(first + at) });
+    });
+    failpoint('claiming');
+    await this.#sink.write(records);
+    failpoint('claimed');
+  }
+
+  /** Reads what the topic has by now, and takes what fits. */
+  async #sync(): Promise<void> {
+    const [end = 0n] = await this.#records.bounds('end');
+    for await (const batch of this.#records.read(0, this.#offset, end))
+      for (const record of batch) this.#take(record);
+    this.#offset = end;
+  }
+
+  #take(record: Received): void {
+    const { value, key } = record;
+    if (!value) return;
+    if (key?.toString() === checkpointKey) return this.#sawCheckpoint(value.toString());
+    if (header(record, 'index') !== String(this.#evidence.size)) return;
+    const judged = this.#evidence.judge(value);
+    if (judged.faults.length > 0) return;
+    this.#evidence.accept(judged);
+    this.#tiles.append(value);
+  }
+
+  #sawCheckpoint(text: string): void {
+    const checkpoint = parseCheckpoint(text);
+    if (!checkpoint || checkpoint.size !== this.#tiles.size) return;
+    const { origin } = this.#settings;
+    const signers = this.#evidence
+      .keysAt(checkpoint.size)
+      .map((key) => ({ name: origin, kind: 'log', key }) as const);
+    if (!checkpoint.root.equals(this.#tiles.root)) return;
+    if (signers.some((signer) => hasSigned(signer, checkpoint.note)))
+      this.#published = checkpoint.size;
+  }
+
+  /** A checkpoint for whoever reads the topic, then the folder for whoever reads that. */
+  async #publish(): Promise<void> {
+    const { origin, key, folder } = this.#settings;
+    const { size, root } = this.#tiles;
+    if (this.#saved === size && this.#published === size) return;
+    const text = signedCheckpoint({ origin, size, root }, key);
+    if (this.#published !== size)
+      await this.#sink.write([this.#record(checkpointKey, Buffer.from(text), {})]);
+    failpoint('published');
+    this.#published = size;
+    this.#tiles.save();
+    replace(join(folder, 'checkpoint'), text);
+    const progress: Progress = {
+      offset: String(this.#offset),
+      root: root.toString('hex'),
+      published: this.#published,
+      evidence: this.#evidence.state(),
+    };
+    replace(join(folder, 'progress.json'), JSON.stringify(progress));
+    this.#saved = size;
+  }
+
+  #record(name: string, value: Buffer, headers: Outgoing['headers']): Outgoing {
+    return { topic: this.#settings.topic, partition: 0, key: Buffer.from(name), value, headers };
+  }
+
+  /** The folder tells how far the topic was read; what does not fit together is read again from its beginning. */
+  #resume(): TileFolder {
+    const { folder } = this.#settings;
+    try {
+      const read = readFileSync(join(folder, 'progress.json'), 'utf8');
+      const { offset, root, published, evidence } = JSON.parse(read) as Progress;
+      const tiles = TileFolder.open(folder, evidence.size);
+      if (tiles.root.toString('hex') !== root) return TileFolder.empty(folder);
+      this.#evidence = Evidence.from(evidence);
+      this.#offset = BigInt(offset);
+      this.#published = published;
+      return tiles;
+    } catch {
+      return TileFolder.empty(folder);
+    }
+  }
+}
+
+/** What takes a key up. */
+export const announced = (key: PublicKey, reason: string): Said => ({
+  kind: 'key',
+  notice: {
+    action: 'announce',
+    keyId: key.id,
+    publicKey: key.bytes.toString('base64'),
+    reason,
+  },
+});
+
+/** What has a key trusted no more. */
+export const revoked = (key: PublicKey, reason: string): Said => ({
+  kind: 'key',
+  notice: {
+    action: 'revoke',
+    keyId: key.id,
+    publicKey: key.bytes.toString('base64'),
+    reason,
+  },
+});
+
+const nameOf = (said: Said): string => (said.kind === 'segment' ? said.manifest.stream : 'key');
+
+/** A manifest names the one that is claimed right before it, where there is one. */
+function chainedTo(said: Said, digests: ReadonlyMap<string, string>): Said {
+  if (said.kind !== 'segment') return said;
+  const prevDigest = digests.get(said.manifest.stream) ?? said.manifest.prevDigest;
+  return { kind: 'segment', manifest: { ...said.manifest, prevDigest } };
+}
+
+const notAnnounced = (key: SigningKey, topic: string) =>
+  new CannotRun({
+    what: `the log in ${topic} does not know the key ${key.id.slice(0, 16)}, or it was revoked: what it signs would not count`,
+    where: 'provenance.signingKey',
+    fix: 'announce it first, with the old key in place: conductor provenance rotate --new-key FILE; or name another provenance.topic for a log of its own',
+  });
+
+function replace(path: string, text: string): void {
+  const made = `${path}.${process.pid}.new`;
+  writeFileSync(made, text);
+  renameSync(made, path);
+}
