@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
+import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { sourceSettings } from './source-settings.ts';
 
 /** One declaration per setting: its form, its default and its meaning. */
@@ -47,13 +48,7 @@ export const configSchema = z.strictObject({
     url: httpUrl.describe('A Confluent-compatible schema registry.'),
   }),
   contracts: z.string().default('contracts/tables').describe('The folder of table contracts.'),
-  keyring: z.strictObject({
-    directory: z.string().describe("Where subjects' keys are kept, each wrapped by the root key."),
-    rootKey: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, '64 hex digits, for example from `openssl rand -hex 32`')
-      .describe('The key that wraps all others. Give it by file or environment.'),
-  }),
+  keyring: keyringSettings,
   sinks: z
     .strictObject({
       postgres: z.strictObject({ url: postgresUrl }).optional().describe('The mirror.'),
@@ -142,7 +137,7 @@ export async function loadConfig(
   return {
     ...result.data,
     contracts: from(folder, contracts),
-    keyring: { ...keyring, directory: from(folder, keyring.directory) },
+    keyring: keyringFrom(keyring, (path) => from(folder, path)),
     worker: {
       ...result.data.worker,
       spillDirectory: from(folder, result.data.worker.spillDirectory),
