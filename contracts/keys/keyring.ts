@@ -7,6 +7,9 @@ export interface Owner {
   readonly subject: string | null;
 }
 
+/** Whose letter it is: somebody, or whose key a box in it names. */
+export type LetterOwner = Owner | Pick<OwnedKey, 'ref'>;
+
 export interface OwnedKey {
   readonly ref: Buffer; // 16 bytes that name the key and tell nothing of its owner.
   readonly key: KeyObject; // A handle: the cipher would make one of raw bytes for every row.

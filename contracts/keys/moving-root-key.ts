@@ -12,6 +12,7 @@ export function movingRootKey(from: LocalRootKey, to: RemoteRootKey): RemoteRoot
   return {
     ...to,
     unwrap,
+    rotate: () => Promise.resolve(null), // To be wrapped by the KMS is a new version enough.
     follow: (next) => from.follow(next),
     async rewrap(wrapped) {
       return to.wrap(await unwrap(wrapped));

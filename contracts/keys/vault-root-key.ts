@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CannotRun, NotNow } from '../cannot-run.ts';
+import { KeyringError } from './keyring-error.ts';
 import { post, type VaultAnswer } from './vault-request.ts';
 import type { RemoteRootKey } from './root-key.ts';
 
@@ -53,6 +54,10 @@ export function vaultRootKey(settings: VaultSettings): RemoteRootKey {
         'ciphertext',
       ),
     async unwrap(wrapped) {
+      if (wrapped.some((text) => !text.startsWith('vault:')))
+        throw new KeyringError(
+          'the keyring is wrapped by keyring.rootKey yet: give it beside keyring.kms, and rotate the root key',
+        );
       const found = await batches('decrypt', ofCiphertexts(wrapped), 'plaintext');
       return found.map((text) => Buffer.from(text, 'base64'));
     },

@@ -1,5 +1,6 @@
 import { topicSettings } from '../../contracts/topics.ts';
 import { capture, keysFirst } from '../../pipelines/capture.ts';
+import { ownersOfCaptured } from '../../pipelines/letter-owners.ts';
 import { recycling } from '../../pipelines/recycling.ts';
 import { letterOfCaptured } from '../../pipelines/letters.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
@@ -54,9 +55,10 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const runs = stack.use(await inState(runsAt(config.state.url, stream)));
     const prepared = await bothEnds(setting, stream, { checkpoints, runs, forms });
     const limitOf = await limitsOf(setting);
-    const letters = await deadLetters<Captured>(kafka, 'capture', setting, (refused) =>
-      letterOfCaptured('capture', refused),
-    );
+    const letters = await deadLetters<Captured>(kafka, 'capture', setting, {
+      letterOf: (refused) => letterOfCaptured('capture', refused),
+      ownersOf: ownersOfCaptured,
+    });
     stack.use(letters);
     const records = stack.use(
       recordsSink(kafka, 'cdc', tenure(checkpoints, stream, prepared.from)),

@@ -1,6 +1,7 @@
 import type { TableContract } from '../../contracts/contract.ts';
 import type { Owner } from '../../contracts/keys/keyring.ts';
 import { Bytes } from '../../schemas/bytes.ts';
+import { Refusal } from '../../schemas/refusal.ts';
 import type { Column, Image } from './columns.ts';
 
 /** Tells of a table's rows whom they belong to, as far as a row tells it. */
@@ -21,6 +22,19 @@ export class RowOwner {
   /** The row's tenant as text; null if the row does not tell it. */
   tenantOf({ tuple }: Image): string | null {
     return this.tenant?.text(tuple, this.#scratch) ?? null;
+  }
+
+  /** The owner of an image of which perhaps only the key was sent; null if it does not tell what names him. */
+  told(image: Image): Owner | null {
+    const isTold = (column: Column | null) =>
+      !column || (column.isTold(image) && !column.isUnchanged(image.tuple));
+    if (!isTold(this.tenant)) return null;
+    try {
+      if (isTold(this.subject)) return this.ownerOf(image);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error; // What cannot be read names nobody.
+    }
+    return null;
   }
 
   /** The row's subject; its tenant where it has none; null if it tells neither. */
