@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type KeyLine, textOf, type Use } from './key-log.ts';
 import { derived, keyLength } from './key-wrapping.ts';
 import { KeyringError } from './keyring-error.ts';
-import { commonId, oldRecords } from './old-keyring.ts';
+import { checkOldRoot, commonId, oldRecords } from './old-keyring.ts';
 import type { RootKey } from './root-key.ts';
 import { headRecord } from './subject-log.ts';
 
@@ -36,6 +36,7 @@ export async function makeRing(
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { keys, subjects, old } = ringPaths(directory);
   const isOld = existsSync(old);
+  if (isOld && rootKey !== undefined) checkOldRoot(old, rootKey);
   if (!existsSync(keys)) {
     if (existsSync(subjects))
       throw new KeyringError(
@@ -45,10 +46,9 @@ export async function makeRing(
       throw new KeyringError(
         `${old} was made with a root key: give it as keyring.rootKey, beside keyring.kms`,
       );
-    appear(keys, Buffer.from(textOf(await firstLines(root, isOld ? rootKey : undefined))));
+    appear(keys, [Buffer.from(textOf(await firstLines(root, isOld ? rootKey : undefined)))]);
   }
-  if (!existsSync(subjects))
-    appear(subjects, Buffer.concat([headRecord(), isOld ? oldRecords(old) : Buffer.alloc(0)]));
+  if (!existsSync(subjects)) appear(subjects, isOld ? withHead(oldRecords(old)) : [headRecord()]);
   if (!isOld) return;
   rmSync(old, { force: true }); // Whoever is erased from now on would still stand there.
   syncFolder(directory);
@@ -72,15 +72,23 @@ async function firstLines(root: RootKey, rootKey: string | undefined): Promise<r
   return [line('seed', '00'.repeat(8), 0), ...common.map(() => line('subjects', commonId, 1))];
 }
 
+function* withHead(records: Iterable<Buffer>): Iterable<Buffer> {
+  yield headRecord();
+  yield* records;
+}
+
 /** Has a file appear, whole and durable; whoever is first, that one is there. */
-function appear(path: string, bytes: Buffer): void {
+function appear(path: string, chunks: Iterable<Buffer>): void {
   const made = `${path}.${randomUUID()}`;
-  writeFileSync(made, bytes, { mode: 0o600, flag: 'wx', flush: true });
+  const file = openSync(made, 'wx', 0o600);
   try {
+    for (const chunk of chunks) writeFileSync(file, chunk);
+    fsyncSync(file);
     linkSync(made, path);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   } finally {
+    closeSync(file);
     rmSync(made, { force: true });
   }
   syncFolder(join(path, '..'));
