@@ -22,8 +22,8 @@ interface Desk {
 
 /** What becomes of a refused value: its letter, and whom it tells of. */
 export interface Letters<T> {
-  letterOf(refused: Refused<T>): DeadLetter;
-  ownersOf(value: T): readonly LetterOwner[];
+  readonly letterOf: (refused: Refused<T>) => DeadLetter;
+  readonly ownersOf: (value: T) => readonly LetterOwner[];
 }
 
 /**

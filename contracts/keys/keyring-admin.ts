@@ -66,9 +66,9 @@ export class KeyringAdmin implements Disposable {
     return this.#ring.keys.retireRoot();
   }
 
-  /** A new key of a tenant, or of all of them, by which its subjects' keys are wrapped anew; the old one is destroyed. */
-  async rotateTenant(tenant: string | null | 'all'): Promise<number> {
-    const of = tenant === 'all' ? null : this.#ring.tenantName(tenant === 'null' ? null : tenant);
+  /** A new key of a tenant, or, of null, of all of them, by which its subjects' keys are wrapped anew; the old one is destroyed. */
+  async rotateTenant(tenant: string | null): Promise<number> {
+    const of = tenant === null ? null : this.#ring.tenantName(tenant);
     const keys = this.#inUse().filter((key) => of === null || key.tenant === of);
     if (keys.length === 0)
       throw new CannotRun({

@@ -15,7 +15,7 @@ const refAt = ownerAt + nameLength;
 const slotsAt = refAt + nameLength;
 
 /** How long a record is: kind, time, whose it is, its own name, and twice a key's id and itself wrapped by that key. */
-export const recordLength = slotsAt + 2 * slotLength;
+const recordLength = slotsAt + 2 * slotLength;
 
 const recordsAtOnce = 4_096;
 const nothing = Buffer.alloc(slotLength);

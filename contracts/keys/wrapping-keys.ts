@@ -18,7 +18,9 @@ export interface WrappingKey {
 }
 
 interface Entry {
-  readonly said: Omit<Extract<KeyLine, { kind: 'key' }>, 'wrapped' | 'kind'>;
+  readonly said: Omit<WrappingKey, 'key'>;
+  readonly before: string | null; // The key that it took the place of, and is wrapped by.
+  readonly link?: string;
   readonly lines: Placed[];
   forms: { readonly placed: Placed; readonly wrapped: string }[]; // The last one counts.
   key: KeyObject | null;
@@ -95,10 +97,12 @@ export class WrappingKeys {
   make(said: Said, before: WrappingKey | null = null, key = randomBytes(keyLength)): WrappingKey {
     const id = randomBytes(idLength).toString('hex');
     const link = before?.key
-      ? { by: before.id, link: wrapKey(before.key, key, Buffer.from(id)).toString('base64') }
+      ? { link: wrapKey(before.key, key, Buffer.from(id)).toString('base64') }
       : {};
     const entry: Entry = {
-      said: { id, ...said, at: Date.now(), ...link },
+      said: { id, ...said, at: Date.now() },
+      before: before?.id ?? null,
+      ...link,
       lines: [],
       forms: [],
       key: createSecretKey(key),
@@ -124,9 +128,10 @@ export class WrappingKeys {
     const links = this.#links.length;
     const saying = entries.filter((entry) => this.#unsaid.delete(entry));
     this.log.append(
-      saying.map(({ said }) => {
+      saying.map(({ said, before, link }) => {
         const form = wrapped[entries.findIndex((entry) => entry.said === said)] ?? '';
-        return { kind: 'key', ...said, wrapped: form };
+        const linked = before !== null && link !== undefined ? { by: before, link } : {};
+        return { kind: 'key', ...said, ...linked, wrapped: form };
       }),
     );
     this.readOn();
@@ -216,20 +221,18 @@ export class WrappingKeys {
     } else this.#learnKey(placed, line);
   }
 
-  #learnKey(
-    placed: Placed,
-    { kind: _, wrapped, ...said }: Extract<KeyLine, { kind: 'key' }>,
-  ): void {
-    const known = this.#entries.get(said.id);
-    const entry = known ?? { said, lines: [], forms: [], key: null };
+  #learnKey(placed: Placed, line: Extract<KeyLine, { kind: 'key' }>): void {
+    const { id, use, tenant, title, version, at, wrapped, by: before, link } = line;
+    const known = this.#entries.get(id);
+    const said = { id, use, tenant, title, version, at };
+    const entry = known ?? { said, before: before ?? null, lines: [], forms: [], key: null };
     entry.lines.push(placed);
     if (!isBlank(wrapped)) entry.forms.push({ placed, wrapped });
     if (known) return;
-    const by = said.by === undefined ? null : this.#entries.get(said.by)?.key;
-    if (by && said.link !== undefined && !isBlank(said.link))
-      take(entry, unwrapKey(by, Buffer.from(said.link, 'base64'), Buffer.from(said.id)));
-    this.#entries.set(said.id, entry);
-    this.#newest.set(`${said.use}/${said.tenant}`, entry);
+    const by = before === undefined ? null : this.#entries.get(before)?.key;
+    if (by && link !== undefined) take(entry, linked(by, link, id));
+    this.#entries.set(id, entry);
+    this.#newest.set(`${use}/${tenant}`, entry);
   }
 
   /** A key that is gone leaves its wrapped forms behind, and wraps the one that took its place. */
@@ -238,8 +241,8 @@ export class WrappingKeys {
     for (const placed of this.#entries.get(id)?.lines ?? [])
       this.#remains.push({ placed, texts: [wrappedIn(placed.line), linkIn(placed.line)] });
     this.#entries.delete(id);
-    for (const { said, lines } of this.#entries.values())
-      if (said.by === id)
+    for (const { before, lines } of this.#entries.values())
+      if (before === id)
         for (const placed of lines) this.#remains.push({ placed, texts: [linkIn(placed.line)] });
   }
 
@@ -256,6 +259,15 @@ export class WrappingKeys {
 
 function take(entry: Entry, key: Buffer | undefined): void {
   if (key) entry.key = createSecretKey(key);
+}
+
+/** What a link holds; nothing once it is overwritten, or half so: the root key opens it then. */
+function linked(by: KeyObject, link: string, id: string): Buffer | undefined {
+  try {
+    return isBlank(link) ? undefined : unwrapKey(by, Buffer.from(link, 'base64'), Buffer.from(id));
+  } catch {
+    return undefined;
+  }
 }
 
 const wrappedOf = ({ forms }: Entry): string => forms.at(-1)?.wrapped ?? '';

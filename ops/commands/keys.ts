@@ -141,7 +141,7 @@ async function rotate(flags: Flags): Promise<void> {
   if (level === 'root') return rotateRoot(config, flags);
   using admin = await administerKeyring(config.keyring);
   if (level === 'tenant') {
-    const rewrapped = await admin.rotateTenant(tenant ?? 'all');
+    const rewrapped = await admin.rotateTenant(tenant ?? null);
     return tell(json, { level, rewrapped }, `${rewrapped} keys of subjects are wrapped anew`);
   }
   const rotated =

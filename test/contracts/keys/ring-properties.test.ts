@@ -42,7 +42,7 @@ const owner = fc.constantFrom(...owners);
 const process = fc.nat(1);
 const change = fc.oneof(
   fc.record({ kind: fc.constant('subject' as const), owner }),
-  fc.record({ kind: fc.constant('tenant' as const), tenant: fc.constantFrom('1', '2', 'all') }),
+  fc.record({ kind: fc.constant('tenant' as const), tenant: fc.constantFrom('1', '2', null) }),
   fc.record({ kind: fc.constant('subjects' as const), tenant: fc.constantFrom('1', '2') }),
   fc.record({ kind: fc.constant('destroy' as const), owner, rotate: fc.boolean() }),
   fc.record({ kind: fc.constant('root' as const), retire: fc.boolean() }),
