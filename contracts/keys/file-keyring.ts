@@ -8,7 +8,7 @@ import type { RootKey } from './root-key.ts';
 import { nameLength, refOf } from './subject-log.ts';
 import type { WrappingKey } from './wrapping-keys.ts';
 
-const mostKept = 65_536; // Keys in memory, some 300 bytes each; the others are unwrapped when they are asked for.
+const mostKept = 16_384; // Keys in memory, some 2 kB each; the others are unwrapped when they are asked for.
 const lookEveryMs = 500;
 const mostTries = 8;
 
@@ -51,14 +51,21 @@ class FileKeyring implements Keyring {
     const text = name.toString('latin1');
     const kept = this.#byOwner.get(text);
     if (kept) return kept;
-    this.#readOn();
+    const known = this.#newestOf(name) ?? (this.#readOn() ? this.#newestOf(name) : null);
+    return this.#byOwner.keep(text, known ?? this.#make(name, owner.tenant));
+  }
+
+  /** Makes the owner's next key. Of two who make it at once, it counts whose stands first. */
+  #make(name: Buffer, tenant: string | null): OwnedKey | 'destroyed' {
     for (let tries = 0; tries < mostTries; tries++) {
-      const found = this.#newestOf(name);
-      if (found) return this.#byOwner.keep(text, found);
-      // Its first key bears the owner's name; of two who make it the first counts, so it is read again.
       const ref = this.#ring.newestOf(name) < 0 ? name : randomBytes(nameLength);
-      this.#ring.append(name, ref, owner.tenant);
+      const { record, key } = this.#ring.append(name, ref, tenant);
+      this.#learnt(this.#ring.readRecords());
+      if (this.#ring.saysErased(name)) return 'destroyed';
+      if (this.#ring.isNewest(record)) return { ref, key };
       this.#readOn();
+      const found = this.#newestOf(name);
+      if (found) return found;
     }
     throw new KeyringError(
       `${this.#ring.records.path} does not keep what is written to it: its disk may be full or failing`,
@@ -105,7 +112,7 @@ class FileKeyring implements Keyring {
   #newestOf(name: Buffer): OwnedKey | 'destroyed' | null {
     const newest = this.#ring.newestOf(name);
     if (newest < 0) return null;
-    if (this.#ring.isErased(name)) return 'destroyed';
+    if (this.#ring.saysErased(name)) return 'destroyed';
     const held = this.#usable(newest);
     if (held === 'closed' || held === 'destroyed') return held === 'closed' ? null : held;
     return { ref: Buffer.from(refOf(this.#ring.records.at(newest))), key: held };
@@ -134,7 +141,10 @@ class FileKeyring implements Keyring {
   }
 
   #readOn(): boolean {
-    const isMore = this.#ring.readOn();
+    return this.#learnt(this.#ring.readOn());
+  }
+
+  #learnt(isMore: boolean): boolean {
     if (this.#ring.epoch !== this.#epoch) {
       this.#epoch = this.#ring.epoch;
       this.#byRef.clear();

@@ -21,6 +21,11 @@ import { type WrappingKey, WrappingKeys } from './wrapping-keys.ts';
 
 const unbound = Buffer.alloc(0);
 
+interface Appended {
+  readonly record: Buffer;
+  readonly key: KeyObject;
+}
+
 /** What a record holds: its key, nothing any more, or something that no key at hand opens. */
 export type Held = KeyObject | 'destroyed' | 'closed';
 
@@ -66,8 +71,12 @@ export class Ring implements Disposable {
   /** Learns what is written by now; whether there was more. */
   readOn(): boolean {
     const lines = this.keys.readOn();
-    const records = this.records.readOn((number, record) => this.#learn(number, record));
-    return lines + records > 0;
+    return this.readRecords() || lines > 0;
+  }
+
+  /** The same of the subjects' file alone, which is what a new key waits for. */
+  readRecords(): boolean {
+    return this.records.readOn((number, record) => this.#learn(number, record)) > 0;
   }
 
   /** Resolves once all that was written to both files before is durable. */
@@ -151,19 +160,24 @@ export class Ring implements Disposable {
     );
   }
 
-  /** Appends a new key of an owner, wrapped by the newest key of the tenant. */
-  append(owner: Buffer, ref: Buffer, tenant: string | null): void {
-    this.appendUnder(this.wrappingOf(tenant), owner, ref);
-  }
-
-  appendUnder({ id, key: by }: WrappingKey, owner: Buffer, ref: Buffer): void {
+  /** Appends a new key of an owner, wrapped by the newest key of the tenant; counts if `isNewest` says so of it, once it is read. */
+  append(owner: Buffer, ref: Buffer, tenant: string | null): Appended {
+    const { id, key: by } = this.#wrappingOf(tenant);
     if (!by) throw new KeyringError('a key that is closed cannot wrap another');
-    const wrapped = wrapKey(by, randomBytes(keyLength), boundTo(id, ref));
-    const slot = { by: Buffer.from(id, 'hex'), wrapped };
-    this.records.append(recordOf({ kind: kinds.subject, at: nowSeconds(), owner, ref, slot }));
+    const key = randomBytes(keyLength);
+    const slot = { by: Buffer.from(id, 'hex'), wrapped: wrapKey(by, key, boundTo(id, ref)) };
+    const record = recordOf({ kind: kinds.subject, at: nowSeconds(), owner, ref, slot });
+    this.records.append(record);
+    return { record, key: createSecretKey(key) };
   }
 
-  wrappingOf(tenant: string | null): WrappingKey {
+  /** Whether a record is the newest of its owner. */
+  isNewest(record: Buffer): boolean {
+    const newest = this.newestOf(ownerOf(record));
+    return newest >= 0 && this.records.at(newest).equals(record);
+  }
+
+  #wrappingOf(tenant: string | null): WrappingKey {
     const name = this.tenantName(tenant);
     const newest = this.keys.newest('subjects', name);
     if (newest && !this.#replaced.has(newest.id)) return newest;
