@@ -4,6 +4,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { governSettings, policySettings } from './policy/settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
+import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
 import { sourceSettings } from './source-settings.ts';
 
@@ -51,13 +52,7 @@ export const configSchema = z.strictObject({
   contracts: z.string().default('contracts/tables').describe('The folder of table contracts.'),
   policy: policySettings,
   govern: governSettings,
-  keyring: z.strictObject({
-    directory: z.string().describe("Where subjects' keys are kept, each wrapped by the root key."),
-    rootKey: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, '64 hex digits, for example from `openssl rand -hex 32`')
-      .describe('The key that wraps all others. Give it by file or environment.'),
-  }),
+  keyring: keyringSettings,
   sinks: z
     .strictObject({
       postgres: z.strictObject({ url: postgresUrl }).optional().describe('The mirror.'),
@@ -148,8 +143,8 @@ export async function loadConfig(
     ...result.data,
     contracts: from(folder, contracts),
     policy: policy.bundle ? { ...policy, bundle: from(folder, policy.bundle) } : policy,
-    keyring: { ...keyring, directory: from(folder, keyring.directory) },
     provenance: provenance && { ...provenance, directory: from(folder, provenance.directory) },
+    keyring: keyringFrom(keyring, (path) => from(folder, path)),
     worker: {
       ...result.data.worker,
       spillDirectory: from(folder, result.data.worker.spillDirectory),

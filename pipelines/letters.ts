@@ -33,7 +33,7 @@ export function letterOfCaptured(pipeline: string, { value }: Refused<Captured>)
 /** What may be said of a change without its values. */
 function openPart(
   pipeline: string,
-  { system, log, position, table }: Omit<KeptChange, 'payload'>,
+  { system, log, position, table }: Omit<KeptChange, 'payload' | 'owners'>,
   { reason, message }: Refusal,
 ) {
   const id = changeId(system, log, position);

@@ -28,5 +28,6 @@ export const deadLetterSchema = {
     { name: 'sealed', type: 'bytes' }, // Of a letter in chunks, this part of it.
     { name: 'chunk', type: 'int', default: 0 },
     { name: 'chunks', type: 'int', default: 1 },
+    { name: 'seals', type: 'int', default: 1 }, // How many boxes are in each other: of a row that moved, two.
   ],
 } as const;

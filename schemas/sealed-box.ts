@@ -18,6 +18,8 @@ export interface Occasion {
 }
 
 const version = 1; // Of the box and of what is written into it; another form, another version.
+const pairVersion = 2;
+const pairHead = 5; // The version, and how long the first box is.
 const refLength = 16;
 const nonceLength = 12;
 const tagLength = 16;
@@ -68,11 +70,13 @@ export const firstNonce = (transaction: string, revision: string): Buffer =>
 
 /** Seals changes under one key, which it is set up for once. */
 export class Sealer {
+  readonly ref: Buffer;
   readonly #key: KeyObject;
   readonly #head: Buffer;
   readonly #cipher: BoxCipher;
 
   constructor({ ref, key }: { readonly ref: Buffer; readonly key: KeyObject }) {
+    this.ref = ref;
     this.#key = key;
     this.#head = Buffer.concat([Buffer.of(version), ref, Buffer.alloc(nonceLength)]);
     this.#cipher = new BoxCipher(key, this.#head.subarray(0, nonceAt));
@@ -135,6 +139,28 @@ export class BoxOpener {
       throw new Error('a box was changed, or sealed with another key');
     return plain.view();
   }
+}
+
+/** Two boxes as one: what left its owner, under that one's key, and what came to another, under another's. */
+export function boxPair(out: Bytes, first: Bytes, second: Bytes): void {
+  out.byte(pairVersion);
+  out.room(4);
+  out.data.writeUInt32BE(first.at, out.at);
+  out.at += 4;
+  out.add(first);
+  out.add(second);
+}
+
+/** Whether what a change carries is two boxes. */
+export const isPair = (sealed: Uint8Array): boolean => sealed[0] === pairVersion;
+
+/** The boxes that a change carries: one, or the two of a pair; none if it is neither. */
+export function boxesOf(sealed: Uint8Array): readonly Uint8Array[] {
+  if (!isPair(sealed)) return [sealed];
+  if (sealed.length < pairHead) return [];
+  const length = Buffer.from(sealed.buffer, sealed.byteOffset, pairHead).readUInt32BE(1);
+  const boxes = sealed.subarray(pairHead);
+  return length > boxes.length ? [] : [boxes.subarray(0, length), boxes.subarray(length)];
 }
 
 /** The name of the key that a box was sealed with; null if it is no box. */

@@ -1,48 +1,61 @@
 import { hash } from 'node:crypto';
 import type { BaseOptions } from '@platformatic/kafka';
-import type { Keyring } from '../contracts/keys/keyring.ts';
+import type { Keyring, LetterOwner, OwnedKey } from '../contracts/keys/keyring.ts';
 import type { Registry } from '../contracts/registry.ts';
 import { deadLettersTopic } from '../contracts/topics.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import type { Refused } from '../pipelines/flow/stage.ts';
 import { type DeadLetter, deadLetterSchema } from '../schemas/dead-letter.ts';
-import { partsOf, sealInParts } from '../schemas/sealed-box.ts';
+import { partsOf, seal, sealInParts } from '../schemas/sealed-box.ts';
 import { frame } from '../schemas/wire.ts';
 import { type Outgoing, topicSink } from './topic.ts';
 
 const letterBytes = 30 * 1024 * 1024;
 const chunkBytes = 4 * 1024 * 1024;
 
+/** What letters are sealed and written with. */
+interface Desk {
+  readonly keyring: Keyring;
+  readonly registry: Registry;
+  readonly counters: { erased(): void }; // Told of each letter that is withheld.
+}
+
+/** What becomes of a refused value: its letter, and whom it tells of. */
+export interface Letters<T> {
+  readonly letterOf: (refused: Refused<T>) => DeadLetter;
+  readonly ownersOf: (value: T) => readonly LetterOwner[];
+}
+
 /**
- * Keeps what was refused as sealed letters in `dlq.<pipeline>`. The letter is sealed under the
- * pipeline's own key; what is confidential in it stays in its subject's box, so that erasing the
- * subject erases it here too. A large one is cut into chunks, in order in one lane, under one id, each
- * of which is sealed and sent before the next is made.
+ * Keeps what was refused as sealed letters in `dlq.<pipeline>`. A letter is sealed under the key of whom it
+ * tells of, so that erasing a subject erases it here too; of two, under both; under the tenant's where it
+ * tells no subject, and the pipeline's own where it tells nobody. What is about somebody erased is dropped.
+ * A large one is cut into chunks, in order in one lane, under one id, each of which is sealed and sent
+ * before the next is made.
  */
 export async function deadLetters<T>(
   kafka: BaseOptions,
   pipeline: string,
-  { keyring, registry }: { readonly keyring: Keyring; readonly registry: Registry },
-  letterOf: (refused: Refused<T>) => DeadLetter,
+  { keyring, registry, counters }: Desk,
+  { letterOf, ownersOf }: Letters<T>,
 ): Promise<Sink<Refused<T>>> {
   const topic = deadLettersTopic(pipeline);
   const schema = await registry.register(topic, deadLetterSchema);
-  const owner = { tenant: null, domain: 'dead-letters', subject: pipeline };
 
-  function* chunksOf(refused: Refused<T>): Iterable<Outgoing> {
+  function* chunksOf(refused: Refused<T>, keys: readonly OwnedKey[]): Iterable<Outgoing> {
     const { lane, key, payload, ...open } = letterOf(refused);
-    const owned = keyring.keyOf(owner);
-    if (owned === 'destroyed')
-      throw new Error(
-        `the key of the dead letters of ${pipeline} was destroyed: give it a new name`,
-      );
     // A value may be refused twice in different forms: no nonce may serve both.
     const revision = `letter/${hash('sha256', payload, 'hex')}`;
+    const occasion = { change: open.id, revision };
     const headers = { id: open.id, reason: open.reason };
-    const chunks = partsOf(payload, chunkBytes);
+    const [outer, ...inner] = keys;
+    if (!outer) return;
+    const text = inner.reduce((within, each) => seal(each, occasion, within), payload);
+    const chunks = partsOf(text, chunkBytes);
     let chunk = 0;
-    for (const sealed of sealInParts(owned, { change: open.id, revision }, payload, chunkBytes)) {
-      const value = frame(schema, { ...open, sealed, chunk: chunk++, chunks });
+    for (const sealed of sealInParts(outer, occasion, text, chunkBytes)) {
+      const place = { sealed, chunk: chunk++, chunks, seals: keys.length };
+      const value = frame(schema, { ...open, ...place });
       yield { topic, partition: lane, key, value, headers };
     }
   }
@@ -50,13 +63,19 @@ export async function deadLetters<T>(
   return {
     name: letters.name,
     async write(batch) {
-      const outgoing = batch.length > 0;
-      if (outgoing) keyring.keyOf(owner);
+      const sealed = batch.map((refused) => ({
+        refused,
+        keys: keysFor(keyring, pipeline, ownersOf(refused.value)),
+      }));
       await keyring.saved();
       let waiting: Outgoing[] = [];
       let bytes = 0;
-      for (const refused of batch)
-        for (const chunk of chunksOf(refused)) {
+      for (const { refused, keys } of sealed) {
+        if (keys === 'destroyed') {
+          counters.erased();
+          continue;
+        }
+        for (const chunk of chunksOf(refused, keys)) {
           waiting.push(chunk);
           bytes += chunk.value.length;
           if (bytes < chunkBytes) continue;
@@ -64,8 +83,34 @@ export async function deadLetters<T>(
           waiting = [];
           bytes = 0;
         }
+      }
       await letters.write(waiting);
     },
     [Symbol.asyncDispose]: () => letters[Symbol.asyncDispose](),
   };
+}
+
+/** The keys of all whom a letter tells of; the pipeline's own where no key of theirs is known. */
+function keysFor(
+  keyring: Keyring,
+  pipeline: string,
+  owners: readonly LetterOwner[],
+): readonly OwnedKey[] | 'destroyed' {
+  const keys: OwnedKey[] = [];
+  for (const owner of owners) {
+    const owned = 'ref' in owner ? named(keyring, owner.ref) : keyring.keyOf(owner);
+    if (owned === 'destroyed') return owned;
+    if (owned && !keys.some(({ ref }) => ref.equals(owned.ref))) keys.push(owned);
+  }
+  if (keys.length > 0) return keys;
+  const own = keyring.keyOf({ tenant: null, domain: 'dead-letters', subject: pipeline });
+  if (own === 'destroyed')
+    throw new Error(`the key of the dead letters of ${pipeline} was destroyed: give it a new name`);
+  return [own];
+}
+
+function named(keyring: Keyring, ref: Buffer): OwnedKey | 'destroyed' | null {
+  const found = keyring.find(ref);
+  if (found.state === 'here') return { ref, key: found.key };
+  return found.state === 'destroyed' ? found.state : null;
 }

@@ -1,157 +1,196 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  fsync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import type { Found, Keyring, Owner } from './keyring.ts';
+import { type KeyObject, randomBytes } from 'node:crypto';
+import { NotNow } from '../cannot-run.ts';
+import { derived } from './key-wrapping.ts';
+import type { Found, Keyring, OwnedKey, Owner } from './keyring.ts';
+import { KeyringError } from './keyring-error.ts';
+import { type Held, Ring } from './ring.ts';
+import type { RootKey } from './root-key.ts';
+import { nameLength, refOf } from './subject-log.ts';
+import type { WrappingKey } from './wrapping-keys.ts';
 
-const refLength = 16;
-const nonceLength = 12;
-const keyLength = 32;
-const tagLength = 16;
-const recordLength = refLength + nonceLength + keyLength + tagLength;
-const destroyed = Buffer.alloc(recordLength - refLength);
+const mostKept = 16_384; // Keys in memory, some 2 kB each; the others are unwrapped when they are asked for.
+const lookEveryMs = 500;
+const mostTries = 8;
 
-/** The root key cannot open the keyring: it is another keyring's, or the file is damaged. */
-export class KeyringError extends Error {
-  override readonly name = 'KeyringError';
+/** Opens the keyring of a folder; makes one where there is none, and turns one of the first form into this. */
+export async function fileKeyring(
+  directory: string,
+  root: RootKey,
+  rootKey?: string,
+): Promise<Keyring> {
+  return new FileKeyring(await Ring.open(directory, root, rootKey));
 }
 
-/**
- * A keyring in one append-only file of fixed records, each a subject's key wrapped by the root key.
- * Several processes may share it: a record is one write, and of two records for one owner the first
- * counts. A key is destroyed by overwriting its record with zeros.
- */
-export function fileKeyring(directory: string, rootKey: string): Keyring {
-  const root = Buffer.from(rootKey, 'hex');
-  const wrapping = derived(root, 'wrap');
-  const naming = derived(root, 'name');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, 'subjects.keys');
-  const file = openSync(path, 'a+', 0o600);
-  const torn = fstatSync(file).size % recordLength;
-  if (torn > 0) ftruncateSync(file, fstatSync(file).size - torn); // The last write before a power cut.
-  const known = new Map<string, KeyObject | 'destroyed'>();
-  const tokenKeys = new Map<string, KeyObject>();
-  let read = 0;
-  const disk = syncing(file);
+/** A keyring in two append-only files that several processes share (ADR 17). */
+class FileKeyring implements Keyring {
+  readonly #ring: Ring;
+  readonly #byRef = new Lately<KeyObject | 'destroyed'>();
+  readonly #byOwner = new Lately<OwnedKey | 'destroyed'>();
+  readonly #tokens: ReadonlyMap<string, WrappingKey>;
+  readonly #tokenKeys = new Map<string, KeyObject>();
+  readonly #looking: NodeJS.Timeout;
+  #epoch: number;
+  #failed: unknown = null;
+  #persisting = Promise.resolve();
 
-  const chunk = Buffer.alloc(recordLength * 4_096);
-  const readOn = () => {
-    for (;;) {
-      const length = readSync(file, chunk, 0, chunk.length, read);
-      const whole = length - (length % recordLength);
-      for (let at = 0; at < whole; at += recordLength) learn(chunk.subarray(at, at + recordLength));
-      read += whole;
-      if (whole > 0) disk.written(); // Whoever wrote them may not have synced them yet.
-      if (whole < chunk.length) return;
+  constructor(ring: Ring) {
+    this.#ring = ring;
+    this.#epoch = ring.epoch;
+    const tokens = ring.keys.all().filter(({ use }) => use === 'tokens');
+    this.#tokens = new Map(tokens.map((key) => [key.tenant, key])); // The newest comes last.
+    this.#looking = setInterval(() => this.#look(), lookEveryMs).unref();
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  keyOf(owner: Owner): OwnedKey | 'destroyed' {
+    this.#check();
+    const name = this.#ring.nameOf(owner);
+    const text = name.toString('latin1');
+    const kept = this.#byOwner.get(text);
+    if (kept) return kept;
+    const known = this.#newestOf(name) ?? (this.#readOn() ? this.#newestOf(name) : null);
+    return this.#byOwner.keep(text, known ?? this.#make(name, owner.tenant));
+  }
+
+  /** Makes the owner's next key. Of two who make it at once, it counts whose stands first. */
+  #make(name: Buffer, tenant: string | null): OwnedKey | 'destroyed' {
+    for (let tries = 0; tries < mostTries; tries++) {
+      const ref = this.#ring.newestOf(name) < 0 ? name : randomBytes(nameLength);
+      const { record, key } = this.#ring.append(name, ref, tenant);
+      this.#learnt(this.#ring.readRecords());
+      if (this.#ring.saysErased(name)) return 'destroyed';
+      if (this.#ring.isNewest(record)) return { ref, key };
+      this.#readOn();
+      const found = this.#newestOf(name);
+      if (found) return found;
     }
-  };
-  const learn = (record: Buffer) => {
-    const ref = record.toString('base64', 0, refLength);
-    if (known.has(ref)) return;
-    const wrapped = record.subarray(refLength);
-    known.set(ref, wrapped.equals(destroyed) ? 'destroyed' : unwrap(wrapping, wrapped, path));
-  };
-  const lookUp = (ref: string) => {
-    if (!known.has(ref)) readOn();
-    return known.get(ref);
-  };
-  readOn();
-
-  return {
-    keyOf(owner) {
-      const ref = nameOf(naming, owner);
-      const text = ref.toString('base64');
-      let key = lookUp(text);
-      if (!key) {
-        writeSync(file, Buffer.concat([ref, wrap(wrapping, randomBytes(keyLength))]));
-        key = lookUp(text); // Another process may have been first: its record counts.
-      }
-      if (!key) throw new KeyringError(`${path} does not keep what is written to it`);
-      return key === 'destroyed' ? key : { ref, key };
-    },
-    find(ref): Found {
-      const key = lookUp(ref.toString('base64'));
-      if (!key) return { state: 'unknown' };
-      return key === 'destroyed' ? { state: 'destroyed' } : { state: 'here', key };
-    },
-    saved: () => disk.saved(),
-    tokenKey(tenant) {
-      let key = tokenKeys.get(tenant);
-      if (!key) tokenKeys.set(tenant, (key = derived(root, `token/${tenant}`)));
-      return key;
-    },
-    async [Symbol.asyncDispose]() {
-      closeSync(file);
-    },
-  };
-}
-
-const sync = promisify(fsync);
-
-/** Whoever asks waits for all that was written before, whoever's sync it is; one that failed is done again. */
-function syncing(file: number) {
-  let unsaved = false;
-  let saving = Promise.resolve();
-  return {
-    written() {
-      unsaved = true;
-    },
-    async saved() {
-      if (unsaved) {
-        unsaved = false;
-        saving = sync(file).catch((error: unknown) => {
-          unsaved = true;
-          throw error;
-        });
-      }
-      await saving;
-    },
-  };
-}
-
-const derived = (root: Buffer, purpose: string) =>
-  createSecretKey(Buffer.from(hkdfSync('sha256', root, '', `conductor/${purpose}`, keyLength)));
-
-const nameOf = (naming: KeyObject, { tenant, domain, subject }: Owner) =>
-  createHmac('sha256', naming)
-    .update(JSON.stringify([tenant, domain, subject]))
-    .digest()
-    .subarray(0, refLength);
-
-function wrap(wrapping: KeyObject, key: Buffer): Buffer {
-  const nonce = randomBytes(nonceLength);
-  const cipher = createCipheriv('aes-256-gcm', wrapping, nonce);
-  return Buffer.concat([nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()]);
-}
-
-function unwrap(wrapping: KeyObject, wrapped: Buffer, path: string): KeyObject {
-  const decipher = createDecipheriv('aes-256-gcm', wrapping, wrapped.subarray(0, nonceLength));
-  decipher.setAuthTag(wrapped.subarray(nonceLength + keyLength));
-  try {
-    const opened = decipher.update(wrapped.subarray(nonceLength, nonceLength + keyLength));
-    return createSecretKey(Buffer.concat([opened, decipher.final()]));
-  } catch (cause) {
     throw new KeyringError(
-      `the root key does not open ${path}: give keyring.rootKey that the keyring was made with`,
-      { cause },
+      `${this.#ring.records.path} does not keep what is written to it: its disk may be full or failing`,
     );
+  }
+
+  find(ref: Buffer): Found {
+    this.#check();
+    const text = ref.toString('latin1');
+    const held = this.#byRef.get(text) ?? this.#heldBy(ref, text);
+    if (held === 'closed') return { state: 'unknown' };
+    return held === 'destroyed' ? { state: 'destroyed' } : { state: 'here', key: held };
+  }
+
+  async saved(): Promise<void> {
+    const persist = () => this.#ring.keys.persist();
+    const persisting = this.#persisting.then(persist, persist); // Whoever failed before says so himself.
+    this.#persisting = persisting;
+    await persisting;
+    await this.#ring.saved();
+  }
+
+  async refresh(): Promise<void> {
+    this.#readOn();
+    await this.#ring.keys.open();
+  }
+
+  tokenKey(tenant: string): KeyObject {
+    const known = this.#tokenKeys.get(tenant);
+    if (known) return known;
+    const later = this.#tokens.get(this.#ring.tenantName(tenant))?.key;
+    const key = later ?? derived(this.#ring.seed, `token/${tenant}`);
+    this.#tokenKeys.set(tenant, key);
+    return key;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#looking);
+    await this.#persisting.catch(() => {});
+    this.#ring[Symbol.dispose]();
+  }
+
+  /** The owner's newest key; null if there is none that can be used here. */
+  #newestOf(name: Buffer): OwnedKey | 'destroyed' | null {
+    const newest = this.#ring.newestOf(name);
+    if (newest < 0) return null;
+    if (this.#ring.saysErased(name)) return 'destroyed';
+    const held = this.#usable(newest);
+    if (held === 'closed' || held === 'destroyed') return held === 'closed' ? null : held;
+    return { ref: Buffer.from(refOf(this.#ring.records.at(newest))), key: held };
+  }
+
+  /** What the root key has not opened yet is waited for by nobody who could make another. */
+  #usable(record: number): Held {
+    try {
+      return this.#ring.held(record);
+    } catch (error) {
+      if (error instanceof NotNow) return 'closed';
+      throw error;
+    }
+  }
+
+  #heldBy(ref: Buffer, text: string): Held {
+    let record = this.#ring.recordOf(ref);
+    if (record < 0) {
+      this.#readOn();
+      record = this.#ring.recordOf(ref);
+    }
+    if (record < 0) return 'closed';
+    let held = this.#ring.held(record);
+    if (held === 'closed' && this.#readOn()) held = this.#ring.held(record);
+    return held === 'closed' ? held : this.#byRef.keep(text, held);
+  }
+
+  #readOn(): boolean {
+    return this.#learnt(this.#ring.readOn());
+  }
+
+  #learnt(isMore: boolean): boolean {
+    if (this.#ring.epoch !== this.#epoch) {
+      this.#epoch = this.#ring.epoch;
+      this.#byRef.clear();
+      this.#byOwner.clear();
+    }
+    return isMore;
+  }
+
+  /** Nobody waits for this look: what it finds wrong, whoever asks for a key next is told. */
+  #look(): void {
+    try {
+      this.#readOn();
+      this.#ring.keys.open().catch(() => {}); // `refresh` asks again, and says what is wrong.
+    } catch (error) {
+      this.#failed = error;
+    }
+  }
+
+  #check(): void {
+    if (this.#failed !== null) throw this.#failed;
+  }
+}
+
+/** What was asked for lately: twice as much as is kept, and then the older half goes. */
+class Lately<T extends object | string> {
+  #new = new Map<string, T>();
+  #old = new Map<string, T>();
+
+  get(name: string): T | undefined {
+    const found = this.#new.get(name);
+    if (found) return found;
+    const old = this.#old.get(name);
+    return old && this.keep(name, old);
+  }
+
+  keep<U extends T>(name: string, value: U): U {
+    if (this.#new.size >= mostKept / 2) {
+      this.#old = this.#new;
+      this.#new = new Map();
+    }
+    this.#new.set(name, value);
+    return value;
+  }
+
+  clear(): void {
+    this.#new.clear();
+    this.#old.clear();
   }
 }

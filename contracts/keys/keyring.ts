@@ -7,6 +7,9 @@ export interface Owner {
   readonly subject: string | null;
 }
 
+/** Whose letter it is: somebody, or whose key a box in it names. */
+export type LetterOwner = Owner | Pick<OwnedKey, 'ref'>;
+
 export interface OwnedKey {
   readonly ref: Buffer; // 16 bytes that name the key and tell nothing of its owner.
   readonly key: KeyObject; // A handle: the cipher would make one of raw bytes for every row.
@@ -18,17 +21,26 @@ export type Found =
   | { readonly state: 'destroyed' }
   | { readonly state: 'unknown' };
 
-/** Keeps one key per subject. To destroy a subject's key is to erase the subject everywhere. */
+/**
+ * Keeps the keys of subjects, a version for new boxes and those before it for old ones. To destroy a
+ * subject's key is to erase the subject everywhere.
+ */
 export interface Keyring extends AsyncDisposable {
   /** The owner's key, made if there is none. It may be used at once, and sent anywhere only after `saved`. */
   keyOf(owner: Owner): OwnedKey | 'destroyed';
 
-  /** The key that a box names. */
+  /** The key that a box names. Throws while the key that wraps it cannot be opened. */
   find(ref: Buffer): Found;
+
+  /** Grows when a key that was given out may not be its owner's any more. Others' doings count within a second. */
+  readonly epoch: number;
 
   /** Resolves once every key given out so far is durable. */
   saved(): Promise<void>;
 
-  /** The key of a tenant's tokens: the same for ever, so that tokens of equal values stay equal. */
+  /** Learns what others made before it was called: after it, whatever box was sent until then finds its key. */
+  refresh(): Promise<void>;
+
+  /** The key of a tenant's tokens: the same as long as the keyring is open, so that tokens of equal values stay equal. */
   tokenKey(tenant: string): KeyObject;
 }

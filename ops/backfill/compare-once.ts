@@ -1,5 +1,5 @@
 import type { Config } from '../../contracts/config.ts';
-import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../contracts/keys/open-keyring.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { registryAt } from '../../contracts/registry.ts';
 import { type Compared, compareTable } from '../../pipelines/compare/compare.ts';
@@ -15,7 +15,7 @@ export async function compareOnce(
 ): Promise<Compared> {
   const { source, state, keyring: keys, database, registry } = config;
   await using checkpoints = await checkpointsAt(state.url);
-  await using keyring = fileKeyring(keys.directory, keys.rootKey);
+  await using keyring = await openKeyring(keys);
   return await compareTable({
     url: source.url,
     database,

@@ -55,6 +55,8 @@ export const commandGroups: readonly CommandGroup[] = [
   {
     names: ['provenance'],
     add: async (program) => (await import('./provenance.ts')).provenanceCommands(program),
+    names: ['keys'],
+    add: async (program) => (await import('./keys.ts')).keysCommands(program),
   },
   {
     names: ['chaos'],

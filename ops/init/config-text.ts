@@ -41,7 +41,7 @@ contracts: contracts/tables
 keyring:
   # Back it up: without it nothing sealed can be read.
   directory: keyring
-  # 64 hex digits, from \`openssl rand -hex 32\`, and the same for ever. Keep it away from the keyring.
+  # 64 hex digits, from \`openssl rand -hex 32\`. Keep it away from the keyring; another one only by \`conductor keys rotate\`.
   rootKey: { env: ROOT_KEY }
 
 # Where governed changes come to rest: take the # from sinks and from what you have of them.

@@ -1,9 +1,10 @@
 import { access, constants } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { publicUrl } from '../../contracts/cannot-run.ts';
 import { type Config, ConfigError, loadConfig } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
-import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../contracts/keys/open-keyring.ts';
+import { ringPaths } from '../../contracts/keys/ring-files.ts';
 import { reasonOf } from '../worker/keep-running.ts';
 import { readContracts } from '../worker/setting.ts';
 import { checkAnonymity } from './anonymity.ts';
@@ -86,21 +87,24 @@ async function checkRegistry(url: string): Promise<readonly Finding[]> {
   return [ok('registry', publicUrl(url))];
 }
 
-/** A keyring that is not there yet is made by the first worker, and not by a look. */
-async function checkKeyring({
-  directory,
-  rootKey,
-}: Config['keyring']): Promise<readonly Finding[]> {
-  const isThere = await access(join(directory, 'subjects.keys')).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) {
-    await access(await nearest(directory), constants.W_OK);
-    return [ok('keyring', `${directory} will be made`)];
+/** A keyring that is not there yet, or not in this form, is made by the first worker, and not by a look. */
+async function checkKeyring(settings: Config['keyring']): Promise<readonly Finding[]> {
+  const { directory } = settings;
+  const { keys, old } = ringPaths(directory);
+  const isThere = (path: string) =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
+  if (await isThere(keys)) {
+    await using _ = await openKeyring(settings);
+    return [ok('keyring', `the root key opens ${directory}`)];
   }
-  await using _ = fileKeyring(directory, rootKey);
-  return [ok('keyring', `the root key opens ${directory}`)];
+  await access(await nearest(directory), constants.W_OK);
+  const what = (await isThere(old))
+    ? `${old} will be taken over by the first worker that starts; stop those of older versions first`
+    : `${directory} will be made`;
+  return [ok('keyring', what)];
 }
 
 /** The folder itself, or the one above it that is there. */

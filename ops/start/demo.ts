@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
-import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../contracts/keys/open-keyring.ts';
 import { type Comparison, compare } from '../demo/compare.ts';
 import { createDemoDatabase } from '../demo/database.ts';
 import { graphStore, postgresStore, type Store, warehouseStore } from '../demo/stores.ts';
@@ -65,7 +65,7 @@ export async function compareAll(
   const planned = await contractsInUse(config, contracts);
   const all = [...planned.values()];
   const { sinks, source, keyring } = config;
-  await using keys = fileKeyring(keyring.directory, keyring.rootKey);
+  await using keys = await openKeyring(keyring);
   await using stack = new AsyncDisposableStack();
   const stores: Store[] = [];
   if (sinks.postgres) stores.push(stack.use(postgresStore('mirror', sinks.postgres.url)));

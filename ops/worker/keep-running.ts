@@ -4,7 +4,7 @@ import { lastValueFrom, tap } from 'rxjs';
 import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { ConfigError } from '../../contracts/config.ts';
 import { wordsOf } from '../../contracts/error-words.ts';
-import { KeyringError } from '../../contracts/keys/file-keyring.ts';
+import { KeyringError } from '../../contracts/keys/keyring-error.ts';
 import { UnknownSchema } from '../../contracts/registry.ts';
 import { ForeignServer } from '../../pipelines/wal/server.ts';
 import { NeedsText } from '../../processors/transcode/columns.ts';

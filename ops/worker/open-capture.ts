@@ -1,5 +1,6 @@
 import { topicSettings } from '../../contracts/topics.ts';
 import { capture, keysFirst } from '../../pipelines/capture.ts';
+import { ownersOfCaptured } from '../../pipelines/letter-owners.ts';
 import { recycling } from '../../pipelines/recycling.ts';
 import { letterOfCaptured } from '../../pipelines/letters.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
@@ -54,10 +55,7 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
     const runs = stack.use(await inState(runsAt(config.state.url, stream)));
     const prepared = await bothEnds(setting, stream, { checkpoints, runs, forms });
     const limitOf = await limitsOf(setting);
-    const letters = await deadLetters<Captured>(kafka, 'capture', setting, (refused) =>
-      letterOfCaptured('capture', refused),
-    );
-    stack.use(letters);
+    const letters = stack.use(await lettersAt(setting));
     const records = stack.use(
       recordsSink(kafka, 'cdc', tenure(checkpoints, stream, prepared.from)),
     );
@@ -110,6 +108,12 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
         },
         pulling(setting, signal),
       ).pipe(fallingBackToText(setting));
+  });
+
+const lettersAt = (setting: Setting) =>
+  deadLetters<Captured>(setting.kafka, 'capture', setting, {
+    letterOf: (refused) => letterOfCaptured('capture', refused),
+    ownersOf: ownersOfCaptured,
   });
 
 /** Asks for the copies that are due where a stream begins, or goes on. */

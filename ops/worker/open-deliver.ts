@@ -4,6 +4,7 @@ import { CannotRun } from '../../contracts/cannot-run.ts';
 import { deliver } from '../../pipelines/deliver.ts';
 import type { Batching } from '../../pipelines/flow/into.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
+import { ownersOfGoverned } from '../../pipelines/letter-owners.ts';
 import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
@@ -39,11 +40,12 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     const columns = textColumnsOf(setting);
     const rest = stack.use(await openSink(setting, sink, columns.widened()));
     const letters = stack.use(
-      await deadLetters<Received | Governed>(kafka, pipeline, setting, (refused) => {
-        const { value, refusal } = refused;
-        return 'offset' in value
-          ? letterOfRecord(pipeline, { value, refusal })
-          : letterOfChange(pipeline, { value, refusal });
+      await deadLetters<Received | Governed>(kafka, pipeline, setting, {
+        letterOf: ({ value, refusal }) =>
+          'offset' in value
+            ? letterOfRecord(pipeline, { value, refusal })
+            : letterOfChange(pipeline, { value, refusal }),
+        ownersOf: (value) => ('offset' in value ? [] : ownersOfGoverned(value, contracts)),
       }),
     );
     const learn = learning(registry);

@@ -6,6 +6,7 @@ import {
   topicSettings,
 } from '../../contracts/topics.ts';
 import { govern } from '../../pipelines/govern.ts';
+import { ownersOfRecord } from '../../pipelines/letter-owners.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Lane } from '../../pipelines/topic/assignment.ts';
@@ -45,9 +46,10 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
       config.kafka.replication,
     );
     const letters = stack.use(
-      await deadLetters<Received>(kafka, 'govern', setting, (refused) =>
-        letterOfRecord('govern', refused),
-      ),
+      await deadLetters<Received>(kafka, 'govern', setting, {
+        letterOf: (refused) => letterOfRecord('govern', refused),
+        ownersOf: (record) => ownersOfRecord(record, registry, contracts),
+      }),
     );
     const pool = new SlabPool();
     const written = stack.use(recycling(pool, recordsSink(kafka, 'gov')));
@@ -59,13 +61,17 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
       },
     };
     const dedupe = new Dedupe();
+    const learn = learning(registry);
     const changes = stack.use(
       new TopicSource({
         kafka,
         group: `${config.database}.govern`,
         topics,
         until: untilCurrent ? await endsOf(kafka, topics) : null,
-        prepare: learning(registry),
+        prepare: async (batch) => {
+          await learn(batch);
+          await keyring.refresh(); // Whatever box came by now, its key is there.
+        },
         assigned: (lanes) => recall(setting, dedupe, lanes),
         lost: (lanes) => {
           for (const { topic, partition } of lanes) dedupe.forget(topic, partition);

@@ -1,7 +1,7 @@
 import { type Config, loadConfig } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
-import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
+import { openKeyring } from '../../contracts/keys/open-keyring.ts';
 import { InvalidContracts } from '../../contracts/odcs-document.ts';
 import { loadContracts } from '../../contracts/odcs.ts';
 import { topicFault } from '../../contracts/topics.ts';
@@ -29,7 +29,7 @@ export async function readContracts(config: Config): Promise<ReadonlyMap<string,
   return new Map(contracts.map((contract) => [contract.table, contract]));
 }
 
-/** Connects to nothing yet: what is opened here answers later, or not at all. */
+/** Connects to nothing yet but the keyring's KMS: what else is opened here answers later, or not at all. */
 export async function settingOf(
   configFile: string,
   pipeline: string,
@@ -49,7 +49,7 @@ export async function settingOf(
     config,
     contracts: await readContracts(config),
     registry: registryAt(config.registry.url),
-    keyring: fileKeyring(config.keyring.directory, config.keyring.rootKey),
+    keyring: await openKeyring(config.keyring),
     kafka: kafkaOptions(config, pipeline),
     counters,
     untilCurrent,

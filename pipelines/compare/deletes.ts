@@ -37,6 +37,7 @@ export async function deletesOf(
   if (gone.size === 0) return [];
   const { contract, registry, records, ends, database } = deleting;
   const learn = learning(registry);
+  await deleting.keyring.refresh();
   const pool = new SlabPool();
   const filled: Records[] = [];
   let part = 0;

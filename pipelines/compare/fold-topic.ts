@@ -33,6 +33,7 @@ export async function foldTopic(
   const folding = { table: contract.table, columns, records, registry, open, seen };
   const starts = await records.bounds('start');
   const ends = await records.bounds('end');
+  await keyring.refresh(); // Whatever box stands before these ends, its key is there.
   const shares = Math.max(1, Math.ceil(rows / ends.length / keysAtOnce));
   const inKey = columns.map((column) => column.inKey);
   const topic = new TopicRows(

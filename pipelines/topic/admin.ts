@@ -169,6 +169,19 @@ export async function committedBy(
   }
 }
 
+/** How many members a consumer group has. */
+export async function membersOf(kafka: BaseOptions, group: string): Promise<number> {
+  const admin = new Admin(kafka);
+  try {
+    const described = await admin.describeGroups({ groups: [group] });
+    return described.get(group)?.members.size ?? 0;
+  } catch (error) {
+    throw kafkaTrouble(error, kafka);
+  } finally {
+    await admin.close();
+  }
+}
+
 /** Explains why the brokers could not be used. */
 function kafkaTrouble(cause: unknown, { bootstrapBrokers }: BaseOptions): NotNow {
   return new NotNow(

@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { TableContract } from '../../contracts/contract.ts';
+import type { Owner } from '../../contracts/keys/keyring.ts';
 import type { Image } from '../../processors/transcode/columns.ts';
 import { keptChange } from '../../processors/transcode/kept-change.ts';
 import type { Head } from '../../processors/transcode/head.ts';
 import type { Output } from '../../processors/transcode/output.ts';
+import { RowOwner } from '../../processors/transcode/row-owner.ts';
 import { isNull, Tuple } from '../../processors/transcode/tuple.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Relation } from '../../schemas/relation.ts';
@@ -44,7 +46,9 @@ export class Outbox {
       return isWritten ? 'written' : 'withheld';
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      const value = keptChange(told(table), 'insert', null, this.#said(message), head, seq, 0);
+      const owners = this.#ownersOf(table, message.content);
+      const kept = keptChange(told(table), 'insert', null, this.#said(message), head, seq, 0);
+      const value = { ...kept, owners };
       this.#output.refuse({ value, refusal }, message.content.length);
       return 'refused';
     }
@@ -83,6 +87,19 @@ export class Outbox {
     const table = { table: contract.table, relation, way, contract, columns, key };
     this.#tables.set(contract.table, table);
     return table;
+  }
+
+  /** Whom a message tells of, if it is a row at all. */
+  #ownersOf(table: Table, content: Buffer): readonly Owner[] {
+    const { contract, columns } = table;
+    try {
+      return contract
+        ? [new RowOwner(contract, columns).told(this.#imageOf(table, content)) ?? []].flat()
+        : [];
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return [];
+    }
   }
 
   /** The content as it came, for it may be no row. */
@@ -129,7 +146,7 @@ export class Outbox {
 const contentColumn = new Column(0, { name: 'content', type: 'text', oid: 0, identity: false });
 
 /** What its letter tells of a table: a message has one column. */
-const told = ({ table }: Table) => ({ table, columns: [contentColumn], key: [] });
+const told = ({ table }: Table) => ({ table, columns: [contentColumn], key: [], contract: null });
 
 /** An object's values; a number keeps its digits, whatever JavaScript would make of them. */
 function objectOf(table: string, content: Buffer): ReadonlyMap<string, unknown> {

@@ -1,9 +1,12 @@
+import type { TableContract } from '../../contracts/contract.ts';
+import type { Owner } from '../../contracts/keys/keyring.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import type { Op } from '../../schemas/change.ts';
 import type { Position } from '../../schemas/position.ts';
 import { encodeValues } from '../../schemas/secret.ts';
 import type { Column, Image } from './columns.ts';
 import type { Head } from './head.ts';
+import { RowOwner } from './row-owner.ts';
 
 /** A change that can never pass: where it stood, and all of it as its letter keeps it. */
 export interface KeptChange {
@@ -11,6 +14,7 @@ export interface KeptChange {
   readonly log: string;
   readonly position: Position;
   readonly table: string;
+  readonly owners: readonly Owner[]; // Whom it tells of: one, or two if it moved from one to the other.
   readonly payload: Buffer; // A `Decoded` as `encodeValues` would write it.
 }
 
@@ -19,7 +23,10 @@ export interface Told {
   readonly table: string;
   readonly columns: readonly Column[];
   readonly key: readonly string[];
+  readonly contract: OwnedRows | null;
 }
+
+type OwnedRows = Pick<TableContract, 'tenant' | 'subject'>;
 
 /**
  * Keeps a change that is refused. It may be so large that no value of it may become a string: what the
@@ -48,7 +55,21 @@ export function keptChange(
   write(out, ',"after":');
   writeImage(columns, after, out);
   write(out, '}');
-  return { system, log, position, table, payload: out.view() };
+  const owners = ownersOf(told, [before, after]);
+  return { system, log, position, table, owners, payload: out.view() };
+}
+
+/** Whom the images belong to, as far as they tell it: subjects, or else tenants. */
+function ownersOf(
+  { contract, columns }: Told,
+  images: readonly (Image | null)[],
+): readonly Owner[] {
+  if (!contract) return [];
+  const rows = new RowOwner(contract, columns);
+  const found = images.flatMap((image) => (image ? (rows.told(image) ?? []) : []));
+  const subjects = found.filter(({ subject }) => subject !== null);
+  const owners = subjects.length > 0 ? subjects : found;
+  return [...new Map(owners.map((owner) => [JSON.stringify(owner), owner])).values()];
 }
 
 /** The columns of the key, if the row tells them all. */

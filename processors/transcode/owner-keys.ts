@@ -39,6 +39,11 @@ export class OwnerKeys {
     return sealer;
   }
 
+  /** Forgets all: what was kept may not be its owner's key any more. */
+  clear(): void {
+    this.#kept.clear();
+  }
+
   #isNamed(name: Buffer, { data, starts, lengths, binary }: Tuple): boolean {
     let next = 0;
     for (const index of this.#columns) {

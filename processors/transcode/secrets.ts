@@ -1,12 +1,13 @@
 import type { TableContract } from '../../contracts/contract.ts';
-import type { Keyring, Owner } from '../../contracts/keys/keyring.ts';
+import type { Keyring } from '../../contracts/keys/keyring.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
-import { firstNonce, type Sealer } from '../../schemas/sealed-box.ts';
+import { boxPair, firstNonce, type Sealer } from '../../schemas/sealed-box.ts';
 import type { Column, Image } from './columns.ts';
 import type { Head } from './head.ts';
 import { OwnerKeys } from './owner-keys.ts';
+import { RowOwner } from './row-owner.ts';
 
 interface Named {
   readonly column: Column;
@@ -14,29 +15,28 @@ interface Named {
 }
 
 /**
- * Boxes what is confidential of a row under its subject's key, straight from the server's bytes. What
- * belongs to an erased subject is withheld; its delete passes, for it tells nothing of the subject but
- * that it is gone.
+ * Boxes what is confidential of a row under its subject's key, straight from the server's bytes; of a row
+ * that moves to another subject, what it was under the key of whom it left. What belongs to an erased
+ * subject is withheld; its delete passes, for it tells nothing of the subject but that it is gone.
  */
 export class Secrets {
   readonly #contract: TableContract;
   readonly #columns: readonly Named[];
-  readonly #tenant: Column | null;
-  readonly #subject: Column | null;
+  readonly #owner: RowOwner;
   readonly #keyring: Keyring;
   readonly #keys: OwnerKeys;
+  #epoch: number;
   readonly #plain = new Bytes(1_024);
-  readonly #scratch = new Bytes(256);
+  readonly #left = new Bytes(256);
+  readonly #came = new Bytes(256);
   #nonces: { readonly head: Head; readonly first: Buffer } | null = null;
 
   constructor(contract: TableContract, columns: readonly Column[], keyring: Keyring) {
-    const named = (name: string | null | undefined) =>
-      columns.find(({ avro }) => avro.name === name) ?? null;
     this.#contract = contract;
-    this.#tenant = named(contract.tenant);
-    this.#subject = named(contract.subject?.column);
+    this.#owner = new RowOwner(contract, columns);
     this.#keyring = keyring;
-    this.#keys = new OwnerKeys([this.#tenant, this.#subject]);
+    this.#epoch = keyring.epoch;
+    this.#keys = new OwnerKeys([this.#owner.tenant, this.#owner.subject]);
     const open = new Set(contract.columns.filter(isOpen).map(({ name }) => name));
     const promised = new Set(contract.columns.map(({ name }) => name));
     const owned = contract.tenant !== null || contract.subject !== null;
@@ -47,8 +47,8 @@ export class Secrets {
   }
 
   /** The row's tenant as text; null if the row does not tell it. */
-  tenantOf({ tuple }: Image): string | null {
-    return this.#tenant?.text(tuple, this.#scratch) ?? null;
+  tenantOf(image: Image): string | null {
+    return this.#owner.tenantOf(image);
   }
 
   /** The box that was sealed last. */
@@ -65,22 +65,52 @@ export class Secrets {
   ): 'sealed' | 'erased' | 'nothing' {
     const image = after ?? before;
     if (this.#columns.length === 0 || !image) return 'nothing';
+    const moved = before && after && !this.#sameOwner(before, after) ? before : null;
+    const tells = this.#writeBoth(moved ? null : before, after, op);
+    const left = moved && this.#leaver(moved);
+    if (tells === 'nothing' && !left) return 'nothing';
+
+    const sealer = this.#sealerOf(image);
+    if (!sealer && tells === 'after') throw this.#noOwner();
+    if (!sealer) return 'nothing'; // A delete that tells only its key.
+    if (sealer === 'destroyed') return after ? 'erased' : 'nothing';
+    const nonce = this.#firstNonce(head);
+    const place = { seq, part };
+    this.box.clear();
+    if (moved && left && !left.ref.equals(sealer.ref)) {
+      this.#came.clear();
+      sealer.seal(this.#came, nonce, place, this.#plain);
+      this.#writeBoth(moved, null, op);
+      this.#left.clear();
+      left.seal(this.#left, nonce, place, this.#plain); // The same nonce, under another key.
+      boxPair(this.box, this.#left, this.#came);
+      return 'sealed';
+    }
+    if (left) this.#writeBoth(moved, after, op); // The same owner in other words.
+    sealer.seal(this.box, nonce, place, this.#plain);
+    return 'sealed';
+  }
+
+  /** Seals for whom a row leaves; null if it tells nothing of him, or not who he is, or he is erased. */
+  #leaver(before: Image): Sealer | null {
+    const { tenant, subject } = this.#owner;
+    for (const column of [tenant, subject])
+      if (column && (!column.isTold(before) || column.isUnchanged(before.tuple))) return null;
+    if (!this.#columns.some(({ column }) => tells(column, before))) return null;
+    const sealer = this.#sealerOf(before);
+    return sealer === 'destroyed' ? null : sealer;
+  }
+
+  /** Writes what a box is to hold, and which of it tells something. */
+  #writeBoth(before: Image | null, after: Image | null, op: Op): 'after' | 'before' | 'nothing' {
     const plain = this.#plain;
     plain.clear();
     plain.ascii('{"before":');
-    const told = this.#write(before && this.#sameOwner(before, after) ? before : null, false);
+    const told = this.#write(before, false);
     plain.ascii(',"after":');
     const telling = this.#write(after, op === 'insert');
     plain.byte(0x7d);
-    if (!told && !telling) return 'nothing';
-
-    const sealer = this.#sealerOf(image);
-    if (!sealer && telling) throw this.#noOwner();
-    if (!sealer) return 'nothing'; // A delete that tells only its key.
-    if (sealer === 'destroyed') return after ? 'erased' : 'nothing';
-    this.box.clear();
-    sealer.seal(this.box, this.#firstNonce(head), { seq, part }, plain);
-    return 'sealed';
+    return telling ? 'after' : told ? 'before' : 'nothing';
   }
 
   #firstNonce(head: Head): Buffer {
@@ -101,7 +131,7 @@ export class Secrets {
     const begun = out.at;
     if (image) {
       for (const { column, name } of this.#columns) {
-        if (!column.isTold(image) || (!isNew && column.isUnchanged(image.tuple))) continue;
+        if (isNew ? !column.isTold(image) : !tells(column, image)) continue;
         out.byte(out.at === begun ? 0x7b : 0x2c);
         out.copy(name, 0, name.length);
         column.json('secret', image.tuple, out);
@@ -118,7 +148,7 @@ export class Secrets {
   /** A box holds both images only if one subject of one tenant owns both. */
   #sameOwner(before: Image, after: Image | null): boolean {
     if (!after) return true;
-    return [this.#subject, this.#tenant].every((column) => {
+    return [this.#owner.subject, this.#owner.tenant].every((column) => {
       if (!column) return true;
       if (!column.isTold(before)) return !column.has(after.tuple);
       return before.tuple.same(column.index, after.tuple);
@@ -128,29 +158,25 @@ export class Secrets {
   /** Seals for whom a row belongs to; null if the row tells neither its subject nor its tenant. */
   #sealerOf(image: Image): Sealer | 'destroyed' | null {
     const { subject, table } = this.#contract;
-    if (subject && this.#subject?.isUnchanged(image.tuple))
+    if (subject && this.#owner.subject?.isUnchanged(image.tuple))
       throw new Refusal(
         'no-subject',
         `table ${table}: a change does not tell its subject (column ${subject.column}); ALTER TABLE ${table} REPLICA IDENTITY FULL`,
       );
-    if (this.#tenant?.isUnchanged(image.tuple))
+    if (this.#owner.tenant?.isUnchanged(image.tuple))
       throw new Refusal(
         'no-tenant',
         `table ${table}: a change does not tell its tenant (column ${this.#contract.tenant}); ALTER TABLE ${table} REPLICA IDENTITY FULL`,
       );
+    if (this.#keyring.epoch !== this.#epoch) {
+      this.#epoch = this.#keyring.epoch;
+      this.#keys.clear();
+    }
     const known = this.#keys.find(image.tuple);
     if (known) return known;
-    const owner = this.#ownerOf(image);
+    const owner = this.#owner.ownerOf(image);
     const owned = owner && this.#keyring.keyOf(owner);
     return owned && owned !== 'destroyed' ? this.#keys.keep(image.tuple, owned) : owned;
-  }
-
-  #ownerOf(image: Image): Owner | null {
-    const { subject, tenant: column } = this.#contract;
-    const tenant = this.tenantOf(image);
-    const person = this.#subject?.text(image.tuple, this.#scratch) ?? null;
-    if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
-    return tenant === null ? null : { tenant, domain: column ?? '', subject: null };
   }
 
   #noOwner(): Refusal {
@@ -160,6 +186,10 @@ export class Secrets {
     );
   }
 }
+
+/** Whether an image tells what a column holds. */
+const tells = (column: Column, image: Image): boolean =>
+  column.isTold(image) && !column.isUnchanged(image.tuple);
 
 const isOpen = ({ classification }: TableContract['columns'][number]): boolean =>
   classification === 'public' || classification === 'internal';

@@ -21,6 +21,7 @@ const records = (name: string, count = 1): Records => ({
 const refused: Refused<KeptChange> = {
   value: {
     ...decoded('insert', { after: userRow }, { table: 'public.secrets', key: ['id'] }),
+    owners: [],
     payload: Buffer.from('sealed later'),
   },
   refusal: new Refusal('no-contract', 'table public.secrets has no contract'),

@@ -11,7 +11,8 @@ const change = decoded('insert', { after: { ...userRow, id: marker } });
 /** The letter of a change as capture keeps it. */
 const captured = (value: Decoded) => {
   const payload = Buffer.from(encodeValues(value));
-  return letterOfCaptured('capture', { value: { value: { ...value, payload }, refusal }, refusal });
+  const kept = { ...value, owners: [], payload };
+  return letterOfCaptured('capture', { value: { value: kept, refusal }, refusal });
 };
 const record = {
   topic: 'cdc.shop.public.users',

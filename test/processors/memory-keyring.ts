@@ -7,6 +7,7 @@ export class MemoryKeyring implements Keyring {
   readonly #refs = new Set<string>();
   readonly #destroyed = new Set<string>();
   saves = 0;
+  epoch = 0;
 
   keyOf(owner: Owner) {
     this.owners.push(owner);
@@ -24,7 +25,10 @@ export class MemoryKeyring implements Keyring {
 
   destroy(owner: Owner): void {
     this.#destroyed.add(refOf(owner).toString('hex'));
+    this.epoch++;
   }
+
+  async refresh(): Promise<void> {}
 
   async saved(): Promise<void> {
     this.saves++;

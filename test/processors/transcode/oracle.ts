@@ -56,7 +56,8 @@ export function sealing(
       before: sameOwner(contract, change) ? secretsOf(change.before, rules) : null,
       after: secretsOf(change.after, rules, change.op === 'insert'),
     };
-    if (!image || (!secret.before && !secret.after)) return [{ ...bare, sealed: null }];
+    const isMoved = !sameOwner(contract, change) && secretsOf(change.before, rules) !== null;
+    if (!image || (!secret.before && !secret.after && !isMoved)) return [{ ...bare, sealed: null }];
 
     const owner = ownerOf(contract, tenant, image);
     if (!owner && secret.after) throw noOwner(contract);
@@ -69,7 +70,15 @@ export function sealing(
     }
     const id = changeId(change.system, change.log, change.position);
     const occasion = { change: id, revision: contract.revision };
-    return [{ ...bare, sealed: seal(owned, occasion, encodeSecret(secret)) }];
+    const sealed = seal(owned, occasion, encodeSecret(secret));
+    const left = sameOwner(contract, change) ? null : secretsOf(change.before, rules);
+    const leaver = left && change.before && leaverOf(contract, change.before, change.after);
+    const leaving = leaver && keyring.keyOf(leaver);
+    if (!leaving || leaving === 'destroyed') return [{ ...bare, sealed }];
+    const first = seal(leaving, occasion, encodeSecret({ before: left, after: null }));
+    const head = Buffer.of(2, 0, 0, 0, 0);
+    head.writeUInt32BE(first.length, 1);
+    return [{ ...bare, sealed: Buffer.concat([head, first, sealed]) }];
   };
 }
 
@@ -109,6 +118,15 @@ function ownerOf(
   const person = subject && textOf(subject.column, row);
   if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
   return tenant === null ? null : { tenant, domain: contract.tenant ?? '', subject: null };
+}
+
+/** Whom a row leaves, if it tells all that names him and that the table still has. */
+function leaverOf(contract: TableContract, row: Row, after: Row | null): Owner | null {
+  const isTold = (column: string | null | undefined) =>
+    typeof column !== 'string' ||
+    (column in row ? row[column] !== unchanged : !(after && column in after));
+  if (!isTold(contract.subject?.column) || !isTold(contract.tenant)) return null;
+  return ownerOf(contract, textOf(contract.tenant, row), row);
 }
 
 const noOwner = ({ table }: TableContract) =>

@@ -145,7 +145,7 @@ test('what was taken is not changed by what is added later', () => {
 test('what is refused is handed on beside the records, and counts as what is waiting', () => {
   const output = new Output(new SlabPool());
   const refused = {
-    value: { ...decoded('insert', {}), payload: Buffer.from('{}') },
+    value: { ...decoded('insert', {}), owners: [], payload: Buffer.from('{}') },
     refusal: new Refusal('no-key', 'table public.users'),
   };
   expect(output.isEmpty).toBe(true);

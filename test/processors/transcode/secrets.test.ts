@@ -5,6 +5,7 @@ import { stamp } from '../../../processors/provenance.ts';
 import { redaction } from '../../../processors/redact.ts';
 import { tokeniser } from '../../../processors/tokens.ts';
 import { unsealing } from '../../../processors/unseal.ts';
+import { boxesOf } from '../../../schemas/sealed-box.ts';
 import { unchanged } from '../../../schemas/value.ts';
 import * as golden from '../../golden/pgoutput.ts';
 import { capturing, type Told } from '../../pipelines/wal/captured.ts';
@@ -89,20 +90,37 @@ test('every owner has a key of their own, however their names are put together',
   expect(keyring.owners.map(({ tenant, subject }) => [tenant, subject])).toEqual(named);
 });
 
+const byOwner = { ...users, subject: { column: 'city', domain: 'public.cities.id' } };
 const moves = [
-  { name: 'another subject', to: { id: '8' } },
+  { name: 'another subject', to: { city: '8' } },
   { name: 'another tenant', to: { tenant_id: '2' } },
 ] as const;
 
 for (const { name, to } of moves)
-  test(`a row that moves to ${name} takes nothing of the old owner into the new one's box`, async () => {
-    const { captured, secretOf } = await capture(users);
-    const { changes } = await captured(update({}, { ...to, email: `${marker} new` }));
-    expect(secretOf(changes.at(-1)!)).toEqual({
-      before: null,
-      after: { email: `${marker} new`, phone: null },
-    });
+  test(`a row that moves to ${name} has what it was under the old owner's key, and what it is under the new one's`, async () => {
+    const { captured, secretOf, keyring } = await capture(byOwner);
+    const { changes } = await captured(
+      update({ city: '7' }, { city: '7', ...to, email: `${marker} new` }),
+    );
+    const [moved] = changes;
+    expect(changes.length).toBe(1);
+    const [left, came] = [
+      { email: marker, phone: null },
+      { email: `${marker} new`, phone: null },
+    ];
+    expect(secretOf(moved!)).toEqual({ before: left, after: came });
+    const [, second] = boxesOf(moved!.sealed!);
+    expect(secretOf({ ...moved!, sealed: second! })).toEqual({ before: null, after: came });
+    keyring.destroy({ tenant: '1', domain: 'public.cities.id', subject: '7' });
+    expect(secretOf(moved!)).toEqual({ before: null, after: came });
   });
+
+test('of a row that moved to a subject who is erased nothing passes', async () => {
+  const { one, secretOf, keyring } = await capture(byOwner);
+  const moved = await one(update({ city: '7' }, { city: '8' }));
+  keyring.destroy({ tenant: '1', domain: 'public.cities.id', subject: '8' });
+  expect(secretOf(moved)).toBe(null);
+});
 
 test('a row that stays with its owner has both images in one box', async () => {
   const { one, secretOf } = await capture(users);
@@ -114,7 +132,17 @@ test('a row that stays with its owner has both images in one box', async () => {
 
 test('a tenant’s row that moves to another tenant leaves its old values out of the new tenant’s box', async () => {
   const { one, secretOf } = await capture({ ...users, subject: null });
-  expect(secretOf(await one(update({}, { tenant_id: '2' })))).toMatchObject({ before: null });
+  const moved = await one(update({}, { tenant_id: '2' }));
+  const [left, came] = boxesOf(moved.sealed!);
+  expect(secretOf({ ...moved, sealed: left! })).toMatchObject({ after: null });
+  expect(secretOf({ ...moved, sealed: came! })).toMatchObject({ before: null });
+});
+
+test('a rotation and an erasure count from the next row on', async () => {
+  const { one, captured, keyring } = await capture(users);
+  await one(insert());
+  keyring.destroy({ tenant: '1', domain: 'public.users.id', subject: '7' });
+  expect((await captured(insert())).changes).toEqual([]);
 });
 
 const tokenised = {

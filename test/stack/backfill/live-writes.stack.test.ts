@@ -1,6 +1,6 @@
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { fileKeyring } from '../../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../../contracts/keys/open-keyring.ts';
 import { compare } from '../../../ops/demo/compare.ts';
 import { postgresStore } from '../../../ops/demo/stores.ts';
 import { contractsInUse } from '../../../ops/policy/active.ts';
@@ -143,7 +143,7 @@ test('what was copied comes to rest in the mirror, and only updates whose base w
   expect(await reasons('govern')).toEqual([]);
   // An update without its long text, of a row that was gone before its base could be fetched: its delete follows.
   expect(new Set(['missing-base', ...(await reasons('deliver-postgres'))]).size).toBe(1);
-  await using keyring = fileKeyring(way.config.keyring.directory, way.config.keyring.rootKey);
+  await using keyring = await openKeyring(way.config.keyring);
   await using source = postgresStore('source', way.urls.source, ({ columns }) => columns);
   await using mirror = postgresStore('mirror', way.urls.mirror);
   const comparison = await compare({

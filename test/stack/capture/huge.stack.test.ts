@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import workerFlags from '../../../bin/worker-flags.json' with { type: 'json' };
-import { fileKeyring } from '../../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../../contracts/keys/open-keyring.ts';
 import { usageOf } from '../../../ops/bench/proc.ts';
 import { kafkaPart } from '../../../ops/stack/kafka-part.ts';
 import { keyRefOf, open } from '../../../schemas/sealed-box.ts';
@@ -44,8 +44,7 @@ afterAll(async () => {
 
 /** The letters as whoever has the keyring opens them, by the row's id. */
 async function opened(): Promise<ReadonlyMap<number, Buffer>> {
-  const { directory, rootKey } = way.config.keyring;
-  await using keyring = fileKeyring(directory, rootKey);
+  await using keyring = await openKeyring(way.config.keyring);
   const chunks = await lettersOf(way, 'capture', way.name);
   const letters = Map.groupBy(chunks, ({ letter }) => String(letter['id']));
   const rows = [...letters.values()].map((parts) => {

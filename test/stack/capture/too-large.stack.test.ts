@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileKeyring } from '../../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../../contracts/keys/open-keyring.ts';
 import { keyRefOf, open } from '../../../schemas/sealed-box.ts';
 import { decodeValues } from '../../../schemas/secret.ts';
 import { lettersOf } from '../way/letters.ts';
@@ -45,8 +45,7 @@ test('a row too large for its topic becomes one sealed letter in chunks, and wha
     chunks.map((_, chunk) => [chunk, chunks.length]),
   );
   const sealed = Buffer.concat(chunks.map(({ letter }) => letter['sealed'] as Buffer));
-  const { directory, rootKey } = way.config.keyring;
-  await using keyring = fileKeyring(directory, rootKey);
+  await using keyring = await openKeyring(way.config.keyring);
   const found = keyring.find(keyRefOf(sealed)!);
   const key = found.state === 'here' ? found.key : expect.fail('the letter names no key of ours');
   const change = decodeValues(open(key, sealed).toString()) as {

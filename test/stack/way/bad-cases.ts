@@ -160,4 +160,16 @@ export const serverCases: readonly BadCase[] = [
     given: changed((raw) => (raw['keyring'] = { directory: 'keyring', rootKey: 'ab'.repeat(32) })),
     says: [/the root key does not open .*keyring/, /keyring\.rootKey/],
   },
+  {
+    name: 'a KMS that does not answer',
+    given: changed((raw) => {
+      const vault = { url: `http://${nowhere}`, key: 'conductor', token: wrongPassword };
+      raw['keyring'] = { directory: 'keyring-of-kms', kms: { vault } };
+    }),
+    says: [
+      /Vault cannot be reached: .*ECONNREFUSED/,
+      /where: keyring\.kms\.vault = http:\/\/127\.0\.0\.1:1/,
+      /fix: .*start or unseal Vault/,
+    ],
+  },
 ];

@@ -1,0 +1,48 @@
+import type { TableContract } from '../../contracts/contract.ts';
+import type { Owner } from '../../contracts/keys/keyring.ts';
+import { Bytes } from '../../schemas/bytes.ts';
+import { Refusal } from '../../schemas/refusal.ts';
+import type { Column, Image } from './columns.ts';
+
+/** Tells of a table's rows whom they belong to, as far as a row tells it. */
+export class RowOwner {
+  readonly tenant: Column | null;
+  readonly subject: Column | null;
+  readonly #contract: Pick<TableContract, 'tenant' | 'subject'>;
+  readonly #scratch = new Bytes(256);
+
+  constructor(contract: Pick<TableContract, 'tenant' | 'subject'>, columns: readonly Column[]) {
+    const named = (name: string | null | undefined) =>
+      columns.find(({ avro }) => avro.name === name) ?? null;
+    this.#contract = contract;
+    this.tenant = named(contract.tenant);
+    this.subject = named(contract.subject?.column);
+  }
+
+  /** The row's tenant as text; null if the row does not tell it. */
+  tenantOf({ tuple }: Image): string | null {
+    return this.tenant?.text(tuple, this.#scratch) ?? null;
+  }
+
+  /** The owner of an image of which perhaps only the key was sent; null if it does not tell what names him. */
+  told(image: Image): Owner | null {
+    const isTold = (column: Column | null) =>
+      !column || (column.isTold(image) && !column.isUnchanged(image.tuple));
+    if (!isTold(this.tenant)) return null;
+    try {
+      if (isTold(this.subject)) return this.ownerOf(image);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error; // What cannot be read names nobody.
+    }
+    return null;
+  }
+
+  /** The row's subject; its tenant where it has none; null if it tells neither. */
+  ownerOf(image: Image): Owner | null {
+    const { subject, tenant: column } = this.#contract;
+    const tenant = this.tenantOf(image);
+    const person = this.subject?.text(image.tuple, this.#scratch) ?? null;
+    if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
+    return tenant === null ? null : { tenant, domain: column ?? '', subject: null };
+  }
+}
