@@ -1,6 +1,7 @@
 import type { Classification, Reference, Rule, Sensitivity } from './contract.ts';
 import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
+import { termsFaults } from './terms.ts';
 
 /** Every table of every document: contracts are right or wrong together. */
 export type Promises = readonly PromisedTable[];
@@ -74,6 +75,7 @@ export function faultsOf(promises: Promises): readonly string[] {
       ...ownerFaults(table),
       ...table.properties.flatMap((column) => [...columnFaults(table, column, promises)]),
       ...graphFaults(table, promises),
+      ...termsFaults(table),
     ].map((fault) => `${table.source}: ${table.physicalName}${fault}`),
   );
 }
@@ -147,6 +149,10 @@ function* columnFaults(
     yield `${place} is ${column.classification}, and its rule is keep; use mask, tokenise, generalise or drop`;
   if (rule === 'generalise' && !coarserBy(column))
     yield `${place} its rule is generalise, but it has no hierarchy; add for example { property: hierarchy, value: { prefixes: [3, 1] } }`;
+  if (column.physicalName !== undefined && column.physicalName !== column.name)
+    yield `${place} is called ${column.physicalName} by the database; write that as its name, and how people call it as businessName`;
+  if (column.examples && secret.includes(column.classification))
+    yield `${place} is ${column.classification}, and has examples: remove them, for they may be somebody's`;
   for (const each of column.customProperties)
     if (each.property === 'hierarchy')
       for (const fault of hierarchyFaults(each.value)) yield `${place} ${fault}`;

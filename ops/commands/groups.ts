@@ -41,6 +41,10 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./schema.ts')).schemaCommands(program),
   },
   {
+    names: ['contract'],
+    add: async (program) => (await import('./contract.ts')).contractCommands(program),
+  },
+  {
     names: ['chaos'],
     add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
   },
