@@ -1,6 +1,7 @@
 import { columnChanges } from './column-diff.ts';
 import { graphOf, ownerOf, type Promises, saysOf } from './odcs-checks.ts';
 import type { PromisedTable } from './odcs-document.ts';
+import { releaseChanges } from './release-diff.ts';
 import { changed, type Said } from './said.ts';
 import { termsChanges } from './terms-diff.ts';
 import { termsOf } from './terms.ts';
@@ -63,6 +64,7 @@ function tableChanges(was: PromisedTable, is: PromisedTable): readonly Said[] {
     ),
     ...flagChanges(was, is),
     ...graphChanges(was, is),
+    ...releaseChanges(was, is),
   ];
 }
 
