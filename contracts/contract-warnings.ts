@@ -60,6 +60,6 @@ const isSecret = ({ classification }: PromisedColumn): boolean =>
 
 /** Names of what single persons are known by where several of them come together. */
 const isTelling = (name: string): boolean =>
-  /(?:^|_)(?:birth|birthday|birthdate|born|dob|age|zip|zipcode|postcode|postal|plz|city|country|region|gender|sex|nationality|profession|occupation|job|salary|income)(?:_|$)/i.test(
+  /(?:^|_)(?:birth|birthday|birthdate|born|dob|age|zip|zip_?code|post_?code|postal|plz|city|country|region|gender|sex|nationality|profession|occupation|job|salary|income)(?:_|$)/i.test(
     name.replaceAll(/([a-z])([A-Z])/g, '$1_$2'),
   );

@@ -8,6 +8,7 @@ import { changeText, comparedContracts } from '../contract/compared.ts';
 import { contractsFolder } from '../contract/contracts-folder.ts';
 import { type Measured, measure } from '../contract/measure.ts';
 import { configFile, configOption } from './config-file.ts';
+import { proposeCommand } from './contract-propose.ts';
 
 interface Flags {
   readonly config?: string;
@@ -50,6 +51,7 @@ export function contractCommands(program: Command): void {
       '\nExamples:\n  conductor contract diff git:main\n  conductor contract diff old/orders.yaml contracts/tables/orders.yaml --accept',
     )
     .action(diff);
+  proposeCommand(contract);
 }
 
 async function check(
