@@ -45,6 +45,10 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./contract.ts')).contractCommands(program),
   },
   {
+    names: ['scan'],
+    add: async (program) => (await import('./scan.ts')).scanCommands(program),
+  },
+  {
     names: ['chaos'],
     add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
   },
