@@ -3,8 +3,9 @@
  * address, in hex, or within a longer text in base64. An Avro string is UTF-8.
  */
 export function spellings(value: string): readonly Buffer[] {
-  const texts = new Set([value, value.toLowerCase(), value.toUpperCase()]);
-  for (const text of [...texts]) {
+  const cases = [value, value.toLowerCase(), value.toUpperCase()];
+  const texts = new Set(cases);
+  for (const text of cases) {
     texts.add(JSON.stringify(text).slice(1, -1));
     texts.add(escaped(text));
     texts.add(encodeURIComponent(text));

@@ -7,6 +7,8 @@ import { checked } from '../contract/checked.ts';
 import { changeText, comparedContracts } from '../contract/compared.ts';
 import { contractsFolder } from '../contract/contracts-folder.ts';
 import { type Measured, measure } from '../contract/measure.ts';
+import { acceptContracts } from '../worker/contracts-in-force.ts';
+import { readContracts } from '../worker/setting.ts';
 import { configFile, configOption } from './config-file.ts';
 import { proposeCommand } from './contract-propose.ts';
 
@@ -51,7 +53,29 @@ export function contractCommands(program: Command): void {
       '\nExamples:\n  conductor contract diff git:main\n  conductor contract diff old/orders.yaml contracts/tables/orders.yaml --accept',
     )
     .action(diff);
+  contract
+    .command('accept')
+    .summary('put the contracts in force that workers refuse to run by, for they break')
+    .description(
+      'Workers that apply contracts refuse to run by some that break what those in force promise, unless these have a new major version. This says that the break is meant; workers started from then on run by them.',
+    )
+    .addOption(configOption())
+    .option('--json', 'one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  conductor contract diff git:HEAD~1; conductor contract accept',
+    )
+    .action(accept);
   proposeCommand(contract);
+}
+
+async function accept(flags: Flags): Promise<void> {
+  const config = await loadConfig(await configFile(flags.config));
+  await readContracts(config);
+  const tables = await acceptContracts(config);
+  if (flags.json) return print(JSON.stringify({ accepted: tables }));
+  const which = tables.length === 0 ? 'nothing of them breaks' : `${tables.join(', ')}: accepted`;
+  print(`the contracts of ${config.contracts} are in force; ${which}`);
 }
 
 async function check(
