@@ -117,7 +117,7 @@ function placeOf(
   { name, physicalName }: Named,
   { tables }: PromisedTable['document'],
 ): string | null {
-  for (const own of [physicalName, name]) {
+  for (const own of [physicalName, name, physicalName.slice(physicalName.indexOf('.') + 1)]) {
     if (element === own) return '';
     if (element.startsWith(`${own}.`)) return element.slice(own.length + 1);
   }
