@@ -37,8 +37,12 @@ export function termsOf(table: PromisedTable): Terms {
 /** What is wrong with the terms of a table. */
 export function termsFaults(table: PromisedTable): readonly string[] {
   const found = retentions(table);
+  const isOutbox = table.customProperties.some(({ property }) => property === 'outbox');
   return [
     ...qualityFaults(table),
+    ...(isOutbox && qualityOf(table).length > 0
+      ? [': is an outbox, which has no rows to measure; remove its quality rules']
+      : []),
     ...found.flatMap((each) => (typeof each === 'string' ? [`: ${each}`] : [])),
     ...(found.length > 1 ? [': has more than one retention; keep one'] : []),
   ];

@@ -169,6 +169,14 @@ describe('what cannot be measured is refused', () => {
     expect(faultsOf(read(part)).join('\n')).toContain(text);
   });
 
+  test('rows of an outbox, which has none', () => {
+    const messages = {
+      ...table('a', [column('id')], [{ property: 'outbox', value: true }]),
+      quality: [{ metric: 'rowCount', ...zero }],
+    };
+    expect(faultsOf(read(messages)).join('\n')).toContain('is an outbox, which has no rows');
+  });
+
   test.each<[fault: string, quality: Json, text: string]>([
     [
       'a bound that is no number',
