@@ -6,7 +6,6 @@ import { recoveries, type Recovery } from '../../contracts/source-settings.ts';
 import { refuseFailedCopies } from '../backfill/failed-copies.ts';
 import { log } from '../log.ts';
 import { apart, type Part } from '../worker/apart.ts';
-import { holdToContracts } from '../worker/contracts-in-force.ts';
 import { Metrics } from '../worker/counters.ts';
 import { serveHealth } from '../worker/health.ts';
 import { type PipelineName, pipelinesNamed } from '../worker/pipelines.ts';
@@ -72,7 +71,6 @@ async function run(names: readonly string[], { config, untilCurrent = false, rec
     const counters = metrics.of(name);
     const setting = await settingOf(path, pipeline, { counters, untilCurrent, recover });
     await using _ = setting.keyring;
-    if (!pipeline.startsWith('deliver')) await holdToContracts(setting.config);
     await runPipeline(pipeline, setting, stop);
   };
   const drained: Drained = async (path) => {

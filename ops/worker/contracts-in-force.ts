@@ -8,17 +8,24 @@ import { ownPool, partFrom } from '../../pipelines/wal/own-pool.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { changeText } from '../contract/compared.ts';
 
+/** The contracts of a configuration, by table, and the documents that they are in. */
+export type InForce = ReadonlyMap<string, PromisedTable & { readonly text: string }>;
+
 /**
  * Refuses to run by contracts that break what those in force promise, unless they say so by a new major version
- * or somebody has accepted them. Those that are run by are in force from then on.
+ * or somebody has accepted them; returns those that may be run by.
  */
-export const holdToContracts = (config: Config): Promise<void> =>
+export const holdToContracts = (config: Config): Promise<InForce> =>
   inState(config, async (db) => {
     const { before, now } = await held(db, config);
     const tables = unannounced([...before.values()], [...now.values()]);
     if (tables.length > 0) throw broken(config, tables, before, now);
-    await putInForce(db, config, now);
+    return now;
   });
+
+/** Puts contracts in force: a pipeline runs by them, so that they fit the source. */
+export const runsByContracts = (config: Config, contracts: InForce): Promise<void> =>
+  inState(config, (db) => putInForce(db, config, contracts));
 
 /** Puts the contracts of a configuration in force, whatever they break; returns the tables whose contract did. */
 export const acceptContracts = (config: Config): Promise<readonly string[]> =>
@@ -33,8 +40,6 @@ export const acceptContracts = (config: Config): Promise<readonly string[]> =>
   });
 
 const streamOf = ({ database, source }: Config): string => `${database}/${source.slot}`;
-
-type InForce = ReadonlyMap<string, PromisedTable & { readonly text: string }>;
 
 async function held(
   db: Queryable,

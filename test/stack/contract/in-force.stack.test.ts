@@ -52,6 +52,16 @@ test('a contract that breaks is not run by until it says so, or somebody accepts
   expect((await run('capture')).code).toBe(0);
 });
 
+test('a contract that does not fit the source is not in force, whatever it says', async () => {
+  const own = await readFile(people, 'utf8');
+  await rewrite(/version: .*/, 'version: 9.0.0');
+  await rewrite(/name: phone/, 'name: telephone');
+  const misfit = await run('capture');
+  expect([misfit.code, misfit.stderr]).toEqual([1, expect.stringContaining('telephone')]);
+  await writeFile(people, own);
+  expect((await run('capture')).code).toBe(0);
+});
+
 test('a table whose contract is gone is told of, too, and forgotten once that is accepted', async () => {
   const marks = join(way.folder, 'contracts', 'marks.yaml');
   const text = await readFile(marks, 'utf8');
