@@ -4,6 +4,7 @@ import { dpFaults } from './dp.ts';
 import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
 import { typeName } from './type-name.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
+import { termsFaults } from './terms.ts';
 
 /** Every table of every document: contracts are right or wrong together. */
 export type Promises = readonly PromisedTable[];
@@ -85,6 +86,7 @@ export function faultsOf(promises: Promises): readonly string[] {
       ...graphFaults(table, promises),
       ...anonFaults(table, promises),
       ...aggregateFaults(table, promises),
+      ...termsFaults(table),
     ].map((fault) => `${table.source}: ${table.physicalName}${fault}`),
   );
 }
@@ -158,6 +160,10 @@ function* columnFaults(
     yield `${place} is ${column.classification}, and its rule is keep; use mask, tokenise, generalise or drop`;
   if (rule === 'generalise' && !coarserBy(column))
     yield `${place} its rule is generalise, but it has no hierarchy; add for example { property: hierarchy, value: { prefixes: [3, 1] } }`;
+  if (column.physicalName !== undefined && column.physicalName !== column.name)
+    yield `${place} is called ${column.physicalName} by the database; write that as its name, and how people call it as businessName`;
+  if (column.examples && secret.includes(column.classification))
+    yield `${place} is ${column.classification}, and has examples: remove them, for they may be somebody's`;
   for (const each of column.customProperties)
     if (each.property === 'hierarchy')
       for (const fault of hierarchyFaults(each.value)) yield `${place} ${fault}`;

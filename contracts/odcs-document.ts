@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { promisedAnon } from './anon.ts';
 import { promisedDp } from './dp.ts';
 import { promisedHierarchy } from './hierarchy.ts';
+import { promisedQuality } from './quality.ts';
 
 const rule = z.enum(['keep', 'mask', 'tokenise', 'generalise', 'drop']);
 
@@ -25,7 +26,8 @@ const words = {
   description: z.string().optional(),
   businessName: z.string().optional(),
   tags: z.array(z.string()).optional(),
-  quality: z.array(z.unknown()).optional(),
+  id: z.string().optional(),
+  quality: z.array(promisedQuality).optional(),
   authoritativeDefinitions: z.array(z.unknown()).optional(),
 };
 
@@ -37,6 +39,15 @@ const property = z.strictObject({
   physicalType: z.string().min(1),
   required: z.boolean().optional(),
   unique: z.boolean().optional(),
+  physicalName: z.string().optional(),
+  encryptedName: z.string().optional(),
+  criticalDataElement: z.boolean().optional(),
+  partitioned: z.boolean().optional(),
+  partitionKeyPosition: z.int().optional(),
+  transformSourceObjects: z.array(z.string()).optional(),
+  transformLogic: z.string().optional(),
+  transformDescription: z.string().optional(),
+  examples: z.array(z.unknown()).optional(),
   primaryKey: z.boolean().default(false),
   primaryKeyPosition: z.int().optional(),
   classification: z.enum(['public', 'internal', 'confidential', 'restricted']),
@@ -45,6 +56,7 @@ const property = z.strictObject({
       z.strictObject({
         type: z.literal('foreignKey').default('foreignKey'),
         to: z.string().regex(/^\w+(?:\.\w+){1,2}$/, 'is not table.column'),
+        customProperties: z.array(z.unknown()).optional(),
       }),
     )
     .max(1, 'a column points to one column at most')
@@ -83,6 +95,40 @@ const table = z.strictObject({
     .default([]),
 });
 
+/** What of people the standard has, and is not read here. */
+const about = {
+  id: z.string().optional(),
+  name: z.string().optional(),
+  description: z.string().optional(),
+  tags: z.array(z.string()).optional(),
+  customProperties: z.array(z.unknown()).optional(),
+  authoritativeDefinitions: z.array(z.unknown()).optional(),
+};
+
+const member = z.strictObject({
+  ...about,
+  username: z.string().min(1),
+  role: z.string().optional(),
+  dateIn: z.string().optional(),
+  dateOut: z.string().optional(),
+  replacedByUsername: z.string().optional(),
+});
+
+const team = z.strictObject({ ...about, members: z.array(member).optional() });
+
+const slaProperty = z.strictObject({
+  id: z.string().optional(),
+  property: z.string().min(1),
+  value: z.union([z.string(), z.number(), z.boolean(), z.null()]),
+  valueExt: z.unknown().optional(),
+  unit: z.string().optional(),
+  element: z.string().optional(),
+  driver: z.string().optional(),
+  description: z.string().optional(),
+  scheduler: z.string().optional(),
+  schedule: z.string().optional(),
+});
+
 const document = z.strictObject({
   apiVersion: z.literal('v3.1.0'),
   kind: z.literal('DataContract'),
@@ -95,8 +141,16 @@ const document = z.strictObject({
   tenant: z.string().optional(),
   tags: z.array(z.string()).optional(),
   description: z.record(z.string(), z.unknown()).optional(),
-  team: z.unknown().optional(),
-  slaProperties: z.array(z.unknown()).optional(),
+  team: z.union([z.array(member), team], 'is no team').optional(),
+  slaProperties: z.array(slaProperty).default([]),
+  slaDefaultElement: z.string().optional(),
+  authoritativeDefinitions: z.array(z.unknown()).optional(),
+  servers: z.array(z.unknown()).optional(),
+  support: z.array(z.unknown()).optional(),
+  price: z.unknown().optional(),
+  roles: z.array(z.unknown()).optional(),
+  customProperties: z.array(z.unknown()).optional(),
+  contractCreatedTs: z.string().optional(),
   schema: z.array(table).min(1),
 });
 
@@ -106,8 +160,17 @@ export type PromisedColumn = z.infer<typeof property>;
 /** A table's place in the graph as its document promises it. */
 export type PromisedGraph = z.infer<typeof graph>;
 
+/** What a document says of all of its tables. */
+type PromisedDocument = Pick<
+  z.infer<typeof document>,
+  'version' | 'status' | 'team' | 'slaProperties'
+> & { readonly tables: readonly { readonly name: string; readonly physicalName: string }[] };
+
 /** A table as its document promises it, and the file that says so. */
-export type PromisedTable = z.infer<typeof table> & { readonly source: string };
+export type PromisedTable = z.infer<typeof table> & {
+  readonly source: string;
+  readonly document: PromisedDocument;
+};
 
 /** What is wrong with contracts, one line each: file, table, column, fault, and an example of what is right. */
 export class InvalidContracts extends Error {
@@ -129,7 +192,11 @@ export function readDocument(yaml: string, source: string): readonly PromisedTab
     );
   const raw: unknown = parsed.toJS();
   const result = document.safeParse(raw);
-  if (result.success) return result.data.schema.map((each) => ({ ...each, source }));
+  if (result.success) {
+    const { version, status, team, slaProperties, schema: tables } = result.data;
+    const whole = { version, status, team, slaProperties, tables };
+    return tables.map((each) => ({ ...each, source, document: whole }));
+  }
   throw new InvalidContracts(
     result.error.issues.map((issue) => `${source}: ${placeOf(issue.path, raw)}${faultOf(issue)}`),
   );
@@ -161,14 +228,33 @@ const examples: Readonly<Record<string, string>> = {
   label: 'label: Order',
   type: 'type: PLACED_BY',
   column: 'column: customer_id',
+  team: 'team: { name: shop, members: [{ username: ann, role: owner }] }',
+  members: 'members: [{ username: ann, role: owner }]',
+  quality: 'quality: [{ metric: nullValues, mustBe: 0 }]',
+  slaProperties: 'slaProperties: [{ property: retention, value: 3, unit: y }]',
+};
+
+/** What the standard has, and why it is not taken here. */
+const notHere: Readonly<Record<string, string>> = {
+  relationships:
+    '"relationships" of several columns have no place in the graph; give one of the columns its own',
+  properties:
+    '"properties" within a column: a value is governed whole, so classify the column by what is worst in it',
+  items: '"items" of a column: an array is governed whole, so its physicalType, text[], tells all',
 };
 
 function faultOf(issue: z.core.$ZodIssue): string {
   const key = issue.path.findLast((step) => typeof step === 'string');
   const example = key === undefined ? undefined : examples[key];
   if (issue.code === 'unrecognized_keys')
-    return `unknown key ${issue.keys.map((each) => `"${each}"`).join(', ')}; remove it or correct its spelling`;
-  const fault = issue.message.endsWith('received undefined') ? 'is missing' : lower(issue.message);
+    return issue.keys
+      .map((each) => notHere[each] ?? `unknown key "${each}"; remove it or correct its spelling`)
+      .join('; ');
+  const fault = issue.message.endsWith('received undefined')
+    ? 'is missing'
+    : lower(
+        issue.message.replace(/^Invalid discriminator value\..*/, 'is none that is known here'),
+      );
   return `${key === undefined ? 'the document' : `"${key}"`} ${fault}${example ? `; for example ${example}` : ''}`;
 }
 

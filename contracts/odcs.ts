@@ -1,6 +1,4 @@
 import { hash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { anonOf } from './anon.ts';
 import type { ColumnContract, Reference, Relationship, TableContract } from './contract.ts';
 import { dpOf } from './dp.ts';
@@ -17,6 +15,7 @@ import {
   saysOf,
   sensitivityOf,
 } from './odcs-checks.ts';
+import { promisesIn, writtenIn } from './read-promises.ts';
 import { typeName } from './type-name.ts';
 
 /** The contracts of one document, taken as a whole: what it points to must be in it. */
@@ -26,28 +25,7 @@ export function parseContracts(yaml: string, source: string): readonly TableCont
 
 /** The contracts of every `*.yaml` in a directory, checked against each other. All faults come in one error. */
 export async function loadContracts(directory: string): Promise<readonly TableContract[]> {
-  const all = await readdir(directory).catch((cause: unknown) => {
-    throw new InvalidContracts(
-      [`${directory}: cannot be read; name a folder of contracts, for example contracts/tables`],
-      { cause },
-    );
-  });
-  const names = all.filter((name) => /\.ya?ml$/.test(name)).sort();
-  if (names.length === 0)
-    throw new InvalidContracts([`${directory}: no *.yaml in it; write one contract per table`]);
-  const read = await Promise.all(
-    names.map(async (name) => ({ name, text: await readFile(join(directory, name), 'utf8') })),
-  );
-  const tables: PromisedTable[] = [];
-  const problems: string[] = [];
-  for (const { name, text } of read) {
-    try {
-      tables.push(...readDocument(text, name));
-    } catch (error) {
-      if (!(error instanceof InvalidContracts)) throw error;
-      problems.push(...error.problems);
-    }
-  }
+  const { tables, problems } = promisesIn(await writtenIn(directory));
   if (problems.length > 0) throw new InvalidContracts(problems);
   return resolve(tables);
 }

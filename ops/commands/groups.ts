@@ -57,6 +57,12 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./provenance.ts')).provenanceCommands(program),
     names: ['keys'],
     add: async (program) => (await import('./keys.ts')).keysCommands(program),
+    names: ['contract'],
+    add: async (program) => (await import('./contract.ts')).contractCommands(program),
+  },
+  {
+    names: ['scan'],
+    add: async (program) => (await import('./scan.ts')).scanCommands(program),
   },
   {
     names: ['chaos'],

@@ -3,6 +3,7 @@ import { type Catalog, primaryKey, type Relation, type Server, tableName } from 
 import { propose } from './proposal.ts';
 import type { Proposal } from './proposed.ts';
 import { isFull } from './replica-identity.ts';
+import type { Guessing } from './verdicts.ts';
 
 /** A table that is not proposed, and why. */
 export interface Skipped {
@@ -20,13 +21,13 @@ const publishesGenerated = 180_000;
 const longestTopic = 240; // Kafka takes 249; a new version of a topic needs some of them.
 
 /** Proposes a contract for each table that can be captured, and says of each other one why it cannot. */
-export function choose({ server, relations }: Catalog, database: string): Chosen {
+export function choose({ server, relations }: Catalog, database: string, guess?: Guessing): Chosen {
   const reasons = new Map(
     relations.map((relation) => [relation, unfit(relation, { server, database })]),
   );
   for (;;) {
     const fit = relations.filter((relation) => reasons.get(relation) === null);
-    const chosen = chooseOf(fit, server);
+    const chosen = chooseOf(fit, server, guess);
     const stuck = chosen.proposals.filter((each) => isFull(each) && has(each.relation, 'virtual'));
     for (const { relation } of stuck) reasons.set(relation, stuckReason);
     if (stuck.length > 0) continue;
@@ -45,14 +46,18 @@ const stuckReason =
 function chooseOf(
   relations: readonly Relation[],
   { version }: Server,
+  guess: Guessing | undefined,
 ): Pick<Chosen, 'proposals' | 'generated'> {
   const able = version >= publishesGenerated;
   const generated = able && relations.some((relation) => keyIsGenerated(relation));
-  const proposals = propose(relations, { generated });
+  const proposals = propose(relations, { generated, ...(guess && { guess }) });
   const needed =
     able && !generated && proposals.some((each) => isFull(each) && has(each.relation, 'stored'));
   return needed
-    ? { proposals: propose(relations, { generated: true }), generated: true }
+    ? {
+        proposals: propose(relations, { generated: true, ...(guess && { guess }) }),
+        generated: true,
+      }
     : { proposals, generated };
 }
 

@@ -8,6 +8,7 @@ export interface Guess {
   readonly classification: Classification;
   readonly rule: Rule;
   readonly why: string;
+  readonly isGrave?: boolean; // It would hurt more than most of what is confidential.
 }
 
 /** Guesses what a column of a table holds. */
@@ -85,6 +86,7 @@ interface Sensitive {
   readonly classification: Classification;
   readonly rule: Rule;
   readonly why: string;
+  readonly isGrave?: boolean;
 }
 
 const whole = (names: string) => new RegExp(`_(?:${names})_`);
@@ -113,6 +115,10 @@ const place = personal('mask', 'a place');
 
 const confidential = (names: string, families: readonly Family[], rule: Rule, why: string) =>
   ({ named: whole(names), families, classification: 'confidential', rule, why }) as const;
+const grave = (names: string, families: readonly Family[], rule: Rule, why: string) => ({
+  ...confidential(names, families, rule, why),
+  isGrave: true,
+});
 const restricted = (names: string, families: readonly Family[], why: string) =>
   ({ named: whole(names), families, classification: 'restricted', rule: 'drop', why }) as const;
 
@@ -146,13 +152,13 @@ const sensitive: readonly Sensitive[] = [
     'tokenise',
     'a telephone number',
   ),
-  confidential(
+  grave(
     'ssn|social_security|national_id|tax_id|passport|drivers?_licen[cs]e|licen[cs]e_number|id_card|identity_number|personal_number|nhs_number|steuernummer|steuer_id|dni|cpf|curp',
     numbered,
     'tokenise',
     'a number that an authority gave',
   ),
-  confidential(
+  grave(
     'iban|bic|swift|account_number|account_no|routing_number|sort_code|bank_account|kontonummer',
     numbered,
     'tokenise',
@@ -188,13 +194,13 @@ const sensitive: readonly Sensitive[] = [
     'mask',
     'where somebody is',
   ),
-  confidential(
+  grave(
     'gender|sex|religio\\w+|ethnic\\w*|race|nationality|marital|marital_status|health|diagnos\\w+|disease|medical|medication|blood|blood_type|disab\\w+|pregnan\\w+|sexual\\w*|biometric\\w*|genetic\\w*|criminal\\w*|convict\\w+',
     every,
     'mask',
     'of the kind that the law protects most',
   ),
-  confidential(
+  grave(
     'salary|income|wages?|net_worth|credit_score|gehalt|compensation',
     numbered,
     'mask',

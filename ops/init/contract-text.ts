@@ -2,8 +2,11 @@ import type { Proposal, ProposedColumn } from './proposed.ts';
 import { shortForm } from './references.ts';
 import { oneLine } from './statement.ts';
 
-/** A proposal as a contract in YAML, each guess with its reason beside it. */
-export function contractText(proposal: Proposal, database: string): string {
+const fromNames =
+  '# Proposed by `conductor init` from names and types alone: no row was read. Read it before you run capture.';
+
+/** A proposal as a contract in YAML, each guess with its reason beside it; `head` says what it was guessed from. */
+export function contractText(proposal: Proposal, database: string, head = fromNames): string {
   const { table, relation, columns, leftOut, tenant, subject, graph, notes } = proposal;
   const own = [
     ...(tenant ? [owner('tenant', tenant.column, tenant.why)] : []),
@@ -12,7 +15,7 @@ export function contractText(proposal: Proposal, database: string): string {
   ];
   const id = relation.schema === 'public' ? relation.name : table;
   return [
-    '# Proposed by `conductor init` from names and types alone: no row was read. Read it before you run capture.',
+    head,
     '# What is confidential leaves the source sealed; govern then keeps, masks, tokenises or drops each column.',
     ...notes.map((note) => `# Look at this: ${oneLine(note)}.`),
     'apiVersion: v3.1.0',
@@ -61,7 +64,8 @@ function graphLines({ label, relationships }: NonNullable<Proposal['graph']>): r
 }
 
 function columnLines(column: ProposedColumn, { table, columns }: Proposal): readonly string[] {
-  const { name, type, keyPosition, classification, rule, why, pointsTo } = column;
+  const { name, type, keyPosition, classification, rule, why, pointsTo, isGrave, hierarchy } =
+    column;
   const parts = columns.filter((each) => each.keyPosition !== null).length;
   const guessed = pointsTo?.declared === false ? ' # by its name; no foreign key says so' : '';
   return [
@@ -75,7 +79,16 @@ function columnLines(column: ProposedColumn, { table, columns }: Proposal): read
           `        relationships: [{ type: foreignKey, to: ${shortForm(table, pointsTo)} }]${guessed}`,
         ]
       : []),
-    `        customProperties: [{ property: rule, value: ${rule} }]`,
+    ...(isGrave || hierarchy !== null
+      ? [
+          '        customProperties:',
+          `          - { property: rule, value: ${rule} }`,
+          ...(isGrave ? ['          - { property: sensitivity, value: high }'] : []),
+          ...(hierarchy === null
+            ? []
+            : [`          - { property: hierarchy, value: ${hierarchy} }`]),
+        ]
+      : [`        customProperties: [{ property: rule, value: ${rule} }]`]),
   ];
 }
 

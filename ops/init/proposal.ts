@@ -1,15 +1,16 @@
 import { type Column, primaryKey, type Relation, tableName } from './catalog.ts';
+import { guessColumn } from './column-guess.ts';
 import { guessGraph } from './graph-guess.ts';
 import { commonTenantWord, guessSubject, guessTenant } from './owner-guess.ts';
 import { fallbackOwner, meetingNotes, ownerNotes } from './owner-notes.ts';
 import type { Proposal, ProposedColumn } from './proposed.ts';
 import { References } from './references.ts';
-import { type Draft, isOfSinks, Verdicts } from './verdicts.ts';
+import { type Draft, type Guessing, isOfSinks, Verdicts } from './verdicts.ts';
 
-/** Proposes a contract for every table, from names and types alone. They hold against each other. */
+/** Proposes a contract for every table, from names and types alone unless more is known. They hold against each other. */
 export function propose(
   relations: readonly Relation[],
-  { generated }: { readonly generated: boolean },
+  { generated, guess = byName }: { readonly generated: boolean; readonly guess?: Guessing },
 ): readonly Proposal[] {
   const word = commonTenantWord(relations);
   const drafts = relations.map((relation) => {
@@ -27,7 +28,7 @@ export function propose(
     };
   });
   const references = new References(drafts);
-  const verdicts = new Verdicts(drafts, references);
+  const verdicts = new Verdicts(drafts, references, guess);
   const proposals = drafts.map((draft) => proposal(draft, references, verdicts));
   const graphs = guessGraph(
     proposals.map(({ table, relation: { schema, name }, tenant, columns }) => ({
@@ -38,13 +39,15 @@ export function propose(
       columns,
     })),
   );
-  const byName = new Map(proposals.map((each) => [each.table, each]));
+  const all = new Map(proposals.map((each) => [each.table, each]));
   return proposals.map((each) => ({
     ...each,
     graph: graphs.get(each.table) ?? null,
-    notes: [...each.notes, ...meetingNotes(each, byName)],
+    notes: [...each.notes, ...meetingNotes(each, all)],
   }));
 }
+
+const byName: Guessing = ({ name }, column) => guessColumn(name, column);
 
 function proposal(draft: Draft, references: References, verdicts: Verdicts): Proposal {
   const { relation, leftOut } = draft;
@@ -52,7 +55,7 @@ function proposal(draft: Draft, references: References, verdicts: Verdicts): Pro
   const key = primaryKey(relation)?.columns ?? [];
   const columns = draft.columns.map(({ name, type, notNull }): ProposedColumn => {
     const at = key.indexOf(name);
-    const { classification, rule, why } = verdicts.of(table, name);
+    const { classification, rule, why, isGrave = false } = verdicts.of(table, name);
     return {
       name,
       type,
@@ -61,6 +64,8 @@ function proposal(draft: Draft, references: References, verdicts: Verdicts): Pro
       classification,
       rule,
       why,
+      isGrave,
+      hierarchy: null,
       pointsTo: references.of(table, name),
     };
   });

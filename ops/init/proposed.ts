@@ -12,6 +12,8 @@ export interface ProposedColumn {
   readonly classification: Classification;
   readonly rule: Rule;
   readonly why: string;
+  readonly isGrave: boolean; // It would hurt more than most of what is confidential.
+  readonly hierarchy: string | null; // How its values may be made coarser, as a contract writes it.
   readonly pointsTo: Pointer | null;
 }
 

@@ -14,7 +14,11 @@ const oldest = 140_000;
 const patienceMs = 10_000;
 
 /** Reads the catalogs of a database, and nothing else of it, in one transaction that cannot write. */
-export async function readCatalog(url: string, role: string | null): Promise<Catalog> {
+export async function readCatalog(
+  url: string,
+  role: string | null,
+  setting = sourceFlag,
+): Promise<Catalog> {
   checkUrl(url);
   const db = databases.default({
     ...postgresLogin(url),
@@ -35,7 +39,7 @@ export async function readCatalog(url: string, role: string | null): Promise<Cat
       { readOnly: true, isolationLevel: databases.IsolationLevel.REPEATABLE_READ },
     );
   } catch (error) {
-    throw error instanceof CannotRun ? error : postgresTrouble(error, sourceFlag, url);
+    throw error instanceof CannotRun ? error : postgresTrouble(error, setting, url);
   } finally {
     await db.dispose();
   }

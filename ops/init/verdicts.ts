@@ -1,6 +1,6 @@
 import type { Classification } from '../../contracts/contract.ts';
 import { type Column, primaryKey, type Relation, tableName } from './catalog.ts';
-import { type Guess, guessColumn } from './column-guess.ts';
+import type { Guess } from './column-guess.ts';
 import type { Owner } from './owner-guess.ts';
 import type { References } from './references.ts';
 
@@ -13,17 +13,18 @@ export interface Draft {
   readonly subject: Owner | null;
 }
 
-type Verdict = Pick<Guess, 'classification' | 'rule' | 'why'>;
+type Verdict = Pick<Guess, 'classification' | 'rule' | 'why' | 'isGrave'>;
+
+/** What a column of a table is taken to hold. */
+export type Guessing = (relation: Relation, column: Column) => Guess;
 
 /** What becomes of each column, once those that hold the same values agree. */
 export class Verdicts {
   readonly #tables = new Map<string, Map<string, Verdict>>();
 
-  constructor(drafts: readonly Draft[], references: References) {
+  constructor(drafts: readonly Draft[], references: References, guess: Guessing) {
     for (const { relation, columns, tenant, subject } of drafts) {
-      const guesses = columns.map(
-        (column) => [column, guessColumn(relation.name, column)] as const,
-      );
+      const guesses = columns.map((column) => [column, guess(relation, column)] as const);
       const sealed = guesses.some(([, { sort }]) => sort === 'sensitive');
       const owned = sealed || tenant !== null || subject !== null;
       const key = primaryKey(relation)?.columns ?? [];
@@ -41,11 +42,12 @@ export class Verdicts {
       const all = group.map(({ table, column }) => this.of(table, column));
       const reason = all.find(({ rule }) => rule !== 'keep');
       if (!reason) continue;
+      const isGrave = all.some((each) => each.isGrave);
       const classification = all.map((each) => each.classification).sort(stricter)[0] ?? 'internal';
       for (const { table, column } of group) {
         const own = this.of(table, column);
         const why = own.rule === 'keep' ? `holds what another table has: ${reason.why}` : own.why;
-        this.#tables.get(table)?.set(column, { classification, rule: 'tokenise', why });
+        this.#tables.get(table)?.set(column, { classification, rule: 'tokenise', why, isGrave });
       }
     }
   }

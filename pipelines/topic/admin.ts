@@ -37,6 +37,18 @@ export async function ensureTopics(
   }
 }
 
+/** The names of all topics there are. */
+export async function topicNames(kafka: BaseOptions): Promise<readonly string[]> {
+  const admin = new Admin(kafka);
+  try {
+    return await admin.listTopics();
+  } catch (error) {
+    throw kafkaTrouble(error, kafka);
+  } finally {
+    await admin.close();
+  }
+}
+
 /** What the brokers have. */
 export interface Brokers {
   readonly count: number;

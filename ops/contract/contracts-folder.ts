@@ -1,0 +1,55 @@
+import { access, readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { ConfigError } from '../../contracts/config.ts';
+import { home } from '../commands/config-file.ts';
+
+/** What contracts can be looked at with: no server is asked, so that no secret of the configuration is needed. */
+export interface ContractsFolder {
+  readonly folder: string;
+  readonly database: string | null; // What topics are named after; null where nothing is configured.
+}
+
+const settings = z.object({
+  contracts: z.string().default('contracts/tables'),
+  database: z.string().nullable().default(null),
+});
+
+/** The folder of contracts that is configured, or the one that would be by default. */
+export async function contractsFolder(named: string | undefined): Promise<ContractsFolder> {
+  const path = named ?? (await existing(['conductor.yaml', join(home(), 'conductor.yaml')]));
+  const given = process.env['CONDUCTOR_CONTRACTS'];
+  if (path === null)
+    return { folder: resolve(given ?? settings.parse({}).contracts), database: null };
+  const { contracts, database } = await read(path);
+  const folder = given ?? contracts;
+  return { folder: isAbsolute(folder) ? folder : resolve(dirname(path), folder), database };
+}
+
+async function read(path: string): Promise<z.infer<typeof settings>> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError(`there is no configuration at ${path}: name another with --config FILE`, {
+      cause,
+    });
+  });
+  try {
+    return settings.parse(parse(text, { logLevel: 'error' }));
+  } catch {
+    // What the parser says would quote the file.
+    throw new ConfigError(
+      `${path} cannot be used: \`contracts\` is to name a folder, and \`database\` to be a name`,
+    );
+  }
+}
+
+async function existing(paths: readonly string[]): Promise<string | null> {
+  for (const path of paths) {
+    const there = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (there) return path;
+  }
+  return null;
+}
