@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { governSettings, policySettings } from './policy/settings.ts';
+import { apiSettings, tokenSettings } from './api-settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
@@ -108,6 +109,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Limits of one worker.'),
+  tokens: tokenSettings,
+  api: apiSettings,
 });
 
 export type Config = z.output<typeof configSchema>;
@@ -138,7 +141,7 @@ export async function loadConfig(
   const raw = overridden(given, env);
   const result = configSchema.safeParse(raw);
   if (!result.success) throw new ConfigError(explain(result.error, path));
-  const { contracts, policy, keyring, provenance } = result.data;
+  const { contracts, policy, keyring, provenance, tokens, api } = result.data;
   return {
     ...result.data,
     contracts: from(folder, contracts),
@@ -149,6 +152,13 @@ export async function loadConfig(
       ...result.data.worker,
       spillDirectory: from(folder, result.data.worker.spillDirectory),
     },
+    tokens: { ...tokens, directory: from(folder, tokens.directory) },
+    api: api.tls
+      ? {
+          ...api,
+          tls: { certificate: from(folder, api.tls.certificate), key: from(folder, api.tls.key) },
+        }
+      : api,
   };
 }
 

@@ -65,6 +65,14 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./scan.ts')).scanCommands(program),
   },
   {
+    names: ['token'],
+    add: async (program) => (await import('./token.ts')).tokenCommands(program),
+  },
+  {
+    names: ['api'],
+    add: async (program) => (await import('./api.ts')).apiCommands(program),
+  },
+  {
     names: ['chaos'],
     add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
   },
