@@ -66,7 +66,8 @@ const strictness: Readonly<Record<Rule, number>> = {
   tokenise: 1,
   generalise: 1,
   mask: 2,
-  drop: 3,
+  seal: 3,
+  drop: 4,
 };
 const secrecy: readonly Classification[] = ['public', 'internal', 'confidential', 'restricted'];
 const harm = ['low', 'medium', 'high'] as const;

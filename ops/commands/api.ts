@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { loadConfig } from '../../contracts/config.ts';
-import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../contracts/keys/open-keyring.ts';
 import { apiMetrics } from '../api/api-metrics.ts';
 import { openApi } from '../api/open-api.ts';
 import { log } from '../log.ts';
@@ -29,7 +29,7 @@ async function serve(file: string | undefined): Promise<void> {
   const metrics = new Metrics();
   const counters = metrics.of('api');
   await using health = await serveHealth(metrics, config.worker);
-  await using keyring = fileKeyring(config.keyring.directory, config.keyring.rootKey);
+  await using keyring = await openKeyring(config.keyring);
   await using api = await openApi({
     config,
     contracts: await readContracts(config),

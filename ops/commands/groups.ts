@@ -47,16 +47,20 @@ export const commandGroups: readonly CommandGroup[] = [
   {
     names: ['privacy'],
     add: async (program) => (await import('./privacy.ts')).privacyCommands(program),
-    names: ['privacy'],
-    add: async (program) => (await import('./privacy-budget.ts')).privacyBudgetCommands(program),
+  },
+  {
     names: ['verify'],
     add: async (program) => (await import('./verify.ts')).verifyCommands(program),
   },
   {
     names: ['provenance'],
     add: async (program) => (await import('./provenance.ts')).provenanceCommands(program),
+  },
+  {
     names: ['keys'],
     add: async (program) => (await import('./keys.ts')).keysCommands(program),
+  },
+  {
     names: ['contract'],
     add: async (program) => (await import('./contract.ts')).contractCommands(program),
   },

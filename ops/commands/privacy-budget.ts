@@ -11,9 +11,7 @@ interface BudgetFlags {
 }
 
 /** Adds `conductor privacy budget`. */
-export function privacyBudgetCommands(program: Command): void {
-  const known = program.commands.find((command) => command.name() === 'privacy');
-  const privacy = known ?? program.command('privacy').summary('what is told of whom');
+export function budgetCommands(privacy: Command): void {
   privacy
     .command('budget')
     .summary('what is spent of privacy budgets, and what is left')

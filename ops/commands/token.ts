@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, loadConfig } from '../../contracts/config.ts';
-import { fileKeyring } from '../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../contracts/keys/open-keyring.ts';
 import { mintedClaims, type Minted } from '../../contracts/token-claims.ts';
 import { publicKeys } from '../tokens/key-file.ts';
 import { ownSecret } from '../tokens/own-secret.ts';
@@ -112,7 +112,7 @@ async function signing<T>(
   { tokens, keyring }: Config,
   what: (by: Signing) => Promise<T>,
 ): Promise<T> {
-  await using ring = fileKeyring(keyring.directory, keyring.rootKey);
+  await using ring = await openKeyring(keyring);
   return await what({ tokens, secret: await ownSecret(ring, 'token-signing') });
 }
 

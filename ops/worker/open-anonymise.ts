@@ -13,6 +13,7 @@ import {
   Sightings,
 } from '../../pipelines/anonymity/sightings.ts';
 import { AnonymityStore } from '../../pipelines/anonymity/store.ts';
+import { ownersOfRecord } from '../../pipelines/letter-owners.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
@@ -44,9 +45,10 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
       config.kafka.replication,
     );
     const letters = stack.use(
-      await deadLetters<Received>(kafka, 'anonymise', setting, (refused) =>
-        letterOfRecord('anonymise', refused),
-      ),
+      await deadLetters<Received>(kafka, 'anonymise', setting, {
+        letterOf: (refused) => letterOfRecord('anonymise', refused),
+        ownersOf: (record) => ownersOfRecord(record, registry, contracts),
+      }),
     );
     const ends = { letters: counters.letters(letters) };
     const datasets: Anonymised[] = [];

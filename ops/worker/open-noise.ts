@@ -6,6 +6,7 @@ import {
   rowLimitBytes,
   topicSettings,
 } from '../../contracts/topics.ts';
+import { ownersOfRecord } from '../../pipelines/letter-owners.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import { noise, type NoiseTask } from '../../pipelines/noise.ts';
 import { type NoiseReport, NoiseWindows } from '../../pipelines/noise/noise-windows.ts';
@@ -44,9 +45,10 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
     );
     const letters = counters.letters(
       stack.use(
-        await deadLetters<Received>(kafka, 'noise', setting, (refused) =>
-          letterOfRecord('noise', refused),
-        ),
+        await deadLetters<Received>(kafka, 'noise', setting, {
+          letterOf: (refused) => letterOfRecord('noise', refused),
+          ownersOf: (record) => ownersOfRecord(record, registry, contracts),
+        }),
       ),
     );
     const open = unsealing(keyring, () => counters.erased());

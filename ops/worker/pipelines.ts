@@ -4,7 +4,13 @@ import type { Opened } from './opened.ts';
 import type { Setting } from './setting.ts';
 import { type SinkName, sinkNames } from './sink-names.ts';
 
-export type PipelineName = 'capture' | 'govern' | 'anonymise' | 'noise' | 'prove' | `deliver-${SinkName}`;
+export type PipelineName =
+  | 'capture'
+  | 'govern'
+  | 'anonymise'
+  | 'noise'
+  | 'prove'
+  | `deliver-${SinkName}`;
 
 /** A name that a person may give, and the pipelines that it stands for where these sinks are configured, and under these contracts. */
 export function pipelinesNamed(

@@ -1,7 +1,7 @@
 import { Consumer } from '@platformatic/kafka';
 import type avro from 'avsc';
 import { registryAt } from '../../../contracts/registry.ts';
-import { fileKeyring } from '../../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../../contracts/keys/open-keyring.ts';
 import { anonymousTopic, changesTopic } from '../../../contracts/topics.ts';
 import { arrivals } from '../../../pipelines/topic/received.ts';
 import { pseudonymsOf, releaseText } from '../../../processors/anonymity/pseudonyms.ts';
@@ -74,7 +74,7 @@ export async function truthsOf(
   versions: ReadonlyMap<number, Version>,
 ): Promise<ReadonlyMap<string, Truth>> {
   const { config, stack } = way;
-  await using keyring = fileKeyring(config.keyring.directory, config.keyring.rootKey);
+  await using keyring = await openKeyring(config.keyring);
   const { release } = pseudonymsOf(keyring, dataset);
   const registry = registryAt(config.registry.url);
   const table = `${way.name}.visits`;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { vi } from 'vitest';
-import { fileKeyring } from '../../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../../contracts/keys/open-keyring.ts';
 import type { Minted } from '../../../contracts/token-claims.ts';
 import { ownSecret } from '../../../ops/tokens/own-secret.ts';
 import { mint, type Signing } from '../../../ops/tokens/signing.ts';
@@ -78,7 +78,7 @@ export async function startApi(way: Way, configFile = way.configFile): Promise<R
 
 /** What signs the tokens of a way. */
 export async function signingOf({ config }: Way): Promise<Signing> {
-  await using keyring = fileKeyring(config.keyring.directory, config.keyring.rootKey);
+  await using keyring = await openKeyring(config.keyring);
   return { tokens: config.tokens, secret: await ownSecret(keyring, 'token-signing') };
 }
 

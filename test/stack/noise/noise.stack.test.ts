@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from '@databases/pg';
 import type { Type } from 'avsc';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fileKeyring } from '../../../contracts/keys/file-keyring.ts';
+import { openKeyring } from '../../../contracts/keys/open-keyring.ts';
 import { registryAt } from '../../../contracts/registry.ts';
 import { noisyTopic } from '../../../contracts/topics.ts';
 import { seeded } from '../../../ops/demo/random.ts';
@@ -132,8 +132,7 @@ function readNoisy(type: Type, value: Buffer): Noisy {
 
 /** What would have been published, had nothing ever come: the noise alone. */
 async function noiseOf({ plan, values }: Awaited<ReturnType<typeof published>>) {
-  const { directory, rootKey } = way.config.keyring;
-  await using keyring = fileKeyring(directory, rootKey);
+  await using keyring = await openKeyring(way.config.keyring);
   const nodes = new NodeNoise(keyring.tokenKey(`conductor.dp/${plan.dataset}`));
   const windows = values.filter(({ span, query }) => span === 'window' && query === 'payments');
   const noise = new Map<string, number>();
