@@ -26,7 +26,7 @@ import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
 
-const mostRows = 24_000; // In memory at once: a window that has more is decided in parts.
+const mostRows = 16_000; // In memory at once: a window that has more is decided in parts.
 const chunkBytes = 2 * 1024 * 1024; // What a broker and a reader take at once; less than a topic's limit.
 
 /** Connects anonymise: `cdc.*` at one end, `anon.*` at the other. */

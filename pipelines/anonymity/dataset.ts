@@ -37,7 +37,7 @@ export interface DatasetParts {
 
 const leastSummaryBytes = 8 * 1024 * 1024;
 const pieceBytes = 4 * 1024 * 1024;
-const mostWaiting = 100_000;
+const mostWaiting = 50_000;
 
 /**
  * A dataset on its way: what is told of a window is decided, saved together with the very bytes that tell it, and
