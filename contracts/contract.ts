@@ -1,4 +1,5 @@
 import type { AnonContract } from './anon.ts';
+import type { Dp } from './dp.ts';
 import type { Hierarchy } from './hierarchy.ts';
 
 export type Classification = 'public' | 'internal' | 'confidential' | 'restricted';
@@ -42,6 +43,7 @@ export interface TableContract {
   readonly outbox?: true; // No table: messages of pg_logical_emit_message with its name as their prefix.
   readonly insertOnly?: true; // Nothing but inserts ever happens to it: nobody needs to be told of anything else.
   readonly anon?: AnonContract; // What of it leaves k-anonymous.
+  readonly dp?: Dp; // Its noisy aggregates, if it has any.
   readonly graph: {
     readonly label: string;
     readonly relationships: readonly Relationship[];

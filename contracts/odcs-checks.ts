@@ -1,6 +1,8 @@
 import { anonFaults } from './anon-checks.ts';
 import type { Classification, Reference, Rule, Sensitivity } from './contract.ts';
+import { dpFaults } from './dp.ts';
 import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
+import { typeName } from './type-name.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
 
 /** Every table of every document: contracts are right or wrong together. */
@@ -48,6 +50,12 @@ export function graphOf({ customProperties }: PromisedTable): PromisedGraph | nu
   return null;
 }
 
+/** The noisy aggregates of a table, if any are promised. */
+export function dpIn({ customProperties }: PromisedTable) {
+  for (const each of customProperties) if (each.property === 'dp') return each.value;
+  return null;
+}
+
 /** The column that another one points to by its foreign key; null if it has none, or points nowhere. */
 export function pointsTo(
   table: PromisedTable,
@@ -76,6 +84,8 @@ export function faultsOf(promises: Promises): readonly string[] {
       ...table.properties.flatMap((column) => [...columnFaults(table, column, promises)]),
       ...graphFaults(table, promises),
       ...anonFaults(table, promises),
+      ...anonFaults(table),
+      ...aggregateFaults(table, promises),
     ].map((fault) => `${table.source}: ${table.physicalName}${fault}`),
   );
 }
@@ -220,4 +230,22 @@ function* endFaults(
     yield `${place} follows the column ${column.name} to ${target.table}.${target.column}, which is not that table's whole key; let it point to the key`;
   if (end && !graphOf(end))
     yield `${place} leads to ${target.table}, which is no node; add to it, for example, { property: graph, value: { label: Customer } }`;
+}
+
+function* aggregateFaults(table: PromisedTable, promises: Promises): Generator<string> {
+  const dp = dpIn(table);
+  if (!dp) return;
+  const columns = table.properties.map(
+    ({ name, physicalType }) => [name, typeName(physicalType)] as const,
+  );
+  yield* dpFaults(dp, {
+    columns: new Map(columns),
+    subject: ownerOf(table, 'subject'),
+    tenant: ownerOf(table, 'tenant'),
+  });
+  const { dataset } = dp;
+  for (const other of promises)
+    if (dataset !== undefined && other.physicalName < table.physicalName)
+      if (dpIn(other)?.dataset === dataset)
+        yield `: its dp is the dataset ${dataset}, which is that of ${other.physicalName} too; give it another name`;
 }

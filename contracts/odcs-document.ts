@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { promisedAnon } from './anon.ts';
+import { promisedDp } from './dp.ts';
 import { promisedHierarchy } from './hierarchy.ts';
 
 const rule = z.enum(['keep', 'mask', 'tokenise', 'generalise', 'drop']);
@@ -76,6 +77,7 @@ const table = z.strictObject({
         named('outbox', z.literal(true)),
         named('insertOnly', z.literal(true)),
         named('anon', promisedAnon),
+        named('dp', promisedDp),
       ]),
     )
     .default([]),
@@ -154,7 +156,7 @@ const examples: Readonly<Record<string, string>> = {
   to: 'to: customers.id',
   customProperties: 'customProperties: [{ property: rule, value: keep }]',
   property:
-    'property: rule, sensitivity or hierarchy in a column; property: tenant, subject, graph, outbox, insertOnly or anon in a table',
+    'property: rule, sensitivity or hierarchy in a column; property: tenant, subject, graph, outbox, insertOnly, anon or dp in a table',
   value: '{ property: rule, value: keep }',
   label: 'label: Order',
   type: 'type: PLACED_BY',

@@ -3,9 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { anonOf } from './anon.ts';
 import type { ColumnContract, Reference, Relationship, TableContract } from './contract.ts';
+import { dpOf } from './dp.ts';
 import { InvalidContracts, type PromisedTable, readDocument } from './odcs-document.ts';
 import {
   coarserBy,
+  dpIn,
   faultsOf,
   graphOf,
   ownerOf,
@@ -70,6 +72,7 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
   }));
   const subject = ownerOf(table, 'subject');
   const graph = graphOf(table);
+  const dp = dpIn(table);
   const promise = {
     table: table.physicalName,
     key: keyOf(table),
@@ -80,6 +83,7 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
     ...(saysOf(table, 'outbox') && { outbox: true as const }),
     ...(saysOf(table, 'insertOnly') && { insertOnly: true as const }),
     ...anonIn(table),
+    ...(dp && { dp: dpOf(dp) }),
     graph:
       graph === null
         ? null
