@@ -6,6 +6,7 @@ export const changesTopic = (database: string, table: string): string =>
 export const governedTopic = (database: string, table: string): string =>
   topic('gov', database, table);
 export const anonymousTopic = (dataset: string): string => `anon.${dataset}`;
+export const noisyTopic = (dataset: string): string => `dp.${dataset}`;
 export const deadLettersTopic = (pipeline: string): string => `dlq.${pipeline}`;
 
 /** What belongs to a database as a whole. */
@@ -59,7 +60,7 @@ export function topicSettings(name: string, partitions: number): TopicSettings {
     };
   if (/^cdc\.[^.]+\.schema$/.test(name))
     return { name, partitions, configs: { 'cleanup.policy': 'compact' } };
-  const retention = /^(?:gov|anon)\./.test(name) ? hours(7 * 24) : hours(24);
+  const retention = /^(?:gov|anon|dp)\./.test(name) ? hours(7 * 24) : hours(24);
   return {
     name,
     partitions,

@@ -9,6 +9,7 @@ export interface Outgoing {
   readonly key: Buffer | null;
   readonly value: Buffer;
   readonly headers: Readonly<Record<string, string>>;
+  readonly producedAtMs?: number; // What Kafka is to keep as its time; that at which it is sent if nothing is said.
 }
 
 const requestBytes = 4 * 1024 * 1024;
@@ -75,11 +76,13 @@ function checked(message: Outgoing, limitBytes: number): Outgoing {
   );
 }
 
-function toMessage({ topic, partition, key, value, headers }: Outgoing): MessageToProduce {
+function toMessage(outgoing: Outgoing): MessageToProduce {
+  const { topic, partition, key, value, headers, producedAtMs } = outgoing;
   const entries = new Map<Buffer, Buffer>();
   for (const [name, text] of Object.entries(headers))
     entries.set(nameBytes(name), Buffer.from(text));
-  return { topic, partition, value, headers: entries, ...(key ? { key } : {}) };
+  const timestamp = producedAtMs === undefined ? {} : { timestamp: BigInt(producedAtMs) };
+  return { topic, partition, value, headers: entries, ...timestamp, ...(key ? { key } : {}) };
 }
 
 const names = new Map<string, Buffer>();

@@ -41,6 +41,10 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./schema.ts')).schemaCommands(program),
   },
   {
+    names: ['privacy'],
+    add: async (program) => (await import('./privacy-budget.ts')).privacyBudgetCommands(program),
+  },
+  {
     names: ['chaos'],
     add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
   },

@@ -4,6 +4,7 @@ import type { Ledger } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
 import { AnonymityGauges } from './anonymity-gauges.ts';
+import { type NoiseMetrics, noiseMetrics } from './noise-metrics.ts';
 import { isRunningOut, type WalBudget } from '../../pipelines/wal/wal-budget.ts';
 
 /** What a pipeline counts while it runs. */
@@ -26,6 +27,8 @@ export interface Counters {
   anonymised(figures: AnonymityFigures): void;
   /** Counts what a sink of letters takes, by reason. */
   letters<T>(sink: Sink<Refused<T>>): Sink<Refused<T>>;
+  /** Those of datasets with noise. */
+  noise(): NoiseMetrics;
 }
 
 interface State {
@@ -109,6 +112,7 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #anonymity = new AnonymityGauges(this.registry);
+  #noise: NoiseMetrics | null = null; // Workers without such datasets have none.
   readonly #ledgers = new Map<string, Ledger>();
   readonly #states = new Map<string, State>();
 
@@ -152,6 +156,7 @@ export class Metrics {
         (state.dueSinceMs = isDue ? (state.dueSinceMs ?? performance.now()) : null),
       walBudget: (budget) => this.#setWalBudget(pipeline, budget),
       anonymised: (figures) => this.#anonymity.record(figures),
+      noise: () => (this.#noise ??= noiseMetrics(this.registry)),
       letters: (sink) => ({
         name: sink.name,
         write: async (batch) => {

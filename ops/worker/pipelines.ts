@@ -4,7 +4,7 @@ import type { Opened } from './opened.ts';
 import type { Setting } from './setting.ts';
 import { type SinkName, sinkNames } from './sink-names.ts';
 
-export type PipelineName = 'capture' | 'govern' | 'anonymise' | `deliver-${SinkName}`;
+export type PipelineName = 'capture' | 'govern' | 'anonymise' | 'noise' | `deliver-${SinkName}`;
 
 /** A name that a person may give, and the pipelines that it stands for where these sinks are configured, and under these contracts. */
 export function pipelinesNamed(
@@ -15,13 +15,18 @@ export function pipelinesNamed(
   const delivers = sinkNames
     .filter((sink) => sinks[sink] !== undefined)
     .map((sink) => `deliver-${sink}` as const);
-  const asked = [...contracts].some(({ anon }) => anon) ? (['anonymise'] as const) : [];
+  const promises = [...contracts];
+  const asked = [
+    ...(promises.some(({ anon }) => anon) ? (['anonymise'] as const) : []),
+    ...(promises.some(({ dp }) => dp) ? (['noise'] as const) : []),
+  ];
   if (name === 'all') return ['capture', 'govern', ...asked, ...delivers];
   if (name === 'deliver') return delivers;
   const known: readonly PipelineName[] = [
     'capture',
     'govern',
     'anonymise',
+    'noise',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
   const found = known.find((pipeline) => pipeline === name);
@@ -41,6 +46,10 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'anonymise') {
     const { openAnonymise } = await import('./open-anonymise.ts');
     return openAnonymise(setting);
+  }
+  if (name === 'noise') {
+    const { openNoise } = await import('./open-noise.ts');
+    return openNoise(setting);
   }
   const sink = sinkNames.find((known) => name === `deliver-${known}`);
   if (!sink) throw new Error(`there is no pipeline ${name}`);

@@ -9,7 +9,10 @@ export type Failpoint =
   | 'acknowledged' // The server was told.
   | 'copying' // A part of a table was read, and not handed on.
   | 'copied' // Kafka has a range of a table; nobody else knows.
-  | 'progressed'; // It is remembered that the range was copied.
+  | 'progressed' // It is remembered that the range was copied.
+  | 'deciding' // What of a window is published with noise is decided, and not saved.
+  | 'decided' // It is saved; Kafka was told nothing.
+  | 'sent'; // Kafka has it; nobody else knows.
 
 const [, wanted = '', count = '1', stops] =
   /^([a-z]+)(?::(\d+))?(=stop)?$/.exec(process.env['CONDUCTOR_FAILPOINT'] ?? '') ?? [];

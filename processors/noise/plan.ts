@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { TableContract } from '../../contracts/contract.ts';
 import { type Dp, type Query, windowsPerMonth } from '../../contracts/dp.ts';
+import { governedTopic } from '../../contracts/topics.ts';
 import { type Channel, measured, type Measured } from './channels.ts';
 import type { Ratio } from './ratio.ts';
 import { type Tree, treeFor } from './tree.ts';
@@ -46,8 +47,8 @@ export const budgetOf = ({ epsilon, mechanism }: Pick<Dp, 'epsilon' | 'mechanism
   mechanism === 'laplace' ? BigInt(epsilon) * billion : rhoOf[epsilon];
 
 /** The name of a dataset, and of its topic after `dp.`. */
-export const datasetName = (database: string, { table, dp }: TableContract): string =>
-  dp?.dataset ?? `${database}.${table}`;
+const datasetName = (database: string, { table, dp }: TableContract): string =>
+  dp?.dataset ?? governedTopic(database, table).slice('gov.'.length);
 
 /** What is to be released of a table; null if its contract asks for nothing. */
 export function planOf(database: string, contract: TableContract): Plan | null {

@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import type { Noisy } from '../../schemas/noisy.ts';
 import { Bits } from './bits.ts';
 import { monthAfter, type MonthWindow } from './months.ts';
 import type { Noised, Plan, PlannedQuery } from './plan.ts';
@@ -23,30 +24,12 @@ export interface Running {
   readonly digest: string; // Of all that went in.
 }
 
-/** What leaves, under the key of its series. */
-export interface Noisy {
-  readonly dataset: string;
-  readonly tenant: string | null;
-  readonly query: string;
-  readonly kind: string;
-  readonly bucket: string | null;
-  readonly span: 'window' | 'month' | 'total';
-  readonly from: number;
-  readonly to: number;
-  readonly value: string | null; // Null where nothing was there to divide by.
-  readonly epsilon: number;
-  readonly delta: number;
-  readonly mechanism: 'laplace' | 'gaussian';
-  readonly scale: string; // Of one draw: t of Laplace, σ of Gaussian; of a mean, that of its sum.
-  readonly draws: number; // That add up in the value.
-}
-
-export interface Released {
+interface Released {
   readonly running: Running;
   readonly values: readonly Noisy[];
 }
 
-export interface Window {
+interface Window {
   readonly window: MonthWindow;
   readonly tenant: string | null;
   readonly sums: Cells;

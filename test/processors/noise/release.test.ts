@@ -2,12 +2,8 @@ import { createSecretKey, hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { monthAfter, monthWindow } from '../../../processors/noise/months.ts';
 import type { Plan } from '../../../processors/noise/plan.ts';
-import {
-  type Cells,
-  type Noisy,
-  release,
-  type Running,
-} from '../../../processors/noise/release.ts';
+import { type Cells, release, type Running } from '../../../processors/noise/release.ts';
+import type { Noisy } from '../../../schemas/noisy.ts';
 import { orderPlan } from './orders.ts';
 
 const key = createSecretKey(hash('sha256', 'release', 'buffer'));

@@ -1,0 +1,205 @@
+import type { KeyObject } from 'node:crypto';
+import { type Queryable, sql } from '@databases/pg';
+import type { Registry } from '../../contracts/registry.ts';
+import { bounded, type Sums } from '../../processors/noise/bounded.ts';
+import { type MonthWindow, monthWindow } from '../../processors/noise/months.ts';
+import type { Plan } from '../../processors/noise/plan.ts';
+import { release } from '../../processors/noise/release.ts';
+import type { Opener } from '../../processors/unseal.ts';
+import type { Noisy } from '../../schemas/noisy.ts';
+import { failpoint } from '../flow/failpoint.ts';
+import type { Sink } from '../flow/sink.ts';
+import type { Refused } from '../flow/stage.ts';
+import type { Received } from '../topic/received.ts';
+import type { ClosedWindow } from '../windows/closed-window.ts';
+import type { Decision, WindowUser } from '../windows/windows.ts';
+import { AgainCourse } from './again-course.ts';
+import type { Course } from './course.ts';
+import { FirstCourse } from './first-course.ts';
+import { createLedger, spentShare, type Withheld, withhold } from './ledger.ts';
+import { type NamedContribution, namedContributions } from './named-contributions.ts';
+import { createNoiseTables, type NoiseState, type Place, type Published } from './noise-state.ts';
+
+/** Told of what was published and what was not. */
+export interface NoiseReport {
+  readonly published: (values: number) => void;
+  readonly withheld: (place: Place, month: string, reason: Withheld) => void;
+  readonly leftOut: (contributions: number) => void;
+  readonly spent: (share: number) => void; // Of the budget of the newest month.
+}
+
+interface Parts {
+  readonly plan: Plan;
+  readonly key: KeyObject;
+  readonly state: NoiseState;
+  readonly registry: Pick<Registry, 'type'>;
+  readonly open: Opener;
+  readonly encode: (value: Noisy) => Published;
+  readonly noisy: Sink<Published>;
+  readonly letters: Sink<Refused<Received>>;
+  readonly report: NoiseReport;
+}
+
+/** A window to decide: what came in it, tenant by tenant, and who counted. */
+interface Due {
+  readonly window: MonthWindow;
+  readonly sums: ReadonlyMap<string | null, Sums>; // Nothing came of a tenant that is not there.
+  readonly counted: readonly string[];
+}
+
+interface Owned {
+  readonly session: Queryable;
+  readonly first: Course;
+  readonly again: Course;
+  last: number | null; // The newest window that was ever decided,
+  at: number | null; // and the one that was decided last since this worker owns the dataset.
+}
+
+/**
+ * Publishes the windows of a dataset with noise. Every window is published, whether something came in it or not: else
+ * that would tell. A dataset begins with the month of its first window.
+ */
+export class NoiseWindows implements WindowUser {
+  readonly #parts: Parts;
+  readonly #tenants: readonly (string | null)[];
+  #owned: Owned | null = null;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#tenants = parts.plan.dp.tenants ?? [null];
+  }
+
+  async restore(session: Queryable): Promise<void> {
+    const { plan, state } = this.#parts;
+    await session.tx(async (tx) => {
+      await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.dp'))`);
+      await createLedger(tx);
+      await createNoiseTables(tx);
+    });
+    const first = new FirstCourse(plan, state, session, await state.running(session));
+    const last = await state.last(session);
+    this.#owned = { session, first, again: new AgainCourse(state), last, at: null };
+    await this.#send(session);
+  }
+
+  async close({ index, rows, refused: foreign }: ClosedWindow): Promise<Decision> {
+    const { plan, letters, report } = this.#parts;
+    const owned = this.#restored();
+    const { named, refused } = namedContributions(this.#parts, rows);
+    if (refused.length + foreign.length > 0) await letters.write([...foreign, ...refused]);
+    const window = this.#windowAt(index);
+    const names = [...new Set(named.map(({ name }) => name))];
+    const windows = await courseOf(owned, index).windowsOf(window.month, names);
+    const { due, left } = this.#bounded(window, named, (name) => windows.get(name) ?? 0);
+    report.leftOut(left);
+    const all = [...this.#missed(owned, index), due];
+    let values = 0;
+    return {
+      save: async (tx) => {
+        values = await this.#save(tx, owned, all, index);
+      },
+      send: async () => {
+        failpoint('decided');
+        await this.#send(owned.session);
+        report.published(values);
+        report.spent(await spentShare(owned.session, plan.dataset));
+      },
+    };
+  }
+
+  #bounded(
+    window: MonthWindow,
+    named: readonly NamedContribution[],
+    windowsOf: (name: string) => number,
+  ) {
+    const sums = new Map<string | null, Sums>();
+    const counted: string[] = [];
+    let left = 0;
+    for (const tenant of this.#tenants) {
+      const own = tenant === null ? named : named.filter((each) => each.tenant === tenant);
+      const came = bounded(this.#parts.plan, own, windowsOf);
+      sums.set(tenant, came.sums);
+      counted.push(...came.counted);
+      left += came.left;
+    }
+    return { due: { window, sums, counted } satisfies Due, left };
+  }
+
+  /** The windows without rows since the last one, or since the month began. */
+  #missed({ last, at }: Owned, index: number): readonly Due[] {
+    const before = at ?? (last !== null && last < index ? last : null);
+    const first = before === null ? index - this.#windowAt(index).index : before + 1;
+    return Array.from({ length: Math.max(0, index - first) }, (_, n) => ({
+      window: this.#windowAt(first + n),
+      sums: new Map(),
+      counted: [],
+    }));
+  }
+
+  async #save(tx: Queryable, owned: Owned, all: readonly Due[], index: number): Promise<number> {
+    const { state } = this.#parts;
+    const noisy: Published[] = [];
+    let at = index - all.length;
+    for (const due of all) {
+      const course = courseOf(owned, ++at);
+      for (const tenant of this.#tenants)
+        noisy.push(...(await this.#decide(tx, course, due, tenant)));
+      await course.count(tx, due.window.month, due.counted);
+    }
+    await owned.first.save(tx);
+    await owned.again.save(tx);
+    await state.keepUnsent(tx, noisy);
+    owned.last = Math.max(owned.last ?? index, index);
+    owned.at = index;
+    await state.moveOn(tx, owned.last);
+    failpoint('deciding');
+    return noisy.length;
+  }
+
+  /** What is published of a window and a tenant, query by query. */
+  async #decide(
+    tx: Queryable,
+    course: Course,
+    { window, sums }: Due,
+    tenant: string | null,
+  ): Promise<readonly Published[]> {
+    const { plan, key, encode, report } = this.#parts;
+    const noisy: Published[] = [];
+    for (const [at, planned] of plan.queries.entries()) {
+      const place = { tenant, query: planned.query.name };
+      const nothing = planned.channels.map(({ channel }) => Array<bigint>(channel.cells).fill(0n));
+      const came = { window, tenant, sums: sums.get(tenant)?.[at] ?? nothing };
+      const { running, values } = release({ plan, planned, key }, course.before(place), came);
+      const withheld = await course.decide(tx, { place, planned, window, running });
+      if (withheld === null) noisy.push(...values.map(encode));
+      else if (withheld !== 'not asked') {
+        await withhold(tx, { ...place, dataset: plan.dataset, month: window.month }, withheld);
+        report.withheld(place, window.month, withheld);
+      }
+    }
+    return noisy;
+  }
+
+  /** Sends what is decided and not known to be sent: after a crash the same bytes once more. */
+  async #send(session: Queryable): Promise<void> {
+    const { state, noisy } = this.#parts;
+    const unsent = await state.unsent(session);
+    if (unsent.length === 0) return;
+    await noisy.write(unsent);
+    failpoint('sent');
+    await state.sent(session);
+  }
+
+  #windowAt(index: number): MonthWindow {
+    const { window } = this.#parts.plan.dp;
+    return monthWindow(index * window * 1_000_000, window);
+  }
+
+  #restored(): Owned {
+    if (!this.#owned) throw new TypeError('a window was closed before anything was restored');
+    return this.#owned;
+  }
+}
+
+const courseOf = ({ first, again, last }: Owned, index: number): Course =>
+  last === null || index > last ? first : again;
