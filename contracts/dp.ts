@@ -67,7 +67,7 @@ export const promisedDp = z.strictObject({
   delta: z.literal(delta, 'is not the preset 1e-6').default(delta),
   mechanism: z.enum(['laplace', 'gaussian']).default('laplace'),
   unit: z.literal('subject-month', 'is not subject-month').default('subject-month'),
-  window: z.int().min(60, 'is less than a minute').max(daySeconds).default(daySeconds),
+  window: z.int().min(1).max(daySeconds).default(daySeconds),
   contribution: z.strictObject({
     windows: z.int().min(1).max(10_000),
     rows: z.int().min(1).max(10_000),

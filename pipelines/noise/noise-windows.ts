@@ -57,7 +57,7 @@ interface Owned {
 
 /**
  * Publishes the windows of a dataset with noise. Every window is published, whether something came in it or not: else
- * that would tell. A dataset begins with the month of its first window.
+ * that would tell. A dataset begins with the hour of its first window, so that this one tells no more than that.
  */
 export class NoiseWindows implements WindowUser {
   readonly #parts: Parts;
@@ -125,10 +125,11 @@ export class NoiseWindows implements WindowUser {
     return { due: { window, sums, counted } satisfies Due, left };
   }
 
-  /** The windows without rows since the last one, or since the month began. */
+  /** The windows without rows since the last one, or since the hour began. */
   #missed({ last, at }: Owned, index: number): readonly Due[] {
     const before = at ?? (last !== null && last < index ? last : null);
-    const first = before === null ? index - this.#windowAt(index).index : before + 1;
+    const perHour = Math.max(1, Math.floor(3_600 / this.#parts.plan.dp.window));
+    const first = before === null ? index - (index % perHour) : before + 1;
     return Array.from({ length: Math.max(0, index - first) }, (_, n) => ({
       window: this.#windowAt(first + n),
       sums: new Map(),
