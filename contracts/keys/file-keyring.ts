@@ -98,7 +98,6 @@ export function fileKeyring(directory: string, rootKey: string): Keyring {
       if (!key) tokenKeys.set(tenant, (key = derived(root, `token/${tenant}`)));
       return key;
     },
-    purposeKey: (purpose) => derived(root, `purpose/${purpose}`),
     async [Symbol.asyncDispose]() {
       closeSync(file);
     },

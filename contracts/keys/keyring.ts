@@ -31,7 +31,4 @@ export interface Keyring extends AsyncDisposable {
 
   /** The key of a tenant's tokens: the same for ever, so that tokens of equal values stay equal. */
   tokenKey(tenant: string): KeyObject;
-
-  /** The key of one purpose that is no tenant's, such as the noise of aggregates: the same for ever. */
-  purposeKey(purpose: string): KeyObject;
 }

@@ -32,7 +32,7 @@ export function runCommands(program: Command): void {
     )
     .argument(
       '<pipeline...>',
-      'capture, govern, anonymise, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all',
+      'capture, govern, anonymise, noise, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all',
     )
     .addOption(configOption('--config <file...>'))
     .option('--until-current', 'drain up to where the logs end now, settle everything, and exit')

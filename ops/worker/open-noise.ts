@@ -62,8 +62,8 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
       const schema = await registry.register(topic, noisySchema);
       const windows = new NoiseWindows({
         plan,
-        key: keyring.purposeKey('dp'),
-        state: new NoiseState(plan.dataset, keyring.purposeKey('dp/state')),
+        key: keyring.tokenKey(`conductor.dp/${plan.dataset}`),
+        state: new NoiseState(plan.dataset, keyring.tokenKey(`conductor.dp/${plan.dataset}/state`)),
         encode: (value) => encoded(schema, value),
         report: reporting(setting, plan),
         ...{ registry, open, noisy, letters },

@@ -34,10 +34,6 @@ export class MemoryKeyring implements Keyring {
     return createSecretKey(hash('sha256', `token/${tenant}`, 'buffer'));
   }
 
-  purposeKey(purpose: string): KeyObject {
-    return createSecretKey(hash('sha256', `purpose/${purpose}`, 'buffer'));
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 

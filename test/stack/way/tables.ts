@@ -23,6 +23,7 @@ export interface TestTable {
   readonly outbox?: true; // It exists in the WAL only.
   readonly insertOnly?: true;
   readonly anon?: object; // As a contract writes it.
+  readonly dp?: object; // As a contract writes it.
 }
 
 export const keep = (name: string, physicalType: string, more: Partial<Column> = {}): Column => ({
@@ -124,6 +125,7 @@ export function contractOf(schema: string, table: TestTable): string {
           ...(table.subject === null ? [] : [{ property: 'subject', value: table.subject }]),
           ...(table.insertOnly ? [{ property: 'insertOnly', value: true }] : []),
           ...(table.anon ? [{ property: 'anon', value: table.anon }] : []),
+          ...(table.dp ? [{ property: 'dp', value: table.dp }] : []),
           ...(table.outbox ? [{ property: 'outbox', value: true }] : graphOf(schema, table)),
         ],
         properties: table.columns.map(({ name, physicalType, rule, ...column }) => ({
