@@ -131,7 +131,7 @@ async function tasksOf(
 
 function unknown(name: string): never {
   throw new UsageError(
-    `there is no pipeline ${name}: say capture, govern, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all`,
+    `there is no pipeline ${name}: say capture, govern, anonymise, noise, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all`,
   );
 }
 

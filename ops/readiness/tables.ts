@@ -4,6 +4,7 @@ import type { SourceSettings } from '../../contracts/source-settings.ts';
 import { mayReadItself } from '../../pipelines/backfill/described.ts';
 import { lookAtTables } from '../../pipelines/wal/tables.ts';
 import { failed, type Finding, ok, warning } from './finding.ts';
+import { checkOldRows } from './old-rows.ts';
 import { capturedBefore, type Known } from './state.ts';
 
 interface Access {
@@ -61,7 +62,8 @@ export async function checkTablesThere(
   const accesses = await accessTo(db, [...tables.keys()]);
   const unread = accesses.flatMap((access) => accessFault(access, role, due));
   if (unread.length === 0) findings.push(ok('select', `${role} may read every table for a copy`));
-  return [...findings, ...unread, ...accesses.flatMap((access) => asideFault(access, role))];
+  const asides = accesses.flatMap((access) => asideFault(access, role));
+  return [...findings, ...unread, ...asides, ...(await checkOldRows(db, tables))];
 }
 
 function accessFault(access: Access, role: string, due: boolean): readonly Finding[] {

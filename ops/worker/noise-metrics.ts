@@ -1,5 +1,4 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Withheld } from '../../pipelines/noise/ledger.ts';
 
 /** What is counted of datasets that are published with noise. Nothing in it is of a subject. */
 export interface NoiseMetrics {
@@ -11,7 +10,7 @@ export interface NoiseMetrics {
   readonly leftOut: Counter<'dataset'>;
 }
 
-/** Makes them where they are not there yet: workers without such datasets have none. */
+/** Makes them: workers without such datasets have none. */
 export function noiseMetrics(registry: Registry): NoiseMetrics {
   const registers = [registry];
   const labelNames = ['dataset'] as const;

@@ -66,7 +66,10 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
         state: new NoiseState(plan.dataset, keyring.tokenKey(`conductor.dp/${plan.dataset}/state`)),
         encode: (value) => encoded(schema, value),
         report: reporting(setting, plan),
-        ...{ registry, open, noisy, letters },
+        registry,
+        open,
+        noisy,
+        letters,
       });
       tasks.push({
         name: `dp/${plan.dataset}`,

@@ -3,6 +3,7 @@ import { type Queryable, sql } from '@databases/pg';
 import type { Registry } from '../../contracts/registry.ts';
 import { bounded, type Sums } from '../../processors/noise/bounded.ts';
 import { type MonthWindow, monthWindow } from '../../processors/noise/months.ts';
+import { NodeNoise } from '../../processors/noise/node-noise.ts';
 import type { Plan } from '../../processors/noise/plan.ts';
 import { release } from '../../processors/noise/release.ts';
 import type { Opener } from '../../processors/unseal.ts';
@@ -62,10 +63,12 @@ interface Owned {
 export class NoiseWindows implements WindowUser {
   readonly #parts: Parts;
   readonly #tenants: readonly (string | null)[];
+  readonly #nodes: NodeNoise;
   #owned: Owned | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#nodes = new NodeNoise(parts.key);
     this.#tenants = parts.plan.dp.tenants ?? [null];
   }
 
@@ -164,13 +167,17 @@ export class NoiseWindows implements WindowUser {
     { window, sums }: Due,
     tenant: string | null,
   ): Promise<readonly Published[]> {
-    const { plan, key, encode, report } = this.#parts;
+    const { plan, encode, report } = this.#parts;
     const noisy: Published[] = [];
     for (const [at, planned] of plan.queries.entries()) {
       const place = { tenant, query: planned.query.name };
       const nothing = planned.channels.map(({ channel }) => Array<bigint>(channel.cells).fill(0n));
       const came = { window, tenant, sums: sums.get(tenant)?.[at] ?? nothing };
-      const { running, values } = release({ plan, planned, key }, course.before(place), came);
+      const { running, values } = release(
+        { plan, planned, nodes: this.#nodes },
+        course.before(place),
+        came,
+      );
       const withheld = await course.decide(tx, { place, planned, window, running });
       if (withheld === null) noisy.push(...values.map(encode));
       else if (withheld !== 'not asked') {

@@ -106,8 +106,19 @@ function revisionOf(query: Query, { dataset, contract, dp, tree }: Whole): strin
   const type = columns.find(({ name }) => name === query.column)?.type ?? null;
   const { epsilon, mechanism, window, contribution, changes, tenants } = dp;
   const said = {
-    ...{ dataset, table, tenant, subject, query, type, tree },
-    ...{ epsilon, mechanism, window, contribution, changes, together: tenants === null },
+    dataset,
+    table,
+    tenant,
+    subject,
+    query,
+    type,
+    tree,
+    epsilon,
+    mechanism,
+    window,
+    contribution,
+    changes,
+    together: tenants === null,
   };
   return hash('sha256', JSON.stringify(said), 'hex').slice(0, 16);
 }

@@ -1,10 +1,9 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Noisy } from '../../schemas/noisy.ts';
-import { Bits } from './bits.ts';
+import type { NodeNoise } from './node-noise.ts';
 import { monthAfter, type MonthWindow } from './months.ts';
 import type { Noised, Plan, PlannedQuery } from './plan.ts';
 import { type Ratio, rootBelow } from './ratio.ts';
-import { discreteGaussian, discreteLaplace } from './samplers.ts';
 import { prefixOf, type Term } from './tree.ts';
 import { textOf } from './decimals.ts';
 
@@ -40,19 +39,19 @@ export function release(
   {
     plan,
     planned,
-    key,
-  }: { readonly plan: Plan; readonly planned: PlannedQuery; readonly key: KeyObject },
+    nodes,
+  }: { readonly plan: Plan; readonly planned: PlannedQuery; readonly nodes: NodeNoise },
   before: Running | null,
   { window, tenant, sums }: Window,
 ): Released {
-  const noise = noiseOf(key, plan, planned, tenant);
+  const noise = noiseOf(nodes, plan, planned, tenant);
   const begun = begin(planned, noise, before, window);
   const month = added(begun.sums, sums);
   const running: Running = {
     ...begun,
     next: window.index + 1,
     sums: month,
-    digest: digestOf(key, begun, window, sums),
+    digest: digestOf(nodes, begun, window, sums),
   };
   const terms = prefixOf(planned.tree, window.index + 1);
   const noisyMonth = added(month, noise(window.month, terms));
@@ -65,10 +64,20 @@ export function release(
   const { query, measured } = planned;
   const values = spans.flatMap(([span, from, cells, draws]) =>
     measured.series.map(({ bucket, value }): Noisy => ({
-      ...{ dataset: plan.dataset, tenant, query: query.name, kind: query.kind, bucket, span },
-      ...{ from, to: window.to, value: value(cells) },
-      ...{ epsilon: plan.dp.epsilon, delta: 1e-6, mechanism: plan.dp.mechanism },
-      ...{ scale: scaleText(plan, planned), draws },
+      dataset: plan.dataset,
+      tenant,
+      query: query.name,
+      kind: query.kind,
+      bucket,
+      span,
+      from,
+      to: window.to,
+      value: value(cells),
+      epsilon: plan.dp.epsilon,
+      delta: 1e-6,
+      mechanism: plan.dp.mechanism,
+      scale: scaleText(plan, planned),
+      draws,
     })),
   );
   return { running, values };
@@ -77,19 +86,21 @@ export function release(
 type Noise = (month: string, terms: readonly Term[]) => Cells;
 
 /** Draws the noise of nodes, each by a name of its own: it does not matter when and how often one is asked for. */
-function noiseOf(key: KeyObject, plan: Plan, planned: PlannedQuery, tenant: string | null): Noise {
+function noiseOf(
+  nodes: NodeNoise,
+  plan: Plan,
+  planned: PlannedQuery,
+  tenant: string | null,
+): Noise {
   const { epsilon, mechanism, contribution } = plan.dp;
-  const draw = mechanism === 'laplace' ? discreteLaplace : discreteGaussian;
   const bounds = `${contribution.windows}*${contribution.rows}`;
   const one = ({ channel, scale }: Noised, cell: number, month: string, { level, index }: Term) => {
     const node = [channel.name, cell, month, level, index] as const;
     const { dataset } = plan;
     const { query, revision } = planned;
     const terms = [epsilon, `${scale.n}/${scale.d}`, bounds, revision] as const;
-    return draw(
-      new Bits(key, ['noise', dataset, tenant ?? '', query.name, ...node, ...terms]),
-      scale,
-    );
+    const name = ['noise', dataset, tenant ?? '', query.name, ...node, ...terms];
+    return nodes.of(name, mechanism, scale);
   };
   return (month, terms) =>
     planned.channels.map((noised) =>
@@ -130,7 +141,7 @@ const added = (one: Cells, other: Cells): Cells =>
 
 /** With a key: who knows the digest alone cannot try out what it is of. */
 function digestOf(
-  key: KeyObject,
+  { key }: NodeNoise,
   before: Running,
   { month, index }: MonthWindow,
   sums: Cells,

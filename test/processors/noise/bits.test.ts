@@ -30,7 +30,7 @@ test('the same name gives the same bits whatever else is drawn, and another name
   expect(mixed.map(([drawn]) => drawn)).not.toEqual(alone);
 });
 
-test('a number below a bound that is no power of two is as likely as any other', () => {
+test('a number below a bound that is no power of two is as likely as each of the others', () => {
   const source = new Bits(key, ['below']);
   const counts = Array<number>(7).fill(0);
   for (let n = 0; n < 14_000; n++) {

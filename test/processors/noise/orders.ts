@@ -17,7 +17,7 @@ export const queries: readonly Query[] = [
   { name: 'by-status', kind: 'histogram', column: 'status', buckets: ['open', 'paid'], share },
 ];
 
-export const dp: Dp = {
+const dp: Dp = {
   dataset: 'orders',
   epsilon: 1,
   mechanism: 'laplace',

@@ -8,8 +8,15 @@ import { type OwnDatabases, ownDatabases } from '../own-databases.ts';
 const billion = 1_000_000_000n;
 
 const cost = (more: Partial<Cost> = {}): Cost => ({
-  ...{ tenant: null, dataset: 'orders', month: '2026-11', query: 'count', revision: 'r1' },
-  ...{ mechanism: 'laplace', epsilon: 1, budget: billion, cost: billion / 4n },
+  tenant: null,
+  dataset: 'orders',
+  month: '2026-11',
+  query: 'count',
+  revision: 'r1',
+  mechanism: 'laplace',
+  epsilon: 1,
+  budget: billion,
+  cost: billion / 4n,
   ...more,
 });
 

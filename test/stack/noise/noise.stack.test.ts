@@ -7,6 +7,7 @@ import { registryAt } from '../../../contracts/registry.ts';
 import { noisyTopic } from '../../../contracts/topics.ts';
 import { seeded } from '../../../ops/demo/random.ts';
 import { monthWindow } from '../../../processors/noise/months.ts';
+import { NodeNoise } from '../../../processors/noise/node-noise.ts';
 import { planOf } from '../../../processors/noise/plan.ts';
 import { type Cells, release, type Running } from '../../../processors/noise/release.ts';
 import type { Noisy } from '../../../schemas/noisy.ts';
@@ -132,15 +133,17 @@ function readNoisy(type: Type, value: Buffer): Noisy {
 async function noiseOf({ plan, values }: Awaited<ReturnType<typeof published>>) {
   const { directory, rootKey } = way.config.keyring;
   await using keyring = fileKeyring(directory, rootKey);
-  const key = keyring.tokenKey(`conductor.dp/${plan.dataset}`);
+  const nodes = new NodeNoise(keyring.tokenKey(`conductor.dp/${plan.dataset}`));
   const windows = values.filter(({ span, query }) => span === 'window' && query === 'payments');
   const noise = new Map<string, number>();
   for (const planned of plan.queries) {
     let running: Running | null = null;
     for (const { from } of windows) {
       const sums: Cells = [[0n]];
-      const out = release({ plan, planned, key }, running, {
-        ...{ window: monthWindow(from, 1), tenant: '1', sums },
+      const out = release({ plan, planned, nodes }, running, {
+        window: monthWindow(from, 1),
+        tenant: '1',
+        sums,
       });
       running = out.running;
       for (const { query, span, to, value } of out.values)
