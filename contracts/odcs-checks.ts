@@ -84,7 +84,6 @@ export function faultsOf(promises: Promises): readonly string[] {
       ...table.properties.flatMap((column) => [...columnFaults(table, column, promises)]),
       ...graphFaults(table, promises),
       ...anonFaults(table, promises),
-      ...anonFaults(table),
       ...aggregateFaults(table, promises),
     ].map((fault) => `${table.source}: ${table.physicalName}${fault}`),
   );

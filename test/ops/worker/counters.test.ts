@@ -92,3 +92,18 @@ test('of a dataset is told how many people are behind its smallest combination, 
   counters.anonymised({ ...figures, regions: 0, smallest: null });
   expect(await metrics.text()).not.toContain('conductor_anon_smallest_region{');
 });
+
+test('of datasets with noise is told what they may lose of a subject, in workers that have any', async () => {
+  const metrics = new Metrics();
+  const counters = metrics.of('noise');
+  expect(await metrics.text()).not.toContain('conductor_dp_');
+  counters.noise().epsilon.set({ dataset: 'orders' }, 2);
+  counters.noise().withheld.inc({ dataset: 'orders', reason: 'budget' });
+  const lines = (await metrics.text())
+    .split('\n')
+    .filter((line) => line.startsWith('conductor_dp_'));
+  expect(lines).toEqual([
+    'conductor_dp_epsilon{dataset="orders"} 2',
+    'conductor_dp_withheld_total{dataset="orders",reason="budget"} 1',
+  ]);
+});

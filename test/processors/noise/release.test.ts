@@ -92,6 +92,33 @@ describe('a release', () => {
     expect(new Set(others).size).toBe(others.length);
   });
 
+  test('has noise of its own for each month, window, query, cell and tenant', () => {
+    const empty = (cells: number, count: number) =>
+      Array.from({ length: count }, (): Cells => [Array<bigint>(cells).fill(0n)]);
+    const wide = orderPlan({ contribution: { windows: 31, rows: 10_000 } });
+    const windows = [
+      released(wide, 0, empty(1, 33)),
+      released(wide, 1, empty(1, 33)),
+      released(wide, 3, empty(3, 33)),
+      released(wide, 0, empty(1, 33), { tenant: '1' }),
+      released(wide, 0, empty(1, 33), { from: '2027-01-30' }),
+    ].flatMap(({ values }) => values.flat().filter(({ span }) => span === 'window'));
+    const seen = windows.map(({ value }) => Number(value));
+    expect(seen).toHaveLength(33 * 7);
+    expect(new Set(seen).size).toBeGreaterThan(33 * 7 - 3); // Of millions of numbers two may be the same.
+  });
+
+  test('is the same for ever', () => {
+    const texts = released(plan, 0, ones(3)).values.map((values) =>
+      values.map(({ span, value, draws }) => `${span} ${value} ${draws}`).join(', '),
+    );
+    expect(texts).toEqual([
+      'window 1017 1, month 983 30, total 983 30',
+      'window 986 1, month 1969 31, total 1969 31',
+      'window 993 1, month 993 1, total 2962 32',
+    ]);
+  });
+
   test('adds up: what is published of a month is its exact sum and the noise of its nodes', () => {
     const exact = released(plan, 0, ones(33)).values;
     const empty = released(

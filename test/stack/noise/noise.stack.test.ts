@@ -107,12 +107,13 @@ async function published() {
   const registry = registryAt(way.config.registry.url);
   const values = new Map<string, Noisy>();
   const bytes = new Map<string, string>();
-  for (const { key, value, headers } of records) {
+  for (const { key, value, headers, timestamp } of records) {
     const id = schemaIdOf(value!)!;
     await registry.learn([id]);
     const read = readNoisy(registry.type(id)!, value!);
     const name = `${read.from} ${read.to} ${key?.toString()}`;
     expect(headers).toEqual({});
+    expect(Number(timestamp)).toBe(read.to / 1_000); // No time but that of its window.
     expect(bytes.get(name) ?? value!.toString('hex'), name).toBe(value!.toString('hex'));
     bytes.set(name, value!.toString('hex'));
     values.set(name, read);

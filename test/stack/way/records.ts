@@ -19,6 +19,7 @@ export interface ReadRecord {
   readonly offset: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  readonly timestamp: string; // As the broker keeps it.
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -77,10 +78,10 @@ async function readOnce(stack: Stack, topics: readonly string[]): Promise<readon
 
 function recordOf(
   { topic, partition }: { readonly topic: string; readonly partition: number },
-  { offset, key, value, headers = {} }: KafkaMessage,
+  { offset, key, value, timestamp, headers = {} }: KafkaMessage,
 ): ReadRecord {
   const texts = Object.entries(headers).map(([name, text]) => [name, String(text)]);
-  return { topic, partition, offset, key, value, headers: Object.fromEntries(texts) };
+  return { topic, partition, offset, key, value, timestamp, headers: Object.fromEntries(texts) };
 }
 
 /** How many records topics hold now. */
