@@ -24,6 +24,8 @@ import { log } from '../log.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
 
+const mostRows = 50_000; // That are held at a time: a window of more comes in parts.
+
 /** Connects noise: `cdc.*` at one end, `dp.<dataset>` at the other. */
 export const openNoise = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
@@ -75,6 +77,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
         name: `dp/${plan.dataset}`,
         topics: [changesTopic(config.database, plan.contract.table)],
         widthMicros: plan.dp.window * 1_000_000,
+        mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
         form: 'noise',
         windows,
       });

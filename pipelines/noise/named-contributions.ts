@@ -1,16 +1,15 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import type { Registry } from '../../contracts/registry.ts';
+import type { NamedContribution } from '../../processors/noise/bounded.ts';
 import { type Contribution, contributions } from '../../processors/noise/contributions.ts';
 import type { Plan } from '../../processors/noise/plan.ts';
 import type { Opener } from '../../processors/unseal.ts';
+import { positionText } from '../../schemas/position.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { decodeChange, schemaIdOf } from '../../schemas/wire.ts';
 import type { Refused } from '../flow/stage.ts';
 import type { Received } from '../topic/received.ts';
 import type { WindowRow } from '../windows/closed-window.ts';
-
-/** A contribution, and a name of its subject that tells nothing of it. */
-export type NamedContribution = Contribution & { readonly name: string };
 
 interface Reading {
   readonly plan: Plan;
@@ -30,15 +29,18 @@ export function namedContributions(
   const named: NamedContribution[] = [];
   const refused: Refused<Received>[] = [];
   const { table } = plan.contract;
-  for (const { record } of rows)
+  for (const { record, log, position } of rows)
     try {
       const type = registry.type(schemaIdOf(record.value) ?? -1);
       if (!type) throw new Refusal('undecodable', `a record of ${record.topic} is not in Avro`);
       const change = decodeChange(type, record.value, { table, lane: record.partition });
       const secret = open(change);
       if (!secret) continue; // Its subject was erased.
-      for (const each of contributions(plan, change, secret))
-        named.push({ ...each, name: nameOf(key, plan, each) });
+      const at = `${positionText(position)}/${log}`;
+      for (const each of contributions(plan, change, secret)) {
+        const { tenant, rows: counts, effects } = each;
+        named.push({ name: nameOf(key, plan, each), at, tenant, rows: counts, effects });
+      }
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       refused.push({ value: record, refusal });

@@ -1,5 +1,6 @@
 import { hash, type KeyObject } from 'node:crypto';
 import { type Queryable, sql } from '@databases/pg';
+import type { NamedContribution } from '../../processors/noise/bounded.ts';
 import type { Running } from '../../processors/noise/release.ts';
 import { open, seal } from '../../schemas/sealed-box.ts';
 
@@ -77,9 +78,7 @@ export class NoiseState {
         );
         continue;
       }
-      const text = JSON.stringify(written(sums));
-      const occasion = { change: `${this.#dataset}/${place}`, revision: hash('sha256', text) };
-      const box = seal({ ref: refOfState, key: this.#key }, occasion, text);
+      const box = this.#sealed(place, JSON.stringify(written(sums)));
       await tx.query(sql`
         INSERT INTO dp_sums (dataset, place, sums) VALUES (${this.#dataset}, ${place}, ${box})
         ON CONFLICT (dataset, place) DO UPDATE SET sums = excluded.sums`);
@@ -136,6 +135,45 @@ export class NoiseState {
     }
   }
 
+  /** What may count of the parts of a window that came so far; of these subjects, or of all. */
+  async openParts(
+    db: Queryable,
+    names: readonly string[] | null = null,
+  ): Promise<readonly NamedContribution[]> {
+    const those = names === null ? sql`` : sql`AND subject = ANY(${names})`;
+    const rows = (await db.query(
+      sql`SELECT box FROM dp_parts WHERE dataset = ${this.#dataset} ${those}`,
+    )) as readonly { readonly box: Buffer }[];
+    return rows.flatMap(({ box }) => contributionsOf(open(this.#key, box).toString()));
+  }
+
+  async keepParts(
+    tx: Queryable,
+    parts: readonly (readonly [name: string, counting: readonly NamedContribution[]])[],
+  ): Promise<void> {
+    for (let at = 0; at < parts.length; at += mostRows) {
+      const some = parts.slice(at, at + mostRows);
+      const names = some.map(([name]) => name);
+      const boxes = some.map(([name, counting]) =>
+        hex(this.#sealed(name, contributionsText(counting))),
+      );
+      await tx.query(sql`
+        INSERT INTO dp_parts (dataset, subject, box)
+        SELECT ${this.#dataset}, name, decode(box, 'hex')
+        FROM unnest(${names}::text[], ${boxes}::text[]) AS each (name, box)
+        ON CONFLICT (dataset, subject) DO UPDATE SET box = excluded.box`);
+    }
+  }
+
+  async closeParts(tx: Queryable): Promise<void> {
+    await tx.query(sql`DELETE FROM dp_parts WHERE dataset = ${this.#dataset}`);
+  }
+
+  #sealed(of: string, text: string): Buffer {
+    const occasion = { change: `${this.#dataset}/${of}`, revision: hash('sha256', text) };
+    return seal({ ref: refOfState, key: this.#key }, occasion, text);
+  }
+
   /** Keeps the very bytes that are to be sent. */
   async keepUnsent(tx: Queryable, published: readonly Published[]): Promise<void> {
     for (let at = 0; at < published.length; at += mostRows) {
@@ -182,6 +220,10 @@ export async function createNoiseTables(tx: Queryable): Promise<void> {
       PRIMARY KEY (dataset, month, subject)
     )`);
   await tx.query(sql`
+    CREATE TABLE IF NOT EXISTS dp_parts (
+      dataset TEXT NOT NULL, subject TEXT NOT NULL, box BYTEA NOT NULL, PRIMARY KEY (dataset, subject)
+    )`);
+  await tx.query(sql`
     CREATE TABLE IF NOT EXISTS dp_releases (
       dataset TEXT NOT NULL, place TEXT NOT NULL, window_from BIGINT NOT NULL, inputs TEXT NOT NULL,
       PRIMARY KEY (dataset, place, window_from)
@@ -213,3 +255,19 @@ const runningOf = (from: Written): Running => ({
 const cellsText = (cells: Running['sums']) => cells.map((each) => each.join(',')).join(';');
 const cellsOf = (text: string): Running['sums'] =>
   text.split(';').map((each) => each.split(',').map(BigInt));
+
+const contributionsText = (all: readonly NamedContribution[]): string =>
+  JSON.stringify(all, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value));
+
+function contributionsOf(text: string): readonly NamedContribution[] {
+  const all = JSON.parse(text) as readonly NamedContribution[];
+  return all.map((each) => ({
+    ...each,
+    effects: each.effects.map(([query, channel, cell, units]) => [
+      query,
+      channel,
+      cell,
+      BigInt(units),
+    ]),
+  }));
+}

@@ -1,7 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { type Queryable, sql } from '@databases/pg';
 import type { Registry } from '../../contracts/registry.ts';
-import { bounded, type Sums } from '../../processors/noise/bounded.ts';
+import {
+  bounded,
+  type NamedContribution,
+  type Sums,
+  thoseThatMatter,
+} from '../../processors/noise/bounded.ts';
 import { type MonthWindow, monthWindow } from '../../processors/noise/months.ts';
 import { NodeNoise } from '../../processors/noise/node-noise.ts';
 import type { Plan } from '../../processors/noise/plan.ts';
@@ -18,7 +23,7 @@ import { AgainCourse } from './again-course.ts';
 import type { Course } from './course.ts';
 import { FirstCourse } from './first-course.ts';
 import { createLedger, spentShare, type Withheld, withhold } from './ledger.ts';
-import { type NamedContribution, namedContributions } from './named-contributions.ts';
+import { namedContributions } from './named-contributions.ts';
 import { createNoiseTables, type NoiseState, type Place, type Published } from './noise-state.ts';
 
 /** Told of what was published and what was not. */
@@ -61,6 +66,7 @@ interface Owned {
  * that would tell. A dataset begins with the hour of its first window, so that this one tells no more than that.
  */
 export class NoiseWindows implements WindowUser {
+  readonly isWaiting = true; // For every window, be it empty.
   readonly #parts: Parts;
   readonly #tenants: readonly (string | null)[];
   readonly #nodes: NodeNoise;
@@ -85,11 +91,13 @@ export class NoiseWindows implements WindowUser {
     await this.#send(session);
   }
 
-  async close({ index, rows, refused: foreign }: ClosedWindow): Promise<Decision> {
-    const { plan, letters, report } = this.#parts;
+  async close({ index, isLast, rows, refused: foreign }: ClosedWindow): Promise<Decision> {
+    const { plan, letters, report, state } = this.#parts;
     const owned = this.#restored();
-    const { named, refused } = namedContributions(this.#parts, rows);
+    const { named: came, refused } = namedContributions(this.#parts, rows);
     if (refused.length + foreign.length > 0) await letters.write([...foreign, ...refused]);
+    if (!isLast) return this.#part(owned, came);
+    const named = [...(await state.openParts(owned.session)), ...came];
     const window = this.#windowAt(index);
     const names = [...new Set(named.map(({ name }) => name))];
     const windows = await courseOf(owned, index).windowsOf(window.month, names);
@@ -99,6 +107,7 @@ export class NoiseWindows implements WindowUser {
     let values = 0;
     return {
       save: async (tx) => {
+        await state.closeParts(tx);
         values = await this.#save(tx, owned, all, index);
       },
       send: async () => {
@@ -108,6 +117,18 @@ export class NoiseWindows implements WindowUser {
         report.spent(await spentShare(owned.session, plan.dataset));
       },
     };
+  }
+
+  /** Keeps of a part of a window what may count of it: as much of a subject as of a whole one. */
+  async #part({ session }: Owned, came: readonly NamedContribution[]): Promise<Decision> {
+    const { plan, state } = this.#parts;
+    const own = Map.groupBy(came, ({ name }) => name);
+    const before = await state.openParts(session, [...own.keys()]);
+    for (const each of before) own.get(each.name)?.push(each);
+    const kept = [...own].map(
+      ([name, all]) => [name, thoseThatMatter(all, plan.dp.contribution.rows)] as const,
+    );
+    return { save: (tx) => state.keepParts(tx, kept), send: async () => {} };
   }
 
   #bounded(

@@ -120,5 +120,11 @@ function revisionOf(query: Query, { dataset, contract, dp, tree }: Whole): strin
     changes,
     together: tenants === null,
   };
-  return hash('sha256', JSON.stringify(said), 'hex').slice(0, 16);
+  return hash('sha256', JSON.stringify(said, inOrder), 'hex').slice(0, 16);
 }
+
+/** The order in which keys are written, here or in a contract, decides nothing. */
+const inOrder = (_: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    : value;

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bounded } from '../../../processors/noise/bounded.ts';
+import {
+  bounded,
+  type NamedContribution,
+  thoseThatMatter,
+} from '../../../processors/noise/bounded.ts';
 import { type Contribution, contributions } from '../../../processors/noise/contributions.ts';
 import type { Plan } from '../../../processors/noise/plan.ts';
 import type { Change } from '../../../schemas/change.ts';
@@ -154,10 +158,10 @@ const entry = fc.record({
 type Entry = typeof entry extends fc.Arbitrary<infer T> ? T : never;
 
 /** Each row of it adds no more than the greatest amount. */
-const asContribution = ({ units, rows, ...rest }: Entry) => ({
+const asContribution = ({ units, rows, ...rest }: Entry, at: number): NamedContribution => ({
   ...rest,
   rows,
-  subject: rest.name,
+  at: `${at}`.padStart(4, '0'),
   effects: [
     [orderCount, 0, 0, BigInt(rows)],
     [revenue, 0, 0, units * BigInt(rows)],
@@ -192,12 +196,38 @@ describe('who counts too often', () => {
     );
   });
 
+  test('counts the same whether a window comes whole or in parts, whoever else is in them', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(entry, fc.nat({ max: 3 })), { maxLength: 14 }),
+        fc.integer({ min: 1, max: 6 }),
+        (entries, rows) => {
+          const all = entries.map(([each, part], at) => [asContribution(each, at), part] as const);
+          for (const name of ['a', 'b', 'c']) {
+            const own = all.filter(([each]) => each.name === name);
+            const whole = thoseThatMatter(
+              own.map(([each]) => each),
+              rows,
+            );
+            let kept: readonly NamedContribution[] = [];
+            for (const part of [3, 1, 0, 2]) {
+              const came = own.filter(([, of]) => of === part).map(([each]) => each);
+              kept = thoseThatMatter([...came, ...kept], rows);
+            }
+            expect(kept).toEqual(whole);
+          }
+        },
+      ),
+    );
+  });
+
   test('is told by number, and a change that counts for two is taken whole or not at all', () => {
     const one: Entry = { tenant: '1', name: 'a', rows: 1, units: 1n };
     const two: Entry = { ...one, rows: 2 };
     const told = sumsOf([two, two, one, one], {});
-    expect(told.sums[orderCount]).toEqual([[3n]]);
-    expect(told).toMatchObject({ counted: ['a'], left: 2 });
+    expect(told.sums[orderCount]).toEqual([[2n]]);
+    expect(told).toMatchObject({ counted: ['a'], left: 3 });
+    expect(sumsOf([one, two, one], {}).sums[orderCount]).toEqual([[3n]]);
     expect(sumsOf([one], { a: 2 })).toMatchObject({ counted: [], left: 1 });
   });
 });

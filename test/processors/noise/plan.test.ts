@@ -192,6 +192,11 @@ describe('the revision of a query', () => {
     expect(new Set(changed).size).toBe(changed.length);
   });
 
+  test('is the same in whatever order a contract says it', () => {
+    const turned = queries.map((each) => Object.fromEntries(Object.entries(each).toReversed()));
+    expect(revisions({ queries: turned as unknown as typeof queries })).toEqual(revisions({}));
+  });
+
   test('is the same when something is added to the others', () => {
     const more = [...queries, { name: 'more', kind: 'count' as const, column: null, share: 0 }];
     expect(() => orderPlan({ queries: more })).toThrow('query more has no part of the budget');

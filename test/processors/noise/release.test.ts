@@ -113,9 +113,9 @@ describe('a release', () => {
       values.map(({ span, value, draws }) => `${span} ${value} ${draws}`).join(', '),
     );
     expect(texts).toEqual([
-      'window 1017 1, month 983 30, total 983 30',
-      'window 986 1, month 1969 31, total 1969 31',
-      'window 993 1, month 993 1, total 2962 32',
+      'window 1000 1, month 1020 30, total 1020 30',
+      'window 1009 1, month 2029 31, total 2029 31',
+      'window 1022 1, month 1022 1, total 3051 32',
     ]);
   });
 

@@ -29,7 +29,7 @@ const worker = (asked?: Partial<Dp>) => workerOf(db, asked);
 /** As if nothing had ever been published. */
 async function forget(): Promise<void> {
   const tables =
-    'dp_sums, dp_subjects, dp_releases, dp_unsent, dp_datasets, dp_budgets, dp_spends, dp_refusals';
+    'dp_sums, dp_parts, dp_subjects, dp_releases, dp_unsent, dp_datasets, dp_budgets, dp_spends, dp_refusals';
   await db.query(raw(`DROP TABLE IF EXISTS ${tables}`));
 }
 
@@ -70,7 +70,14 @@ describe('a dataset', () => {
     const secret = { customer: 987_654, amount: '123.45' };
     const one = await worker();
     await one.close(ordered('2026-11-03', [secret]));
-    const tables = ['dp_sums', 'dp_subjects', 'dp_releases', 'dp_unsent', 'dp_datasets'];
+    const tables = [
+      'dp_sums',
+      'dp_parts',
+      'dp_subjects',
+      'dp_releases',
+      'dp_unsent',
+      'dp_datasets',
+    ];
     for (const table of tables) {
       const rows = await db.query(sql`SELECT t::text FROM ${sql.ident(table)} AS t`);
       const text = JSON.stringify(rows);
@@ -102,6 +109,33 @@ describe('a dataset of short windows', () => {
     const windows = one.sent().filter(({ span }) => span === 'window');
     const quarters = windows.map(({ from }) => (from / day) * 96 - quarter);
     expect(quarters.map(Math.round)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+});
+
+describe('a window that comes in parts', () => {
+  const busy = ordered(
+    '2026-11-03',
+    Array.from({ length: 40 }, (_, at) => ({ customer: at % 9, amount: `${at}.00` })),
+  );
+  const quiet = ordered('2026-11-04', []);
+  const asked = { contribution: { windows: 31, rows: 3 } };
+
+  test('is published as if it had come whole, and after a crash between two of them', async () => {
+    const one = await worker(asked);
+    for (const window of [busy, quiet]) await one.close(window);
+    await forget();
+    const rows = busy.rows.toReversed();
+    const parts = [rows.slice(0, 13), rows.slice(13, 30), rows.slice(30)];
+    const came: string[] = [];
+    for (const [at, part] of parts.entries()) {
+      const next = await worker(asked); // The one before was killed.
+      await next.close({ ...busy, rows: part, isLast: at === 2 });
+      came.push(...next.bytes());
+    }
+    const last = await worker(asked);
+    await last.close(quiet);
+    expect([...came, ...last.bytes()]).toEqual(one.bytes());
+    expect(await db.query(sql`SELECT * FROM dp_parts`)).toEqual([]);
   });
 });
 

@@ -38,11 +38,12 @@ export function ordered(date: string, made: readonly Order[]): ClosedWindow {
   const index = indexOf(date);
   const rows = made.map(({ customer, amount }, at): WindowRow => {
     const after = { id: BigInt(at), tenant_id: 1n, customer_id: BigInt(customer), status: 'open' };
-    const change = decoded('insert', { after: { ...after, amount } }, plain());
+    const came = decoded('insert', { after: { ...after, amount } }, plain());
+    const change = { ...came, position: { ...came.position, lsn: BigInt(10 + at) } };
     const record = changeRecord(plain(), { ...change, sealed: null }, BigInt(at));
     return { record: record as WindowRow['record'], log: '7000/slot', position: change.position };
   });
-  return { index, endMicros: (index + 1) * day, rows, refused: [] };
+  return { index, isLast: true, endMicros: (index + 1) * day, rows, refused: [] };
 }
 
 /** A worker of the dataset, and what it has sent. */
