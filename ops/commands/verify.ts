@@ -86,10 +86,18 @@ async function verifyProvenance(flags: Flags): Promise<void> {
     ...exporting?.told,
   };
   const verified = await verify(copy, wanted);
+  if (verified.verified && verified.streams.length === 0 && isChosen(flags))
+    throw new UsageError(
+      'the log is sound, but has no segment of what was asked for: see its streams without --stream, --from and --to',
+    );
   await exporting?.end(verified.checkpoint?.size ?? 0);
   process.stdout.write(flags.json ? `${JSON.stringify(verified)}\n` : verifiedText(verified));
   if (!verified.verified) process.exitCode = 3;
 }
+
+/** Whether somebody wants to know of something that may not be there. */
+const isChosen = ({ stream, from, to }: Flags): boolean =>
+  [stream, from, to].some((each) => each !== undefined);
 
 /** Where the log is, and whom to trust where nobody says: who has the configuration keeps the log. */
 async function placeOf({ offline, brokers, topic, keys, config: named }: Flags): Promise<{
