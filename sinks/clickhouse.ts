@@ -171,10 +171,13 @@ function refuseStrangers(table: WarehouseTable, row: object): void {
   );
 }
 
-/** Microseconds since 1970 as a decimal of seconds: text, for a float would round it. */
+/**
+ * Microseconds since 1970 as a decimal of seconds: text, for a float would round it. Ten digits, for fewer would be read
+ * as a date: a row that is copied before anything was ever committed through its slot has a commit time of zero.
+ */
 function seconds(micros: number): string {
   const whole = Math.floor(micros / 1e6);
-  return `${whole}.${`${micros - whole * 1e6}`.padStart(6, '0')}`;
+  return `${`${whole}`.padStart(10, '0')}.${`${micros - whole * 1e6}`.padStart(6, '0')}`;
 }
 
 /** Codes that speak of the data sent, not of the server's state: parsing, ranges, types, constraints. */

@@ -127,6 +127,17 @@ test('a column that a newer contract adds is added, and is null in what came bef
   ]);
 });
 
+test('a row of before anything was ever committed is as good as any other', async () => {
+  await using fresh = await freshDatabase();
+  await using sink = await warehouse({ ...fresh.at, contracts: [orders] });
+  const copied = change.insert(1, { id: 1n, note: 'a', day: null });
+  await sink.write([{ ...copied, committedAt: 0 }]);
+  const history = `${fresh.at.database}.shop_orders_history`;
+  expect(
+    await fresh.select(`SELECT id, toString(_committed_at) AS committed FROM ${history}`),
+  ).toEqual([{ id: 1, committed: '1970-01-01 00:00:00.000000' }]);
+});
+
 test('a date that ClickHouse would bend is refused instead', async () => {
   await using fresh = await freshDatabase();
   await using sink = await warehouse({ ...fresh.at, contracts: [orders] });
