@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { governSettings, policySettings } from './policy/settings.ts';
+import { apiSettings, tokenSettings } from './api-settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { sourceSettings } from './source-settings.ts';
 
@@ -111,6 +112,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Limits of one worker.'),
+  tokens: tokenSettings,
+  api: apiSettings,
 });
 
 export type Config = z.output<typeof configSchema>;
@@ -141,7 +144,7 @@ export async function loadConfig(
   const raw = overridden(given, env);
   const result = configSchema.safeParse(raw);
   if (!result.success) throw new ConfigError(explain(result.error, path));
-  const { contracts, policy, keyring } = result.data;
+  const { contracts, policy, keyring, tokens, api } = result.data;
   return {
     ...result.data,
     contracts: from(folder, contracts),
@@ -151,6 +154,13 @@ export async function loadConfig(
       ...result.data.worker,
       spillDirectory: from(folder, result.data.worker.spillDirectory),
     },
+    tokens: { ...tokens, directory: from(folder, tokens.directory) },
+    api: api.tls
+      ? {
+          ...api,
+          tls: { certificate: from(folder, api.tls.certificate), key: from(folder, api.tls.key) },
+        }
+      : api,
   };
 }
 

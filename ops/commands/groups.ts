@@ -49,6 +49,14 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./privacy.ts')).privacyCommands(program),
   },
   {
+    names: ['token'],
+    add: async (program) => (await import('./token.ts')).tokenCommands(program),
+  },
+  {
+    names: ['api'],
+    add: async (program) => (await import('./api.ts')).apiCommands(program),
+  },
+  {
     names: ['chaos'],
     add: async (program) => (await import('./chaos.ts')).chaosCommands(program),
   },
