@@ -37,6 +37,9 @@ function tokenOf(mac: Int32Array): string {
   return token.toString('latin1', 0, tokenLetters);
 }
 
+/** Whether a text has the form of a token. */
+export const isToken = (text: string): boolean => /^[\w-]{22}$/.test(text);
+
 /** A foreign key's tokens use the domain of the key it references, so that joins still meet. */
 export function tokenDomain(
   { table }: Pick<TableContract, 'table'>,

@@ -7,6 +7,7 @@ import { type Loaded, type Preview, preview, type Shown } from '../policy/previe
 import { readRollout } from '../policy/rollout-topic.ts';
 import { readContracts } from '../worker/setting.ts';
 import { configFile, configOption } from './config-file.ts';
+import { rolloutCommands } from './privacy-rollout.ts';
 import { UsageError } from './usage-error.ts';
 
 interface Flags {
@@ -48,6 +49,7 @@ export function privacyCommands(program: Command): void {
       else for (const line of linesOf(found)) print(line);
       if (found.active.failed !== null) process.exitCode = 1;
     });
+  rolloutCommands(privacy);
 }
 
 const gathered = (role: string, before: readonly string[]): readonly string[] => [...before, role];

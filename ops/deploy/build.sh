@@ -6,5 +6,5 @@ rm -rf dist
 node_modules/.bin/tsc -p tsconfig.build.json
 mkdir -p dist/bin
 cp bin/worker-flags.json dist/bin/
-cp -r contracts/tables contracts/policies dist/contracts/
+cp -r contracts/tables contracts/policies contracts/graphql dist/contracts/
 cp -r ops/stack/poms ops/stack/jars.sha256 dist/ops/stack/

@@ -127,7 +127,7 @@ test('a column that a newer contract adds is added, and is null in what came bef
   ]);
 });
 
-test('a row of before anything was ever committed is as good as any other', async () => {
+test('a row that is copied before anything was committed rests like the others', async () => {
   await using fresh = await freshDatabase();
   await using sink = await warehouse({ ...fresh.at, contracts: [orders] });
   const copied = change.insert(1, { id: 1n, note: 'a', day: null });

@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ColumnContract, Rule, TableContract } from '../../contracts/contract.ts';
+import { viewing } from '../../processors/view.ts';
+
+const column = (name: string, rule: Rule, more: Partial<ColumnContract> = {}): ColumnContract => ({
+  name,
+  type: 'text',
+  classification: 'internal',
+  sensitivity: 'medium',
+  rule,
+  hierarchy: null,
+  references: null,
+  ...more,
+});
+const tableOf = (...columns: readonly ColumnContract[]): TableContract => ({
+  table: 'public.people',
+  revision: 'r1',
+  key: ['id'],
+  tenant: 'tenant_id',
+  subject: null,
+  columns,
+  graph: null,
+});
+const tokens = (tenant: string, domain: string, value: unknown) =>
+  Buffer.from(`${tenant}/${domain}/${String(value)}/-----------------`)
+    .toString('base64url')
+    .slice(0, 22);
+const means = { tokens, sealed: new Set<string>(), open: null };
+const ages = { kind: 'intervals', from: 0, to: 120, widths: [10, 40], level: 1 } as const;
+
+const lattice: readonly Rule[] = ['keep', 'generalise', 'tokenise', 'mask', 'seal', 'drop'];
+const rules = fc.constantFrom(...lattice);
+
+test('no value leaves as it rests unless its plan keeps it, however it came to rest', () => {
+  const value = fc.oneof(
+    fc.string(),
+    fc.integer({ min: 0, max: 119 }).map(String),
+    fc.constant(null),
+  );
+  fc.assert(
+    fc.property(rules, rules, value, fc.boolean(), (promised, wanted, resting, hasHierarchy) => {
+      const hierarchy = hasHierarchy ? ages : null;
+      const view = viewing(
+        tableOf(column('x', promised, { hierarchy })),
+        tableOf(column('x', wanted, { hierarchy })),
+        means,
+      );
+      const row = view.row({ x: resting, other: 'never promised' }, '7');
+      expect(Object.keys(row)).toEqual(
+        promised === 'drop' || wanted === 'drop' || wanted === 'seal' ? [] : ['x'],
+      );
+      const shown = row['x'];
+      if (shown === undefined || shown === null || wanted === 'keep') return;
+      const said = new Set(['***', '*', tokens('7', 'public.people.x', resting)]);
+      const isMade = /^\[[^,]+,[^,]+\)$/.test(shown) || /^[\w-]{22}$/.test(shown);
+      expect(said.has(shown) || isMade).toBe(true);
+      if (wanted === 'mask') expect(shown).toBe('***');
+    }),
+  );
+});
+
+test.for([
+  ['a value that is kept', 'keep', 'ada', 'ada'],
+  ['a value that is to be masked', 'mask', 'ada', '***'],
+  [
+    'a token, where a token is wanted',
+    'tokenise',
+    'z0Bc54yFGSnNdQgwBKrGe0',
+    'z0Bc54yFGSnNdQgwBKrGe0',
+  ],
+  ['a mask, where a token is wanted', 'tokenise', '***', '***'],
+  [
+    'what was kept by an older policy, where a token is wanted',
+    'tokenise',
+    'ada',
+    tokens('7', 'public.people.x', 'ada'),
+  ],
+  ['nothing', 'mask', null, null],
+] as const)('%s', ([, rule, resting, shown]) => {
+  const view = viewing(tableOf(column('x', 'keep')), tableOf(column('x', rule)), means);
+  expect(view.row({ x: resting }, '7')['x']).toBe(shown);
+});
+
+test.for([
+  ['a number becomes its class', 1, '37', '[30,40)'],
+  ['its class stays', 1, '[30,40)', '[30,40)'],
+  ['a class that is coarser than is wanted stays', 1, '[0,40)', '[0,40)'],
+  ['a class that is finer than is wanted tells nothing', 2, '[30,40)', '***'],
+  ['what no class covers tells nothing', 1, '121', '***'],
+  ['nor does what is no number', 1, 'ada', '***'],
+] as const)('%s', ([, level, resting, shown]) => {
+  const narrow = column('x', 'generalise', { hierarchy: { ...ages, level } });
+  const view = viewing(tableOf(column('x', 'keep', { hierarchy: ages })), tableOf(narrow), means);
+  expect(view.row({ x: resting }, '7')['x']).toBe(shown);
+});
+
+test('a sealed column is opened for who may and whose plan keeps it, and for nobody else', () => {
+  const kept = tableOf(column('x', 'keep'));
+  const sealed = new Set(['x']);
+  const seen = (rule: Rule, open: ((text: string) => string | null) | null) =>
+    viewing(kept, tableOf(column('x', rule)), { tokens, sealed, open }).row({ x: 'box' }, '7')['x'];
+  expect(seen('keep', () => 'opened')).toBe('opened');
+  expect(seen('keep', () => null)).toBe(null); // Its subject was erased.
+  expect(seen('keep', null)).toBe('***');
+  for (const rule of ['mask', 'tokenise', 'generalise'] as const)
+    expect(seen(rule, () => 'opened')).toBe('***');
+});
+
+test('only what rests as its contract promised it can be grouped by', () => {
+  const groupable = (promised: Rule, wanted: Rule) =>
+    viewing(
+      tableOf(column('x', promised, { hierarchy: ages })),
+      tableOf(column('x', wanted, { hierarchy: ages })),
+      means,
+    ).groupable.has('x');
+  for (const promised of lattice)
+    for (const wanted of lattice)
+      expect(groupable(promised, wanted)).toBe(
+        promised === wanted && ['keep', 'generalise', 'tokenise'].includes(wanted),
+      );
+});
+
+test('a column named as nobody should name one is a column like others', () => {
+  const odd = column('__proto__', 'keep');
+  const row = viewing(tableOf(odd), tableOf(odd), means).row(JSON.parse('{"__proto__":"a"}'), '7');
+  expect(Object.entries(row)).toEqual([['__proto__', 'a']]);
+});
