@@ -75,8 +75,6 @@ export const commandGroups: readonly CommandGroup[] = [
   {
     names: ['api'],
     add: async (program) => (await import('./api.ts')).apiCommands(program),
-    names: ['privacy'],
-    add: async (program) => (await import('./privacy-budget.ts')).privacyBudgetCommands(program),
   },
   {
     names: ['chaos'],
