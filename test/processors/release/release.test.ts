@@ -120,7 +120,7 @@ const plansFor = (of: TableContract): fc.Arbitrary<TablePlans> =>
         ...of.columns.map(() => fc.constantFrom<Rule>('keep', 'keep', ...lattice)),
       ),
       own: fc.tuple(...of.columns.map(() => fc.constantFrom<Rule>('keep', ...lattice))),
-      tenants: fc.constantFrom([], [], ['', '0', 'true']),
+      tenants: fc.constantFrom([], [], ['', '0']),
     })
     .map(({ everybody, own, tenants }) =>
       plansOf(
@@ -190,7 +190,7 @@ test('what is released is to the byte what redaction makes of the change, whatev
           ).toEqual(slow);
       }
     }),
-    { numRuns: 1_500 },
+    { numRuns: 600 },
   );
 });
 
