@@ -32,7 +32,7 @@ const chunkBytes = 2 * 1024 * 1024; // What a broker and a reader take at once; 
 /** Connects anonymise: `cdc.*` at one end, `anon.*` at the other. */
 export const openAnonymise = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
-    const { config, contracts, registry, kafka, counters, untilCurrent } = setting;
+    const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const tables = [...contracts.values()].filter(isAnonymous);
     const topics = tables.map(({ table }) => changesTopic(config.database, table));
     await ensureTopics(
@@ -58,7 +58,7 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
     }
     const until = untilCurrent ? await endsOf(kafka, topics) : null;
     return (signal) =>
-      anonymise(datasets, { kafka, registry, stateUrl: config.state.url, until }, signal);
+      anonymise(datasets, { kafka, registry, keyring, stateUrl: config.state.url, until }, signal);
   });
 
 const isAnonymous = (contract: { readonly anon?: unknown }): contract is AnonymousTable =>
@@ -108,7 +108,7 @@ async function anonymised(
       },
       ...ends,
       store: new AnonymityStore(dataset),
-      reread: (places) => reread(kafka, registry, source, places),
+      reread: (places) => reread(kafka, { registry, keyring }, source, places),
       seen: (figures) => counters.anonymised(figures),
     },
   };

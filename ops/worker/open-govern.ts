@@ -61,17 +61,13 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
       },
     };
     const dedupe = new Dedupe();
-    const learn = learning(registry);
     const changes = stack.use(
       new TopicSource({
         kafka,
         group: `${config.database}.govern`,
         topics,
         until: untilCurrent ? await endsOf(kafka, topics) : null,
-        prepare: async (batch) => {
-          await learn(batch);
-          await keyring.refresh(); // Whatever box came by now, its key is there.
-        },
+        prepare: learning(registry, keyring),
         assigned: (lanes) => recall(setting, dedupe, lanes),
         lost: (lanes) => {
           for (const { topic, partition } of lanes) dedupe.forget(topic, partition);

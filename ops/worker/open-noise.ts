@@ -85,7 +85,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
       });
     }
     const until = untilCurrent ? await endsOf(kafka, topics) : null;
-    const ends = { kafka, registry, stateUrl: config.state.url, until };
+    const ends = { kafka, registry, keyring, stateUrl: config.state.url, until };
     return (signal) => noise(tasks, ends, signal);
   });
 

@@ -1,3 +1,4 @@
+import type { Keyring } from '../../contracts/keys/keyring.ts';
 import type { Registry } from '../../contracts/registry.ts';
 import { HeadReader } from '../../schemas/change-head.ts';
 import type { KafkaOptions } from '../topic/kafka.ts';
@@ -6,14 +7,20 @@ import { learning } from '../topic/learning.ts';
 import type { WindowRow } from '../windows/closed-window.ts';
 import type { WaitingPlace } from './store.ts';
 
+/** What must be known before a row is read. */
+interface Learnt {
+  readonly registry: Registry;
+  readonly keyring: Pick<Keyring, 'refresh'>;
+}
+
 /** Reads rows again that waited when their worker ended, each at its place. What Kafka has no more is left out. */
 export async function reread(
   kafka: KafkaOptions,
-  registry: Registry,
+  { registry, keyring }: Learnt,
   topic: string,
   places: readonly WaitingPlace[],
 ): Promise<readonly WindowRow[]> {
-  const learn = learning(registry);
+  const learn = learning(registry, keyring);
   const heads = new HeadReader();
   const rows: WindowRow[] = [];
   await using records = new LaneRecords(kafka, topic);

@@ -16,7 +16,7 @@ import { writeColumn } from '../../schemas/avro-writer.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
-import { keyRefOf } from '../../schemas/sealed-box.ts';
+import { boxesOf, keyRefOf } from '../../schemas/sealed-box.ts';
 import type { Secret } from '../../schemas/secret.ts';
 import { type Row, unchanged, type Unchanged, type Value } from '../../schemas/value.ts';
 import { schemaIdOf } from '../../schemas/wire.ts';
@@ -102,7 +102,7 @@ export class Sightings {
     const row = this.#means.pseudonyms.row(key);
     if (op === 'delete' || !reader.isThere) return { what: 'gone', row };
     const { sealed } = reader;
-    const keyRef = sealed && keyRefOf(sealed);
+    const keyRef = sealed && keyRefOf(boxesOf(sealed).at(-1) ?? sealed); // Of what came, not of what left.
     const secret = this.#secretOf(op, sealed, keyRef);
     if (!secret) return { what: 'erased', row };
     const told = this.#told(reader, secret.after);

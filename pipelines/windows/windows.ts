@@ -1,4 +1,5 @@
 import type { Queryable } from '@databases/pg';
+import type { Keyring } from '../../contracts/keys/keyring.ts';
 import type { Registry } from '../../contracts/registry.ts';
 import type { KafkaOptions } from '../topic/kafka.ts';
 import { AllLanes } from '../topic/all-lanes.ts';
@@ -20,6 +21,7 @@ export interface WindowTask {
 export interface WindowEnds {
   readonly kafka: KafkaOptions;
   readonly registry: Registry;
+  readonly keyring: Pick<Keyring, 'refresh'>;
   readonly stateUrl: string;
   readonly until: ReadonlyMap<string, bigint> | null; // Where to end, by `topic/partition`; null goes on for ever.
 }
@@ -52,7 +54,7 @@ export interface WindowUser {
  */
 export async function* closeWindows(
   { name, topics, widthMicros, mostPerLane, form }: WindowTask,
-  { kafka, registry, stateUrl, until }: WindowEnds,
+  { kafka, registry, keyring, stateUrl, until }: WindowEnds,
   user: WindowUser,
   signal: AbortSignal,
 ): AsyncGenerator<number> {
@@ -70,7 +72,7 @@ export async function* closeWindows(
     { width: widthMicros, mostPerLane },
     state.place.closed,
   );
-  const learn = learning(registry);
+  const learn = learning(registry, keyring);
   let sending = Promise.resolve();
   while (!signal.aborted) {
     while (!signal.aborted) {
