@@ -116,7 +116,8 @@ function reporting({ counters }: Setting, { dataset, dp }: Plan): NoiseReport {
   const metrics = counters.noise();
   const told = new Set<string>();
   metrics.epsilon.set({ dataset }, dp.epsilon);
-  for (const reason of ['budget', 'second-release']) metrics.withheld.inc({ dataset, reason }, 0);
+  for (const reason of ['budget', 'interrupted', 'second-release'])
+    metrics.withheld.inc({ dataset, reason }, 0);
   return {
     published: (values) => metrics.published.inc({ dataset }, values),
     leftOut: (contributions) => metrics.leftOut.inc({ dataset }, contributions),
@@ -137,6 +138,11 @@ function reporting({ counters }: Setting, { dataset, dp }: Plan): NoiseReport {
             fix: 'none: it goes on with the next month; conductor privacy budget',
           },
           'the privacy budget of this month is spent on what was promised before: nothing of this query is published',
+        );
+      else if (reason === 'interrupted')
+        log.error(
+          { dataset, tenant, query, month, fix: 'none: it goes on with the next month' },
+          'this query was published earlier in this month, and windows of it are missing since: what is published would tell exact sums, so nothing more of it is published in this month',
         );
       else
         log.error(
