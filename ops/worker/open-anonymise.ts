@@ -90,6 +90,7 @@ async function anonymised(
       topics: [source],
       widthMicros: window * 1_000_000,
       mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
+      skipsUntimed: false, // Copied rows are told like others, and may have to wait.
       form: region.join(', '),
     },
     parts: {

@@ -80,6 +80,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
         topics: [changesTopic(config.database, plan.contract.table)],
         widthMicros: plan.dp.window * 1_000_000,
         mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
+        skipsUntimed: true, // Copied rows do not count.
         form: 'noise',
         windows,
       });

@@ -15,6 +15,7 @@ export interface WindowTask {
   readonly topics: readonly string[];
   readonly widthMicros: number;
   readonly mostPerLane: number; // A window of which a lane has more records comes in parts; Infinity for whole ones.
+  readonly skipsUntimed: boolean; // Whether nothing follows from the window of what was copied before there was a time.
   readonly form: string; // What must stay as it is as long as the task has this name: what its state depends on.
 }
 
@@ -53,7 +54,7 @@ export interface WindowUser {
  * in memory is the window that is to be closed, or a part of it, and one fetch of each lane.
  */
 export async function* closeWindows(
-  { name, topics, widthMicros, mostPerLane, form }: WindowTask,
+  { name, topics, widthMicros, mostPerLane, skipsUntimed, form }: WindowTask,
   { kafka, registry, keyring, stateUrl, until }: WindowEnds,
   user: WindowUser,
   signal: AbortSignal,
@@ -69,7 +70,7 @@ export async function* closeWindows(
   await using reader = new AllLanes(kafka, topics);
   const windows = new OpenWindows(
     await lanesOf(reader, state),
-    { width: widthMicros, mostPerLane },
+    { width: widthMicros, mostPerLane, skipsUntimed },
     state.place.closed,
   );
   const learn = learning(registry, keyring);
