@@ -2,6 +2,7 @@ import { sql } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import { isConfidential, type TableContract } from '../../contracts/contract.ts';
+import { refuseOwnName } from '../../contracts/keys/keyring-admin.ts';
 import { administerKeyring } from '../../contracts/keys/open-keyring.ts';
 import { baseOf } from '../../pipelines/backfill/first-copy.ts';
 import { runsAt } from '../../pipelines/backfill/runs.ts';
@@ -27,6 +28,7 @@ export async function rotateTokens(
   contracts: ReadonlyMap<string, TableContract>,
   { tenant, yes }: { readonly tenant: string; readonly yes: boolean },
 ): Promise<TokensRotated> {
+  refuseOwnName(tenant);
   const own = [...contracts.values()].filter(hasTokens);
   const tables = own.map(({ table }) => table);
   refuseOutboxes(own);

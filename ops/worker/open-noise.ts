@@ -24,6 +24,7 @@ import { topicSink } from '../../sinks/topic.ts';
 import { log } from '../log.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
+import { noiseForm } from './window-forms.ts';
 
 const mostRows = 50_000; // That are held at a time: a window of more comes in parts.
 
@@ -55,6 +56,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
     const tasks: NoiseTask[] = [];
     for (const plan of plans) {
       const topic = noisyTopic(plan.dataset);
+      const key = keyring.tokenKey(`conductor.dp/${plan.dataset}`);
       const noisy = stack.use(
         topicSink<Published>(
           kafka,
@@ -66,7 +68,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
       const schema = await registry.register(topic, noisySchema);
       const windows = new NoiseWindows({
         plan,
-        key: keyring.tokenKey(`conductor.dp/${plan.dataset}`),
+        key,
         state: new NoiseState(plan.dataset, keyring.tokenKey(`conductor.dp/${plan.dataset}/state`)),
         encode: (value) => encoded(schema, value),
         report: reporting(setting, plan),
@@ -81,7 +83,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
         widthMicros: plan.dp.window * 1_000_000,
         mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
         skipsUntimed: true, // Copied rows do not count.
-        form: 'noise',
+        form: noiseForm(key),
         windows,
       });
     }

@@ -247,6 +247,12 @@ test('tokens stay the same in a process that is open, and are others once it is 
   expect(tokenOf(again, '2')).toBe(other);
 });
 
+test('the keys of datasets, which are named as no tenant is, are never others', async () => {
+  using by = await admin();
+  for (const name of ['conductor.dp/orders', 'conductor.anon/people', 'conductor.dp/orders/state'])
+    await expect(by.rotateTokens(name)).rejects.toThrow('one for ever');
+});
+
 test('what is told of a keyring counts its keys, names tenants, and no subject', async () => {
   const running = await open();
   for (const owner of [ada, bob, eve, { ...ada, tenant: null }]) box(running, owner);
