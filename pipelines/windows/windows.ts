@@ -7,6 +7,7 @@ import { learning } from '../topic/learning.ts';
 import type { ClosedWindow } from './closed-window.ts';
 import { LaneQueue } from './lane-queue.ts';
 import { OpenWindows } from './open-windows.ts';
+import { Sending } from './sending.ts';
 import { WindowState } from './window-state.ts';
 
 /** Whose windows are closed: one task per dataset, whoever of the workers has it. */
@@ -74,26 +75,26 @@ export async function* closeWindows(
     state.place.closed,
   );
   const learn = learning(registry, keyring);
-  let sending = Promise.resolve();
+  const sending = new Sending();
   while (!signal.aborted) {
     while (!signal.aborted) {
       const due = windows.due(user.isWaiting);
       if (due === null) break;
       const window = windows.close(due);
       const decision = await user.close(window);
-      await sending;
+      await sending.done();
       await state.save(windows.closed, windows.marks(), (tx) => decision.save(tx));
-      sending = decision.send();
-      sending.catch(() => {}); // It is waited for before anything else is saved.
+      sending.begin(decision.send());
       yield window.rows.length + window.refused.length;
     }
     if (until && windows.reached(until)) break;
+    sending.check();
     for (const { lane, values, next } of await reader.fetch(windows.toRead())) {
       await learn(values);
       lane.push(values, next, registry);
     }
   }
-  await sending;
+  await sending.done();
 }
 
 async function lanesOf(reader: AllLanes, { place }: WindowState): Promise<readonly LaneQueue[]> {
