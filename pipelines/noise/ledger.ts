@@ -47,17 +47,32 @@ export async function createLedger(tx: Queryable): Promise<void> {
       windows BIGINT NOT NULL,
       PRIMARY KEY (tenant, dataset, month, query, reason)
     )`);
+  await guard(tx);
+}
+
+/** What was spent stays so for whoever can write to the tables by hand, too. */
+async function guard(tx: Queryable): Promise<void> {
   await tx.query(sql`
     CREATE OR REPLACE FUNCTION dp_budgets_stay_spent() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      IF TG_OP = 'DELETE' OR NEW.spent < OLD.spent OR NEW.budget > OLD.budget THEN
-        RAISE EXCEPTION 'a privacy budget is never refunded: what was published cannot be taken back';
+      IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'dp_budgets' THEN
+        IF NEW.spent >= OLD.spent AND NEW.budget <= OLD.budget
+          AND (NEW.tenant, NEW.dataset, NEW.month, NEW.mechanism, NEW.epsilon)
+            = (OLD.tenant, OLD.dataset, OLD.month, OLD.mechanism, OLD.epsilon) THEN
+          RETURN NEW;
+        END IF;
       END IF;
-      RETURN NEW;
+      RAISE EXCEPTION 'a privacy budget is never refunded: what was published cannot be taken back';
     END $$`);
-  await tx.query(sql`
-    CREATE OR REPLACE TRIGGER dp_budgets_stay_spent BEFORE UPDATE OR DELETE ON dp_budgets
-      FOR EACH ROW EXECUTE FUNCTION dp_budgets_stay_spent()`);
+  for (const table of ['dp_budgets', 'dp_spends']) {
+    const name = sql.ident(table);
+    await tx.query(sql`
+      CREATE OR REPLACE TRIGGER dp_budgets_stay_spent BEFORE UPDATE OR DELETE ON ${name}
+        FOR EACH ROW EXECUTE FUNCTION dp_budgets_stay_spent()`);
+    await tx.query(sql`
+      CREATE OR REPLACE TRIGGER dp_budgets_stay BEFORE TRUNCATE ON ${name}
+        FOR EACH STATEMENT EXECUTE FUNCTION dp_budgets_stay_spent()`);
+  }
 }
 
 /**
