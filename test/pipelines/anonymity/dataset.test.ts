@@ -142,13 +142,19 @@ test('a change that is not sent whole leaves what was told, where its subject is
 
 test('a truncate takes back what was before it, in whatever parts its window comes, and nothing that is after', async () => {
   const before = [person(1), person(2), person(3), person(4)];
-  const after = [person(11), person(13), person(15)]; // All of one lane.
-  const happenings = [before, [person(6), { op: 'truncate' } as const, ...after]];
+  const persons = Array.from({ length: 30 }, (_, at) => person(10 + at));
+  const [seen] = scene(people(), [persons]).closed;
+  const inLane = (lane: number) =>
+    persons.filter((_, at) => seen?.rows[at]?.record.partition === lane);
+  const after = inLane(1).slice(0, 3);
+  const other = inLane(0).slice(0, 5); // So that it comes late in their lane.
+  const there = after.map((each) => ('id' in each ? `${each.id}` : ''));
+  const happenings = [before, [...other, { op: 'truncate' } as const, ...after]];
   for (const parts of [Infinity, 3, 2, 1]) {
     const world = new World(people(), scene(people(), [...happenings, []], parts));
     await world.run();
     const { live, retracted } = world.audit();
-    expect([...live.values()].map(({ row }) => row).toSorted()).toEqual(['11', '13', '15']);
+    expect([...live.values()].map(({ row }) => row).toSorted()).toEqual(there);
     expect(retracted.size).toBeGreaterThanOrEqual(4);
   }
 });

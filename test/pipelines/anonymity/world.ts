@@ -40,8 +40,6 @@ const rowOf = ({ id, owner, ...rest }: Person): Row => ({
 });
 
 const lanes = [0, 1] as const;
-const laneOf = (happening: Happening): readonly number[] =>
-  happening.op === 'truncate' ? lanes : [happening.id % lanes.length];
 
 /** Windows of records as capture writes them, lane by lane, in parts of so many records; and what the source knows of each. */
 export function scene(
@@ -50,7 +48,13 @@ export function scene(
   mostPerLane = Infinity,
 ) {
   const keyring = new MemoryKeyring();
-  const seal = sealing(new Map([[table.table, table]]), keyring, tokeniser(keyring), 1, () => {});
+  const seal = sealing(
+    new Map([[table.table, table]]),
+    keyring,
+    tokeniser(keyring),
+    lanes.length,
+    () => {},
+  );
   const truths = new Map<string, Truth & { readonly window: number }>();
   const rows = new Map<string, number | null>(); // Those that the source has in the end, and whose they are.
   const { release } = pseudonymsOf(keyring, 'people');
@@ -78,7 +82,8 @@ export function scene(
         window: index,
       });
     }
-    return laneOf(happening).map((lane) => {
+    // A truncate is told in every lane; what is of a row, in that of its key.
+    return (op === 'truncate' ? lanes : ([0] as const)).map((lane) => {
       const [sealed] = seal({ ...change, position, lane });
       const record = changeRecord(table, sealed!, ++offset) as WindowRow['record'];
       return { record, log, position };
@@ -101,7 +106,7 @@ export function scene(
 
 /** So many records of each lane at a time, each part in the order of positions. */
 function partsOf(records: readonly WindowRow[], most: number): readonly (readonly WindowRow[])[] {
-  const seen = [0, 0];
+  const seen = lanes.map(() => 0);
   const parts: WindowRow[][] = [[]];
   for (const row of records) {
     const { partition } = row.record;
