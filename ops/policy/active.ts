@@ -19,14 +19,22 @@ export async function revisionOf(
   );
 }
 
+/** What the active revision does with every table, for everybody and for tenants with rules of their own. */
+export async function plansInUse(
+  config: Config,
+  contracts: ReadonlyMap<string, TableContract>,
+): Promise<ReadonlyMap<string, TablePlans>> {
+  const rollout = await readRollout(kafkaOptions(config, 'policy'), config);
+  const policy = await revisionOf(rollout, config, rollout.state.active);
+  return tablePlans(policy, contracts, config.govern);
+}
+
 /** The contracts as the active revision has them for everybody, in the form that govern publishes them in. */
 export async function contractsInUse(
   config: Config,
   contracts: ReadonlyMap<string, TableContract>,
 ): Promise<ReadonlyMap<string, PlannedContract>> {
-  const rollout = await readRollout(kafkaOptions(config, 'policy'), config);
-  const policy = await revisionOf(rollout, config, rollout.state.active);
-  return formsOf(tablePlans(policy, contracts, config.govern));
+  return formsOf(await plansInUse(config, contracts));
 }
 
 const formsOf = (plans: ReadonlyMap<string, TablePlans>): ReadonlyMap<string, PlannedContract> =>

@@ -24,6 +24,7 @@ import { anonymousSchema } from '../../schemas/anonymous.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll } from './opened.ts';
+import { refuseNarrowed } from './narrowed.ts';
 import type { Setting } from './setting.ts';
 import { anonymousForm } from './window-forms.ts';
 
@@ -35,6 +36,7 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const tables = [...contracts.values()].filter(isAnonymous);
+    await refuseNarrowed(setting, tables);
     const topics = tables.map(({ table }) => changesTopic(config.database, table));
     await ensureTopics(
       kafka,

@@ -22,6 +22,7 @@ import { frame, type Registered } from '../../schemas/wire.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { topicSink } from '../../sinks/topic.ts';
 import { log } from '../log.ts';
+import { refuseHidden } from './narrowed.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
 import { noiseForm } from './window-forms.ts';
@@ -34,6 +35,10 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const plans = [...contracts.values()].flatMap((each) => planOf(config.database, each) ?? []);
     if (plans.length === 0) throw nothingAsked(config.contracts);
+    await refuseHidden(
+      setting,
+      plans.map(({ contract }) => contract),
+    );
     const topics = plans.map(({ contract }) => changesTopic(config.database, contract.table));
     await ensureTopics(
       kafka,
