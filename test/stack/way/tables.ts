@@ -7,6 +7,7 @@ interface Column {
   readonly physicalType: string;
   readonly rule: Rule;
   readonly classification?: 'internal' | 'confidential';
+  readonly sensitivity?: 'high'; // Else what its classification says.
   readonly keyPosition?: number;
   readonly to?: string;
   readonly hierarchy?: object; // As a contract writes it.
@@ -140,6 +141,7 @@ export function contractOf(schema: string, table: TestTable): string {
             : { relationships: [{ type: 'foreignKey', to: column.to }] }),
           customProperties: [
             { property: 'rule', value: rule },
+            ...(column.sensitivity ? [{ property: 'sensitivity', value: column.sensitivity }] : []),
             ...(column.hierarchy ? [{ property: 'hierarchy', value: column.hierarchy }] : []),
           ],
         })),
