@@ -10,8 +10,8 @@ import type { Keyring, Owner } from '../../../contracts/keys/keyring.ts';
 const firstRoot = 'ab'.repeat(32);
 const nextRoot = 'cd'.repeat(32);
 const ada: Owner = { tenant: '1', domain: 'public.users.id', subject: 'ada@example.com' };
-const bob: Owner = { ...ada, subject: 'bob' };
-const eve: Owner = { ...ada, tenant: '2', subject: 'eve' };
+const bob: Owner = { ...ada, subject: 'bob@example.com' };
+const eve: Owner = { ...ada, tenant: '2', subject: 'eve@example.com' };
 
 let folder = '';
 const opened: Keyring[] = [];
@@ -262,6 +262,6 @@ test('what is told of a keyring counts its keys, names tenants, and no subject',
   ]);
   const files = ['tenants.ring', 'subjects.ring'].map((name) => readFileSync(join(keys(), name)));
   for (const bytes of files)
-    for (const name of ['ada', 'bob', 'eve']) expect(bytes.includes(name)).toBe(false);
-  expect(JSON.stringify(by.status())).not.toMatch(/ada|bob|eve/);
+    for (const name of ['ada@', 'bob@', 'eve@']) expect(bytes.includes(name)).toBe(false);
+  expect(JSON.stringify(by.status())).not.toMatch(/(?:ada|bob|eve)@/);
 });
