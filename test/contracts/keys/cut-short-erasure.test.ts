@@ -49,7 +49,8 @@ function dieAfter(writes: number): void {
 test.each([1, 2, 3, 4, 5, 6, 7])(
   'an erasure that was cut short after %i writes is finished by the next command: the copy of before opens nothing',
   async (writes) => {
-    let [erased, kept] = [Buffer.alloc(0), Buffer.alloc(0)];
+    let erased: Buffer = Buffer.alloc(0);
+    let kept: Buffer = Buffer.alloc(0);
     {
       await using running = await open();
       [erased, kept] = [refOf(running, ada), refOf(running, bob)];
