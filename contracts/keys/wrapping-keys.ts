@@ -176,10 +176,10 @@ export class WrappingKeys {
   /** Has nothing but the newest version of the root key open the ring. */
   async retireRoot(): Promise<void> {
     await this.#rewrap(); // A worker may have wrapped one by the version before.
+    await this.root.retire(); // It may refuse.
     for (const placed of this.#links)
       if (placed.line.kind === 'root') this.log.blank(placed, [placed.line.link]);
     await this.log.disk.saved();
-    await this.root.retire();
   }
 
   async #rewrap(): Promise<void> {

@@ -202,12 +202,31 @@ test('a worker that slept through a rotation of the root key to its end makes no
   {
     using by = await admin(firstRoot, nextRoot);
     await by.rotateRoot();
+  }
+  {
+    using by = await admin(nextRoot);
     await by.retireRoot();
   }
   expect(() => asleep.keyOf(eve)).toThrow('start it with the new one in keyring.rootKey');
   expect(opens(asleep, old.ref)).toBe(old.key);
   expect(opens(await open(nextRoot), old.ref)).toBe(old.key);
   await expect(open(firstRoot)).rejects.toThrow('keyring.rootKey');
+});
+
+test('a root key that nobody configured yet is not made the only one', async () => {
+  const running = await open();
+  const sealed = box(running, ada);
+  {
+    using by = await admin(firstRoot, nextRoot);
+    await by.rotateRoot();
+    await expect(by.retireRoot()).rejects.toThrow('than keyring.rootKey');
+  }
+  {
+    using by = await admin(firstRoot);
+    await expect(by.retireRoot()).rejects.toThrow('nothing is retired yet');
+  }
+  for (const root of [firstRoot, nextRoot])
+    expect(opens(await open(root), sealed.ref)).toBe(sealed.key);
 });
 
 test('the root key of now is no new one', async () => {
