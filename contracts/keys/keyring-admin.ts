@@ -19,6 +19,8 @@ import {
 } from './subject-log.ts';
 import type { WrappingKey } from './wrapping-keys.ts';
 
+const ownTokens = 'conductor.';
+
 /** What came of destroying a subject's keys. */
 export interface Destroyed {
   readonly versions: number; // How many keys there were; none, and none will ever be made.
@@ -173,6 +175,12 @@ export class KeyringAdmin implements Disposable {
 
   /** A new token key of a tenant. Workers take it up when they are started: meanwhile none may run. */
   async rotateTokens(tenant: string): Promise<number> {
+    if (tenant.startsWith(ownTokens))
+      throw new CannotRun({
+        what: `no tenant is called ${tenant}: what begins with ${ownTokens} are keys of Conductor's own, for what is published`,
+        where: '--tenant',
+        fix: 'name a tenant as the source writes it',
+      });
     const name = this.#ring.tenantName(tenant);
     const before = this.#ring.keys.newest('tokens', name);
     const version = (before?.version ?? 1) + 1;
