@@ -1,10 +1,10 @@
 import { Evidence, type Judged } from '../../processors/evidence.ts';
 import { segmentFault } from '../../processors/segment-fault.ts';
-import { parseCheckpoint, type SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
-import { leafHash, rootOf } from '../../schemas/merkle-tree.ts';
-import { hasSigned, type Verifier } from '../../schemas/signed-note.ts';
+import { leafHash, type Tree } from '../../schemas/merkle-tree.ts';
+import type { Verifier } from '../../schemas/signed-note.ts';
 import { type Manifest, segmentName } from '../../schemas/stream-manifest.ts';
 import { parseLsn } from '../../schemas/lsn.ts';
+import { holdCheckpoints } from './hold-checkpoints.ts';
 import type { LogCopy } from './log-copy.ts';
 
 /** Something that is not as it was proved. */
@@ -25,12 +25,19 @@ export interface VerifiedStream {
   readonly unproved: number; // Records that came after the last segment.
 }
 
+/** What a checkpoint says. */
+export interface SaidTree {
+  readonly size: number;
+  readonly root: string; // In hex.
+}
+
 /** What came of it. The first fault is the first bad segment. */
 export interface Verified {
   readonly verified: boolean;
   readonly origin: string;
   readonly entries: number;
-  readonly checkpoint: { readonly size: number; readonly root: string } | null;
+  readonly checkpoint: SaidTree | null; // The newest that is signed.
+  readonly cosigned: SaidTree | null; // That which the witnesses must have signed: the one that was kept, or the newest.
   readonly cosignedBy: readonly string[];
   readonly streams: readonly VerifiedStream[];
   readonly faults: readonly Fault[];
@@ -56,8 +63,11 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
   const origin = logKeys[0]?.name ?? '';
   const evidence = new Evidence(logKeys.map(({ key }) => key));
   const { judged, leaves, faults } = judgeEntries(copy, evidence, wanted.onEntry);
-  const log = { origin, evidence, leaves, judged };
-  const found = checkpointsOf(copy, log, wanted, faults);
+  const held = holdCheckpoints(copy, { origin, evidence, leaves }, wanted);
+  for (const { index, what } of held.faults) {
+    const there = index === null ? undefined : judged[index];
+    faults.push({ index, segment: there ? nameOf(there) : null, what });
+  }
   const records = await verifyRecords(copy, judged, wanted, faults);
   const streams = await Promise.all(
     records.map(async (stream) => {
@@ -68,17 +78,19 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
   );
   faults.push(...withoutManifest(copy, judged));
   const sorted = faults.toSorted((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity));
-  const { size, root } = found.checkpoint ?? {};
   return {
     verified: sorted.length === 0,
     origin,
     entries: leaves.length,
-    checkpoint: size !== undefined && root ? { size, root: root.toString('hex') } : null,
-    cosignedBy: found.cosignedBy,
+    checkpoint: held.newest && said(held.newest),
+    cosigned: held.cosigned && said(held.cosigned),
+    cosignedBy: held.cosignedBy,
     streams,
     faults: sorted,
   };
 }
+
+const said = ({ size, root }: Tree): SaidTree => ({ size, root: root.toString('hex') });
 
 function judgeEntries(copy: LogCopy, evidence: Evidence, onEntry: Wanted['onEntry']) {
   const faults: Fault[] = [];
@@ -134,76 +146,6 @@ function withoutManifest({ segments }: LogCopy, judged: readonly Judged[]): read
 
 const nameOf = ({ said }: Judged): string | null =>
   said?.kind === 'segment' ? segmentName(said.manifest) : null;
-
-interface Log {
-  readonly judged: readonly Judged[];
-  readonly origin: string;
-  readonly evidence: Evidence;
-  readonly leaves: readonly Buffer[];
-}
-
-function checkpointsOf(copy: LogCopy, log: Log, wanted: Wanted, faults: Fault[]) {
-  const fault = (what: string, index: number | null = null) => {
-    const there = index === null ? undefined : log.judged[index];
-    faults.push({ index, segment: there ? nameOf(there) : null, what });
-  };
-  const signed = copy.checkpoints.flatMap((text) => signedBy(log, text) ?? []);
-  const checkpoint = signed.toSorted((a, b) => b.size - a.size)[0] ?? null;
-  if (!checkpoint) fault('there is no checkpoint that a trusted key has signed');
-  else holdAgainst(copy, log, checkpoint, fault);
-
-  const earlier = wanted.earlier === null ? null : signedBy(log, wanted.earlier);
-  if (wanted.earlier !== null && !earlier)
-    fault('the earlier checkpoint is none of this log, or no key that is trusted has signed it');
-  if (earlier && earlier.size > log.leaves.length)
-    fault(
-      `the log has ${log.leaves.length} entries, and had ${earlier.size} by the earlier checkpoint: entries were removed`,
-    );
-  else if (earlier && !rootOf(log.leaves, earlier.size).equals(earlier.root))
-    fault(
-      `the first ${earlier.size} entries are not those of the earlier checkpoint: the log was rewritten`,
-    );
-
-  const held = earlier ?? checkpoint;
-  const witnesses = wanted.trusted.filter(({ kind }) => kind === 'witness');
-  const cosignedBy = witnesses
-    .filter((witness) => held && hasSigned(witness, held.note))
-    .map(({ name }) => name);
-  if (cosignedBy.length < wanted.quorum)
-    fault(`${cosignedBy.length} witnesses have signed the checkpoint, not ${wanted.quorum}`);
-  return { checkpoint, cosignedBy };
-}
-
-function signedBy({ origin, evidence }: Log, text: string): SaidCheckpoint | null {
-  const checkpoint = parseCheckpoint(text);
-  if (!checkpoint || checkpoint.origin !== origin) return null;
-  const signers = evidence.keysAt(checkpoint.size);
-  const isSigned = signers.some((key) =>
-    hasSigned({ name: origin, kind: 'log', key }, checkpoint.note),
-  );
-  return isSigned ? checkpoint : null;
-}
-
-/** Where the tree is another than was signed, the copy's own hashes may tell from which entry on. */
-function holdAgainst(
-  { leafHashes }: LogCopy,
-  { leaves }: Pick<Log, 'leaves'>,
-  { size, root }: SaidCheckpoint,
-  fault: (what: string, index?: number | null) => void,
-): void {
-  const isWhole = leaves.length >= size;
-  if (isWhole && rootOf(leaves, size).equals(root)) return;
-  const isProved = leafHashes.length === size && rootOf(leafHashes).equals(root);
-  const first = leafHashes.findIndex((hash, at) => !leaves[at]?.equals(hash));
-  if (isProved && first < leaves.length)
-    fault(`entry ${first} of the log is not the one that the checkpoint has there`, first);
-  if (!isWhole)
-    fault(
-      `the log has ${leaves.length} of the ${size} entries that its checkpoint speaks of: manifests were removed`,
-    );
-  else if (!isProved)
-    fault('the entries are not those that the checkpoint has signed, or in another order');
-}
 
 async function verifyRecords(
   copy: LogCopy,
