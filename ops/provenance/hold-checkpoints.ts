@@ -9,6 +9,8 @@ interface ReadLog {
   readonly origin: string;
   readonly evidence: Evidence; // What they say.
   readonly leaves: readonly Hash[];
+  readonly leafHashes: LogCopy['leafHashes'];
+  readonly checkpoints: readonly string[]; // Whoever signed them.
 }
 
 interface Asked {
@@ -31,12 +33,8 @@ interface Fault {
 }
 
 /** Holds the tree against every checkpoint that a trusted key has signed, and against the one that was kept. */
-export function holdCheckpoints(
-  { checkpoints, leafHashes }: Pick<LogCopy, 'checkpoints' | 'leafHashes'>,
-  log: ReadLog,
-  { trusted, earlier: kept, quorum }: Asked,
-): Held {
-  const signed = checkpoints.flatMap((text) => signedBy(log, text) ?? []);
+export function holdCheckpoints(log: ReadLog, { trusted, earlier: kept, quorum }: Asked): Held {
+  const signed = log.checkpoints.flatMap((text) => signedBy(log, text) ?? []);
   const earlier = kept === null ? null : signedBy(log, kept);
   const sizes = [...signed, ...(earlier ? [earlier] : [])].map(({ size }) => size);
   const roots = rootsOf(log.leaves, new Set(sizes));
@@ -47,7 +45,7 @@ export function holdCheckpoints(
   const faults: Fault[] = [];
   const fault = (what: string) => void faults.push({ index: null, what });
   if (!newest) fault('there is no checkpoint that a trusted key has signed');
-  else if (!agrees(newest)) faults.push(...whereItDiffers(leafHashes, log.leaves, newest));
+  else if (!agrees(newest)) faults.push(...whereItDiffers(log, newest));
   faults.push(...forks(signed, agrees));
   if (kept !== null && !earlier)
     fault('the earlier checkpoint is none of this log, or no key that is trusted has signed it');
@@ -70,7 +68,7 @@ export function holdCheckpoints(
 }
 
 /** The checkpoint, if it is one of this log that a key has signed which counts at its size. */
-function signedBy(
+export function signedBy(
   { origin, evidence }: Pick<ReadLog, 'origin' | 'evidence'>,
   text: string,
 ): SaidCheckpoint | null {
@@ -97,7 +95,7 @@ function forks(
   signed: readonly SaidCheckpoint[],
   agrees: (checkpoint: SaidCheckpoint) => boolean,
 ): readonly Fault[] {
-  const agreed = Math.max(-1, ...signed.filter(agrees).map(({ size }) => size));
+  const agreed = signed.filter(agrees).reduce((most, { size }) => Math.max(most, size), -1);
   const rootsAt = Map.groupBy(signed, ({ size }) => size);
   const isOther = ({ size, root }: SaidCheckpoint) =>
     size <= agreed || (rootsAt.get(size) ?? []).some((each) => !each.root.equals(root));
@@ -111,8 +109,7 @@ function forks(
 
 /** Where the tree is another than was signed, the copy's own hashes may tell from which entry on. */
 function whereItDiffers(
-  leafHashes: readonly Hash[],
-  leaves: readonly Hash[],
+  { leafHashes, leaves }: Pick<ReadLog, 'leafHashes' | 'leaves'>,
   { size, root }: SaidCheckpoint,
 ): readonly Fault[] {
   const faults: Fault[] = [];

@@ -1,11 +1,13 @@
 import { Evidence, type Judged } from '../../processors/evidence.ts';
 import { segmentFault } from '../../processors/segment-fault.ts';
+import type { SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
 import { leafHash, type Tree } from '../../schemas/merkle-tree.ts';
 import type { Verifier } from '../../schemas/signed-note.ts';
 import { type Manifest, segmentName } from '../../schemas/stream-manifest.ts';
 import { parseLsn } from '../../schemas/lsn.ts';
 import { holdCheckpoints } from './hold-checkpoints.ts';
 import type { LogCopy } from './log-copy.ts';
+import { LogReading } from './log-reading.ts';
 
 /** Something that is not as it was proved. */
 export interface Fault {
@@ -55,6 +57,7 @@ export interface Wanted {
   /** Told the bytes of every segment that was read. */
   readonly onSegment?: (manifest: Manifest, bytes: Buffer) => Promise<void>;
   readonly onEntry?: (entry: Buffer) => void;
+  readonly onCheckpoint?: (newest: SaidCheckpoint) => void;
 }
 
 /** Holds a log, and the records that it speaks of, against each other and against keys that are trusted. */
@@ -62,8 +65,12 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
   const logKeys = wanted.trusted.filter(({ kind }) => kind === 'log');
   const origin = logKeys[0]?.name ?? '';
   const evidence = new Evidence(logKeys.map(({ key }) => key));
-  const { judged, leaves, faults } = judgeEntries(copy, evidence, wanted.onEntry);
-  const held = holdCheckpoints(copy, { origin, evidence, leaves }, wanted);
+  const reading = new LogReading(origin, evidence);
+  const { judged, leaves, faults } = await readLog(copy, reading, wanted.onEntry);
+  const { checkpoints } = reading;
+  const { leafHashes } = copy;
+  const held = holdCheckpoints({ origin, evidence, leaves, leafHashes, checkpoints }, wanted);
+  if (held.newest) wanted.onCheckpoint?.(held.newest);
   for (const { index, what } of held.faults) {
     const there = index === null ? undefined : judged[index];
     faults.push({ index, segment: there ? nameOf(there) : null, what });
@@ -92,47 +99,22 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
 
 const said = ({ size, root }: Tree): SaidTree => ({ size, root: root.toString('hex') });
 
-function judgeEntries(copy: LogCopy, evidence: Evidence, onEntry: Wanted['onEntry']) {
+async function readLog(copy: LogCopy, reading: LogReading, onEntry: Wanted['onEntry']) {
   const faults: Fault[] = [];
   const judged: Judged[] = [];
   const leaves: Buffer[] = [];
-  const elsewhere = placesOf(copy);
-  for (const [index, claims] of copy.entries.entries()) {
-    let [entry] = claims;
-    let one: Judged | null = null;
-    for (const claim of claims) {
-      const looked = evidence.judge(claim);
-      if (one && looked.faults.length > 0) continue;
-      one = looked;
-      entry = claim;
-      if (looked.faults.length === 0) break;
-    }
-    if (!one || !entry) {
-      faults.push({ index, segment: null, what: `entry ${index} of the log is missing` });
+  for await (const taken of reading.entries(copy.written)) {
+    const { index } = taken;
+    if (taken.kind === 'missing') {
+      faults.push({ index, segment: null, what: taken.what });
       continue;
     }
-    for (const { what, segment } of one.faults) {
-      const manifest = one.said?.kind === 'segment' ? one.said.manifest : null;
-      const named = manifest && segmentName({ ...manifest, number: segment ?? manifest.number });
-      const isLater = segment !== undefined && named !== null && elsewhere.has(named);
-      const told = isLater ? `${what} here, and comes later: a reordering` : what;
-      faults.push({ index, segment: named, what: told });
-    }
-    evidence.accept(one);
-    leaves.push(leafHash(entry));
-    judged.push(one);
-    onEntry?.(entry);
+    for (const { segment, what } of taken.faults) faults.push({ index, segment, what });
+    leaves.push(leafHash(taken.entry));
+    judged.push(taken.judged);
+    onEntry?.(taken.entry);
   }
   return { judged, leaves, faults };
-}
-
-/** The names of all segments that have a manifest somewhere, whoever signed it. */
-function placesOf({ entries }: LogCopy): ReadonlySet<string> {
-  const judge = new Evidence([]);
-  const said = entries.flat().map((entry) => judge.judge(entry).said);
-  return new Set(
-    said.flatMap((each) => (each?.kind === 'segment' ? [segmentName(each.manifest)] : [])),
-  );
 }
 
 /** Records that were proved once, by a manifest that is not there any more. */
