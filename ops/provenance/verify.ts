@@ -1,4 +1,4 @@
-import { Evidence, type Judged } from '../../processors/evidence.ts';
+import { Evidence } from '../../processors/evidence.ts';
 import { segmentFault } from '../../processors/segment-fault.ts';
 import type { SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
 import { leafHash, type Tree } from '../../schemas/merkle-tree.ts';
@@ -66,24 +66,22 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
   const origin = logKeys[0]?.name ?? '';
   const evidence = new Evidence(logKeys.map(({ key }) => key));
   const reading = new LogReading(origin, evidence);
-  const { judged, leaves, faults } = await readLog(copy, reading, wanted.onEntry);
+  const read = await readLog(copy, reading, wanted);
+  const { leaves, names, faults } = read;
   const { checkpoints } = reading;
   const { leafHashes } = copy;
   const held = holdCheckpoints({ origin, evidence, leaves, leafHashes, checkpoints }, wanted);
   if (held.newest) wanted.onCheckpoint?.(held.newest);
-  for (const { index, what } of held.faults) {
-    const there = index === null ? undefined : judged[index];
-    faults.push({ index, segment: there ? nameOf(there) : null, what });
-  }
-  const records = await verifyRecords(copy, judged, wanted, faults);
+  for (const { index, what } of held.faults)
+    faults.push({ index, segment: index === null ? null : (names[index] ?? null), what });
   const streams = await Promise.all(
-    records.map(async (stream) => {
+    read.streams.map(async (stream) => {
       const head = evidence.heads.get(stream.stream);
       const unproved = head && wanted.to === null ? await copy.unproved(head) : 0;
       return { ...stream, unproved };
     }),
   );
-  faults.push(...withoutManifest(copy, judged));
+  faults.push(...withoutManifest(copy, names));
   const sorted = faults.toSorted((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity));
   return {
     verified: sorted.length === 0,
@@ -99,10 +97,12 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
 
 const said = ({ size, root }: Tree): SaidTree => ({ size, root: root.toString('hex') });
 
-async function readLog(copy: LogCopy, reading: LogReading, onEntry: Wanted['onEntry']) {
+/** Of an entry its hash and its name are held; its records are looked at when it is read. */
+async function readLog(copy: LogCopy, reading: LogReading, wanted: Wanted) {
   const faults: Fault[] = [];
-  const judged: Judged[] = [];
+  const names: (string | null)[] = [];
   const leaves: Buffer[] = [];
+  const streams = new Map<string, VerifiedStream>();
   for await (const taken of reading.entries(copy.written)) {
     const { index } = taken;
     if (taken.kind === 'missing') {
@@ -111,57 +111,58 @@ async function readLog(copy: LogCopy, reading: LogReading, onEntry: Wanted['onEn
     }
     for (const { segment, what } of taken.faults) faults.push({ index, segment, what });
     leaves.push(leafHash(taken.entry));
-    judged.push(taken.judged);
-    onEntry?.(taken.entry);
+    wanted.onEntry?.(taken.entry);
+    const { said, signer } = taken.judged;
+    const manifest = said?.kind === 'segment' ? said.manifest : null;
+    names.push(manifest && segmentName(manifest));
+    if (signer === null || !manifest || !isWanted(manifest, wanted)) continue;
+    const { isGone, what } = await verifyRecords(copy, manifest, wanted);
+    if (what !== null) faults.push({ index, segment: segmentName(manifest), what });
+    streams.set(manifest.stream, withSegment(streams.get(manifest.stream), manifest, isGone));
   }
-  return { judged, leaves, faults };
+  return { leaves, names, faults, streams: [...streams.values()] };
 }
 
 /** Records that were proved once, by a manifest that is not there any more. */
-function withoutManifest({ segments }: LogCopy, judged: readonly Judged[]): readonly Fault[] {
-  const known = new Set(judged.map(nameOf));
+function withoutManifest(
+  { segments }: LogCopy,
+  names: readonly (string | null)[],
+): readonly Fault[] {
+  const known = new Set(names);
   const what = 'its records are here, and no manifest speaks of them: a manifest was removed';
   return segments
     .filter((segment) => !known.has(segment))
     .map((segment) => ({ index: null, segment, what }));
 }
 
-const nameOf = ({ said }: Judged): string | null =>
-  said?.kind === 'segment' ? segmentName(said.manifest) : null;
-
-async function verifyRecords(
-  copy: LogCopy,
-  judged: readonly Judged[],
-  wanted: Wanted,
-  faults: Fault[],
-): Promise<readonly VerifiedStream[]> {
-  const streams = new Map<string, VerifiedStream>();
-  for (const [index, { said, signer }] of judged.entries()) {
-    if (signer === null || said?.kind !== 'segment' || !isWanted(said.manifest, wanted)) continue;
-    const { manifest } = said;
-    const fault = (what: string) =>
-      void faults.push({ index, segment: segmentName(manifest), what });
-    const bytes = await copy.segment(manifest);
-    const isGone = bytes === 'gone';
-    if (bytes === null || (isGone && wanted.requireRecords)) fault('its records are missing');
-    else if (!isGone) {
-      const what = segmentFault(manifest, bytes);
-      if (what !== null) fault(what);
-      await wanted.onSegment?.(manifest, bytes);
-    }
-    const before = streams.get(manifest.stream);
-    streams.set(manifest.stream, {
-      stream: manifest.stream,
-      segments: (before?.segments ?? 0) + 1,
-      records: (before?.records ?? 0) + manifest.count,
-      lsnTo: manifest.lsnTo,
-      resent: (before?.resent ?? 0) + manifest.resent,
-      gone: (before?.gone ?? 0) + (isGone ? 1 : 0),
-      unproved: 0,
-    });
-  }
-  return [...streams.values()];
+interface Records {
+  readonly isGone: boolean;
+  readonly what: string | null; // That is wrong with them.
 }
+
+async function verifyRecords(copy: LogCopy, manifest: Manifest, wanted: Wanted): Promise<Records> {
+  const bytes = await copy.segment(manifest);
+  const missing = 'its records are missing';
+  if (bytes === 'gone') return { isGone: true, what: wanted.requireRecords ? missing : null };
+  if (bytes === null) return { isGone: false, what: missing };
+  const what = segmentFault(manifest, bytes);
+  await wanted.onSegment?.(manifest, bytes);
+  return { isGone: false, what };
+}
+
+const withSegment = (
+  before: VerifiedStream | undefined,
+  { stream, count, lsnTo, resent }: Manifest,
+  isGone: boolean,
+): VerifiedStream => ({
+  stream,
+  segments: (before?.segments ?? 0) + 1,
+  records: (before?.records ?? 0) + count,
+  lsnTo,
+  resent: (before?.resent ?? 0) + resent,
+  gone: (before?.gone ?? 0) + (isGone ? 1 : 0),
+  unproved: 0,
+});
 
 /** Whether a segment is of the stream that was asked for, and reaches into the range. */
 function isWanted(manifest: Manifest, { stream, from, to }: Wanted): boolean {

@@ -136,3 +136,32 @@ test('entries that are not in the topic are told, whatever far-off places are cl
     'the log has 2 of the 4 entries that its checkpoint speaks of: manifests were removed',
   ]);
 });
+
+test('of a log that is sound nothing is held: records are looked at when their manifest was read', async () => {
+  const topic: Claim[] = [start, bX0, bX1, bX2].map((entry, at) => [at, entry]);
+  const copy = logInMemory(topic, [checkpointOf(topic.map(([, entry]) => entry))]);
+  const order: string[] = [];
+  await verify(
+    {
+      ...copy,
+      written: (async function* () {
+        for await (const each of copy.written) {
+          order.push(each.kind === 'claim' ? `entry ${each.index}` : each.kind);
+          yield each;
+        }
+      })(),
+      async segment({ number }) {
+        order.push(`records of ${number}`);
+        return 'gone';
+      },
+    },
+    wanted,
+  );
+  expect(order).toEqual([
+    'entry 0',
+    ...['entry 1', 'records of 0'],
+    ...['entry 2', 'records of 1'],
+    ...['entry 3', 'records of 2'],
+    'checkpoint',
+  ]);
+});
