@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Head } from '../../processors/evidence.ts';
 import { readEntries, readLeafHashes } from '../../pipelines/prove/tile-folder.ts';
 import { parseCheckpoint } from '../../schemas/log-checkpoint.ts';
@@ -48,6 +49,12 @@ function decoded(name: string): string {
 
 /** An export in a folder. Needs nothing else. */
 export async function folderCopy(folder: string): Promise<LogCopy> {
+  if (!existsSync(folder))
+    throw new CannotRun({
+      what: 'there is no such folder',
+      where: folder,
+      fix: 'name the folder of an export, as conductor verify provenance --export writes it',
+    });
   const path = join(folder, 'checkpoint');
   const checkpoint = existsSync(path) ? await readFile(path, 'utf8') : '';
   const size = parseCheckpoint(checkpoint)?.size ?? 0;
