@@ -159,9 +159,12 @@ test('of a log that is sound nothing is held: records are looked at when their m
   );
   expect(order).toEqual([
     'entry 0',
-    ...['entry 1', 'records of 0'],
-    ...['entry 2', 'records of 1'],
-    ...['entry 3', 'records of 2'],
+    'entry 1',
+    'records of 0',
+    'entry 2',
+    'records of 1',
+    'entry 3',
+    'records of 2',
     'checkpoint',
   ]);
 });
