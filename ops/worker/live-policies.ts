@@ -3,7 +3,8 @@ import type { PolicyBundle } from '../../contracts/policy/bundle.ts';
 import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
 import { Rollout } from '../../contracts/policy/rollout.ts';
-import { tablePlans } from '../../contracts/policy/table-plans.ts';
+import { refuseRekeyed } from '../../contracts/policy/rekeyed.ts';
+import { type TablePlans, tablePlans } from '../../contracts/policy/table-plans.ts';
 import { governedShape } from '../../contracts/shapes.ts';
 import { governedTopic } from '../../contracts/topics.ts';
 import type { Forms, Watching } from '../../pipelines/govern.ts';
@@ -22,7 +23,9 @@ import { tableTopics } from './table-topics.ts';
 /** A revision that is ready: its plans are made, and the schemas that its rows have are registered. */
 interface InUse {
   readonly bundle: PolicyBundle;
+  readonly revision: string;
   readonly policy: Policy;
+  readonly plans: ReadonlyMap<string, TablePlans>;
   readonly forms: Forms;
 }
 
@@ -35,7 +38,7 @@ const reportEveryMs = 5_000;
 const againMs = 5_000;
 
 /** What decided last in this process: what begins anew after an outage need not be stopped by a bad revision. */
-const lastGood = new WeakMap<Setting, PolicyBundle>();
+const lastGood = new WeakMap<Setting, InUse>();
 
 /** The policies of a running govern: they follow their topic, and are exchanged between two batches. */
 export class LivePolicies implements AsyncDisposable {
@@ -105,7 +108,7 @@ export class LivePolicies implements AsyncDisposable {
       this.#settled();
     } catch (error) {
       if (!before || error instanceof NotNow) throw error;
-      await this.#use(before);
+      await this.#use(before.bundle);
       this.#refuse('active', this.#asked(), error);
     }
     await this.#beside();
@@ -166,7 +169,10 @@ export class LivePolicies implements AsyncDisposable {
   async #use(bundle: PolicyBundle): Promise<void> {
     const { contracts, config, counters } = this.#setting;
     const policy = await loadPolicy(bundle);
+    const { revision } = policy;
     const plans = tablePlans(policy, contracts, config.govern);
+    const before = lastGood.get(this.#setting);
+    if (before) refuseRekeyed(before, { revision, plans });
     const forms = new Map([...plans].map(([table, { form }]) => [table, form]));
     // Whoever activated a revision has accepted that its rows have another form.
     const accepted = this.#rollout.state.active === bundle.revision ? 'accepted' : undefined;
@@ -179,14 +185,14 @@ export class LivePolicies implements AsyncDisposable {
         return [table, { plans: plan, columns, seals, shape, schema, topic }];
       }),
     );
-    this.#inUse = { bundle, policy, forms: released };
-    lastGood.set(this.#setting, bundle);
-    counters.policy.active(policy.revision);
+    this.#inUse = { bundle, revision, policy, plans, forms: released };
+    lastGood.set(this.#setting, this.#inUse);
+    counters.policy.active(revision);
     const tier = policy.tierOf(config.govern.roles);
     log.info(
       {
         pipeline: counters.pipeline,
-        policy: policy.revision,
+        policy: revision,
         tier,
         purpose: config.govern.purpose,
       },
