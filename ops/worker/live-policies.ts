@@ -14,6 +14,7 @@ import { redactedColumns } from '../../processors/redact.ts';
 import type { Tokeniser } from '../../processors/tokens.ts';
 import { governedSchema } from '../../schemas/avro.ts';
 import { log } from '../log.ts';
+import { InTurn } from '../policy/in-turn.ts';
 import { bundleAtFirst, ensurePolicyTopics, takeUp } from '../policy/rollout-topic.ts';
 import { reasonOf } from './keep-running.ts';
 import type { Setting } from './setting.ts';
@@ -50,7 +51,7 @@ export class LivePolicies implements AsyncDisposable {
   #inUse: InUse | null = null;
   #shadow: Shadow | null = null;
   #shadowOf = ''; // Beside which active revision which shadow was tried last.
-  #working = Promise.resolve();
+  readonly #turns = new InTurn(() => this.#follow());
 
   private constructor(setting: Setting, means: Means, first: PolicyBundle) {
     this.#setting = setting;
@@ -63,12 +64,11 @@ export class LivePolicies implements AsyncDisposable {
     const { kafka, config, counters } = setting;
     await ensurePolicyTopics(kafka, config);
     const live = new LivePolicies(setting, means, await bundleAtFirst(config));
-    let isOpen = false;
     live.#stack.use(
       await followTopic(kafka, config.policy.topic, {
         take(records) {
           takeUp(live.#rollout, records);
-          if (isOpen) live.#soon();
+          live.#turns.news();
         },
         lost: (error) =>
           log.warn(
@@ -78,15 +78,14 @@ export class LivePolicies implements AsyncDisposable {
       }),
     );
     try {
-      await live.#begin();
+      await live.#turns.begin(() => live.#begin());
     } catch (error) {
       await live.#stack.disposeAsync();
       throw error;
     }
-    isOpen = true;
     const reporting = setInterval(() => void live.#report(), reportEveryMs);
     live.#stack.defer(() => clearInterval(reporting));
-    live.#stack.defer(() => live.#working);
+    live.#stack.defer(() => live.#turns.over());
     live.#stack.defer(() => live.#report());
     return live;
   }
@@ -124,10 +123,6 @@ export class LivePolicies implements AsyncDisposable {
     return asked === this.#first.revision ? this.#first : this.#rollout.bundle(asked);
   }
 
-  #soon(): void {
-    this.#working = this.#working.then(() => this.#follow());
-  }
-
   /** Takes up what was rolled out. Whatever goes wrong, what is in use stays in use. */
   async #follow(): Promise<void> {
     const asked = this.#asked();
@@ -149,7 +144,7 @@ export class LivePolicies implements AsyncDisposable {
   }
 
   #again(): void {
-    const timer = setTimeout(() => this.#soon(), againMs);
+    const timer = setTimeout(() => this.#turns.news(), againMs);
     this.#stack.defer(() => clearTimeout(timer));
   }
 
