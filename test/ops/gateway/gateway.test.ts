@@ -86,7 +86,7 @@ function opened({ contract = people, rule = () => null, rows = [], groups = [] }
         on.find((each) => each.tenant === tenant) ?? { ...on[0]!, tenant, state: 'off' },
       move: async () => 0,
     },
-    orders: { all: async () => [], set: async () => {}, lift: async () => 0 },
+    orders: { all: async () => [], set: async () => {}, lift: async () => false },
     cursors: cursors(Buffer.alloc(32)),
     metrics: apiMetrics(new Registry()),
     mostRows: 10,
