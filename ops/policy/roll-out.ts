@@ -2,6 +2,7 @@ import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { bundleText, type PolicyBundle, PolicyFailure } from '../../contracts/policy/bundle.ts';
+import { type IdleRule, idleRules } from '../../contracts/policy/idle-rules.ts';
 import type { Conflict } from '../../contracts/policy/plan.ts';
 import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
 import { refuseRekeyed } from '../../contracts/policy/rekeyed.ts';
@@ -27,6 +28,7 @@ export interface RollingOut {
 export interface Checked {
   readonly revision: string;
   readonly conflicts: readonly (Conflict & { readonly table: string })[];
+  readonly idle: readonly IdleRule[];
 }
 
 /** Publishes a bundle for others to activate; refuses one that govern could not use. */
@@ -115,6 +117,7 @@ function check({ config, contracts }: RollingOut, policy: Policy): Checked {
         .conflicts.map((conflict) => ({ table: contract.table, ...conflict })),
     ),
   );
+  const idle = idleRules(policy.data, contracts);
   const different = new Map(conflicts.map((conflict) => [JSON.stringify(conflict), conflict]));
-  return { revision: policy.revision, conflicts: [...different.values()] };
+  return { revision: policy.revision, conflicts: [...different.values()], idle };
 }
