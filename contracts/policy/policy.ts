@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { wordsOf } from '../error-words.ts';
 import type { ColumnContract, TableContract } from '../contract.ts';
 import { topOf } from '../hierarchy.ts';
+import { lattice } from '../strictness.ts';
 import { type PolicyBundle, PolicyFailure } from './bundle.ts';
 import type { PolicyData } from './rules.ts';
 import {
   type ColumnPlan,
   type DecidedBy,
-  lattice,
   type MaskPlan,
   promisedTreatment,
   stricter,

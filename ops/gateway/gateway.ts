@@ -1,4 +1,5 @@
 import type { TableContract } from '../../contracts/contract.ts';
+import { isBlurred } from '../../contracts/strictness.ts';
 import type { Policy, Reader as PolicyReader } from '../../contracts/policy/policy.ts';
 import { type Claims, everyTenant, scopesOf } from '../../contracts/token-claims.ts';
 import type { Tokeniser } from '../../processors/tokens.ts';
@@ -189,7 +190,7 @@ function subjectOf(contract: TableContract, { policy, published }: GatewayParts)
       `table ${table} has no subject: nobody could tell how many are behind a group`,
     );
   const rule = restsAsPromised(contract, subject.column, { policy: policy(), published });
-  if (rule !== 'keep' && rule !== 'tokenise')
+  if (rule === null || isBlurred(rule))
     throw refused(
       'FORBIDDEN',
       `column ${subject.column} of table ${table} does not rest so that subjects can be counted`,

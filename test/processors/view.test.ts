@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ColumnContract, Rule, TableContract } from '../../contracts/contract.ts';
+import { lattice } from '../../contracts/strictness.ts';
 import { viewing } from '../../processors/view.ts';
 
 const column = (name: string, rule: Rule, more: Partial<ColumnContract> = {}): ColumnContract => ({
@@ -29,7 +30,6 @@ const tokens = (tenant: string, domain: string, value: unknown) =>
 const means = { tokens, sealed: new Set<string>(), open: null };
 const ages = { kind: 'intervals', from: 0, to: 120, widths: [10, 40], level: 1 } as const;
 
-const lattice: readonly Rule[] = ['keep', 'generalise', 'tokenise', 'mask', 'seal', 'drop'];
 const rules = fc.constantFrom(...lattice);
 
 test('no value leaves as it rests unless its plan keeps it, however it came to rest', () => {
