@@ -53,7 +53,7 @@ export function keysCommands(program: Command): void {
     .command('rotate-tokens')
     .summary('a new token key of a tenant: a migration, for every token of its changes')
     .description(
-      'Makes the next version of a token key, and asks for every table with tokens to be copied anew in place of what was captured of it. No worker may run meanwhile.',
+      'Makes the next version of a token key, and asks for every table with tokens to be copied anew in place of what was captured of it. Neither workers nor the API may run meanwhile.',
     )
     .requiredOption('--tenant <tenant>', 'whose tokens')
     .option('--yes', 'without it, what would be done is told, and nothing is')

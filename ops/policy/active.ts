@@ -19,15 +19,19 @@ export async function revisionOf(
   );
 }
 
-/** The contracts as the active revision has them for everybody, in the form that govern publishes them in. */
-export async function contractsInUse(
+/** What the active revision does to each table. */
+export async function plansInUse(
   config: Config,
   contracts: ReadonlyMap<string, TableContract>,
-): Promise<ReadonlyMap<string, PlannedContract>> {
+): Promise<ReadonlyMap<string, TablePlans>> {
   const rollout = await readRollout(kafkaOptions(config, 'policy'), config);
   const policy = await revisionOf(rollout, config, rollout.state.active);
-  return formsOf(tablePlans(policy, contracts, config.govern));
+  return tablePlans(policy, contracts, config.govern);
 }
 
-const formsOf = (plans: ReadonlyMap<string, TablePlans>): ReadonlyMap<string, PlannedContract> =>
-  new Map([...plans].map(([table, { form }]) => [table, form]));
+/** The contracts as the active revision has them for everybody, in the form that govern publishes them in. */
+export const contractsInUse = async (
+  config: Config,
+  contracts: ReadonlyMap<string, TableContract>,
+): Promise<ReadonlyMap<string, PlannedContract>> =>
+  new Map([...(await plansInUse(config, contracts))].map(([table, { form }]) => [table, form]));
