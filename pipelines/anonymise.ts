@@ -1,5 +1,6 @@
-import { from, merge, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { Dataset, type DatasetParts } from './anonymity/dataset.ts';
+import { allTasks } from './windows/all-tasks.ts';
 import { closeWindows, type WindowEnds, type WindowTask } from './windows/windows.ts';
 
 /** One dataset, and the windows in which its rows come. */
@@ -9,14 +10,13 @@ export interface Anonymised {
 }
 
 /** `cdc.*` → windows of the log's own time → regions of k subjects → `anon.<dataset>`; each dataset by itself. */
-export function anonymise(
+export const anonymise = (
   datasets: readonly Anonymised[],
   ends: WindowEnds,
   signal: AbortSignal,
-): Observable<number> {
-  return merge(
-    ...datasets.map(({ task, parts }) =>
-      from(closeWindows(task, ends, new Dataset(parts), signal)),
-    ),
+): Observable<number> =>
+  allTasks(
+    datasets,
+    ({ task, parts }, until) => closeWindows(task, ends, new Dataset(parts), until),
+    signal,
   );
-}

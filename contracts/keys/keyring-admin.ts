@@ -19,8 +19,6 @@ import {
 } from './subject-log.ts';
 import type { WrappingKey } from './wrapping-keys.ts';
 
-const ownTokens = 'conductor.';
-
 /** What came of destroying a subject's keys. */
 export interface Destroyed {
   readonly versions: number; // How many keys there were; none, and none will ever be made.
@@ -175,12 +173,7 @@ export class KeyringAdmin implements Disposable {
 
   /** A new token key of a tenant. Workers take it up when they are started: meanwhile none may run. */
   async rotateTokens(tenant: string): Promise<number> {
-    if (tenant.startsWith(ownTokens))
-      throw new CannotRun({
-        what: `no tenant is called ${tenant}: what begins with ${ownTokens} are keys of Conductor's own, for what is published`,
-        where: '--tenant',
-        fix: 'name a tenant as the source writes it',
-      });
+    refuseOwnName(tenant);
     const name = this.#ring.tenantName(tenant);
     const before = this.#ring.keys.newest('tokens', name);
     const version = (before?.version ?? 1) + 1;
@@ -277,4 +270,17 @@ function isWhole({ by, wrapped }: Slot, { id, key }: WrappingKey, ref: Buffer): 
   } catch {
     return false;
   }
+}
+
+/**
+ * Refuses the names of Conductor's own keys. What is published under them is compared for ever: pseudonyms and noise
+ * that change tell what they are to hide.
+ */
+export function refuseOwnName(tenant: string): void {
+  if (tenant.startsWith('conductor.'))
+    throw new CannotRun({
+      what: `${tenant} is the name of a key of Conductor's own, of which there is one for ever`,
+      where: '--tenant',
+      fix: 'give the dataset another name in its contract, so that it begins anew under another key',
+    });
 }

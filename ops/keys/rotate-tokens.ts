@@ -2,6 +2,7 @@ import { sql } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
+import { refuseOwnName } from '../../contracts/keys/keyring-admin.ts';
 import { administerKeyring } from '../../contracts/keys/open-keyring.ts';
 import { baseOf } from '../../pipelines/backfill/first-copy.ts';
 import { runsAt } from '../../pipelines/backfill/runs.ts';
@@ -29,6 +30,7 @@ export async function rotateTokens(
   contracts: ReadonlyMap<string, TableContract>,
   { tenant, yes }: { readonly tenant: string; readonly yes: boolean },
 ): Promise<TokensRotated> {
+  refuseOwnName(tenant);
   const plans = await plansInUse(config, contracts);
   const own = [...contracts.values()].filter((each) => hasTokens(each, plans.get(each.table)));
   const tables = own.map(({ table }) => table);

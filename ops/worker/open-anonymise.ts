@@ -17,7 +17,7 @@ import { ownersOfRecord } from '../../pipelines/letter-owners.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
-import { pseudonymsOf } from '../../processors/anonymity/pseudonyms.ts';
+import { pseudonymKey, pseudonymsOf } from '../../processors/anonymity/pseudonyms.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { unsealing } from '../../processors/unseal.ts';
 import { anonymousSchema } from '../../schemas/anonymous.ts';
@@ -25,6 +25,7 @@ import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
+import { anonymousForm } from './window-forms.ts';
 
 const mostRows = 16_000; // In memory at once: a window that has more is decided in parts.
 const chunkBytes = 2 * 1024 * 1024; // What a broker and a reader take at once; less than a topic's limit.
@@ -90,7 +91,8 @@ async function anonymised(
       topics: [source],
       widthMicros: window * 1_000_000,
       mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
-      form: region.join(', '),
+      skipsUntimed: false, // Copied rows are told like others, and may have to wait.
+      form: anonymousForm(table, pseudonymKey(keyring, dataset)),
     },
     parts: {
       table,

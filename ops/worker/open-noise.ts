@@ -24,6 +24,7 @@ import { topicSink } from '../../sinks/topic.ts';
 import { log } from '../log.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
+import { noiseForm } from './window-forms.ts';
 
 const mostRows = 50_000; // That are held at a time: a window of more comes in parts.
 
@@ -55,6 +56,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
     const tasks: NoiseTask[] = [];
     for (const plan of plans) {
       const topic = noisyTopic(plan.dataset);
+      const key = keyring.tokenKey(`conductor.dp/${plan.dataset}`);
       const noisy = stack.use(
         topicSink<Published>(
           kafka,
@@ -66,7 +68,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
       const schema = await registry.register(topic, noisySchema);
       const windows = new NoiseWindows({
         plan,
-        key: keyring.tokenKey(`conductor.dp/${plan.dataset}`),
+        key,
         state: new NoiseState(plan.dataset, keyring.tokenKey(`conductor.dp/${plan.dataset}/state`)),
         encode: (value) => encoded(schema, value),
         report: reporting(setting, plan),
@@ -80,7 +82,8 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
         topics: [changesTopic(config.database, plan.contract.table)],
         widthMicros: plan.dp.window * 1_000_000,
         mostPerLane: Math.ceil(mostRows / config.kafka.partitions),
-        form: 'noise',
+        skipsUntimed: true, // Copied rows do not count.
+        form: noiseForm(key),
         windows,
       });
     }
@@ -116,7 +119,8 @@ function reporting({ counters }: Setting, { dataset, dp }: Plan): NoiseReport {
   const metrics = counters.noise();
   const told = new Set<string>();
   metrics.epsilon.set({ dataset }, dp.epsilon);
-  for (const reason of ['budget', 'second-release']) metrics.withheld.inc({ dataset, reason }, 0);
+  for (const reason of ['budget', 'interrupted', 'second-release'])
+    metrics.withheld.inc({ dataset, reason }, 0);
   return {
     published: (values) => metrics.published.inc({ dataset }, values),
     leftOut: (contributions) => metrics.leftOut.inc({ dataset }, contributions),
@@ -137,6 +141,11 @@ function reporting({ counters }: Setting, { dataset, dp }: Plan): NoiseReport {
             fix: 'none: it goes on with the next month; conductor privacy budget',
           },
           'the privacy budget of this month is spent on what was promised before: nothing of this query is published',
+        );
+      else if (reason === 'interrupted')
+        log.error(
+          { dataset, tenant, query, month, fix: 'none: it goes on with the next month' },
+          'this query was published earlier in this month, and windows of it are missing since: what is published would tell exact sums, so nothing more of it is published in this month',
         );
       else
         log.error(

@@ -110,7 +110,8 @@ export class Dataset implements WindowUser {
         if (!(refusal instanceof Refusal)) throw refusal;
         refused.push({ value: row.record, refusal });
         const { key } = row.record;
-        if (key) yield { what: 'untold', row: this.#parts.pseudonyms.row(key), why: 'refused' };
+        const { pseudonyms } = this.#parts;
+        if (key) yield { what: 'untold', row: pseudonyms.row(key), why: 'refused', subject: null };
       }
     }
   }

@@ -8,7 +8,7 @@ import type { Keyring } from '../../contracts/keys/keyring.ts';
 import type { Registry } from '../../contracts/registry.ts';
 import { Lattice } from '../../processors/anonymity/lattice.ts';
 import type { Pseudonyms } from '../../processors/anonymity/pseudonyms.ts';
-import type { Put, Sighting } from '../../processors/anonymity/teller.ts';
+import type { Put, Sighting, Untold } from '../../processors/anonymity/teller.ts';
 import { generaliser } from '../../processors/generalise.ts';
 import type { Opener } from '../../processors/unseal.ts';
 import { type AvroColumn, kindOf } from '../../schemas/avro.ts';
@@ -106,7 +106,7 @@ export class Sightings {
     const secret = this.#secretOf(op, sealed, keyRef);
     if (!secret) return { what: 'erased', row };
     const told = this.#told(reader, secret.after);
-    if (typeof told === 'string') return { what: 'untold', row, why: told };
+    if ('why' in told) return { what: 'untold', row, ...told };
     const { subject, cell, attributes, sensitive } = told;
     const place = { topic, partition, offset };
     const put = {
@@ -145,28 +145,32 @@ export class Sightings {
   #told(
     reader: RowReader,
     secret: Row | null,
-  ): Pick<Put, 'subject' | 'cell' | 'attributes' | 'sensitive'> | 'incomplete' | 'no-subject' {
+  ): Pick<Put, 'subject' | 'cell' | 'attributes' | 'sensitive'> | Pick<Untold, 'why' | 'subject'> {
     const read = (column: ColumnContract): Value | Unchanged =>
       isConfidential(column) ? secretOf(column, secret, reader.lost) : reader.column(column.name);
-    const subject = read(this.#subject);
-    if (subject === null) return 'no-subject';
-    const { tenant: tenantColumn, subject: of } = this.#table;
-    const tenant = tenantColumn === null ? null : reader.column(tenantColumn);
+    const subject = this.#subjectOf(reader, read(this.#subject));
+    if (subject === null) return { why: 'no-subject', subject };
     const values = this.#identifiers.map(read);
     const sensitive = this.#sensitive && read(this.#sensitive);
-    const isWhole = subject !== unchanged && tenant !== unchanged && sensitive !== unchanged;
-    if (!isWhole || !areWhole(values) || !this.#writeAttributes(read)) return 'incomplete';
-    const { pseudonyms } = this.#means;
+    const isWhole = subject !== unchanged && sensitive !== unchanged;
+    if (!isWhole || !areWhole(values) || !this.#writeAttributes(read))
+      return { why: 'incomplete', subject };
     return {
-      subject: pseudonyms.subject(
-        tenant === null ? null : `${tenant}`,
-        of?.domain ?? '',
-        `${subject}`,
-      ),
+      subject,
       cell: this.lattice.cellOf(values),
       attributes: Buffer.from(this.#scratch.view()),
-      sensitive: sensitive === null ? null : pseudonyms.value(`${sensitive}`),
+      sensitive: sensitive === null ? null : this.#means.pseudonyms.value(`${sensitive}`),
     };
+  }
+
+  /** Whose a row is; `unchanged` where the change does not say. */
+  #subjectOf(reader: RowReader, subject: Value | Unchanged): string | null | Unchanged {
+    if (subject === null || subject === unchanged) return subject;
+    const { tenant: column, subject: of } = this.#table;
+    const tenant = column === null ? null : reader.column(column);
+    if (tenant === unchanged) return unchanged;
+    const name = tenant === null ? null : `${tenant}`;
+    return this.#means.pseudonyms.subject(name, of?.domain ?? '', `${subject}`);
   }
 
   /** Writes what is told beside the quasi-identifiers; false if it was not sent whole. */

@@ -11,7 +11,7 @@ export class FirstCourse implements Course {
   readonly #state: NoiseState;
   readonly #session: Queryable;
   readonly #running: Map<string, Running>;
-  readonly #paid = new Map<string, boolean>(); // By place, month and revision: what the ledger has said.
+  readonly #paid = new Map<string, 'before' | null>(); // By place, month and revision: what the ledger says by now.
   readonly #changed = new Map<string, Running | null>();
   #releases: Release[] = [];
 
@@ -30,13 +30,14 @@ export class FirstCourse implements Course {
     return this.#state.windowsOf(this.#session, month, names);
   }
 
-  async decide(tx: Queryable, candidate: Candidate): Promise<'budget' | null> {
+  async decide(tx: Queryable, candidate: Candidate): Promise<'budget' | 'interrupted' | null> {
     const { place, window, running } = candidate;
     const name = placeName(place);
-    if (!(await this.#isPaid(tx, candidate))) {
+    const withheld = await this.#withheld(tx, candidate);
+    if (withheld) {
       this.#running.delete(name); // What was not published is in no total either.
       this.#changed.set(name, null);
-      return 'budget';
+      return withheld;
     }
     this.#running.set(name, running);
     this.#changed.set(name, running);
@@ -55,18 +56,31 @@ export class FirstCourse implements Course {
     this.#releases = [];
   }
 
-  async #isPaid(tx: Queryable, { place, planned, window }: Candidate): Promise<boolean> {
+  /**
+   * Sums that begin within a month which was paid for before would use its noise once more, over other windows: what
+   * is published then, less what was published before, is exact.
+   */
+  async #withheld(tx: Queryable, candidate: Candidate): Promise<'budget' | 'interrupted' | null> {
+    const { running, window } = candidate;
+    const paid = await this.#payment(tx, candidate);
+    if (paid === null) return 'budget';
+    return paid === 'before' && running.monthFrom === window.from ? 'interrupted' : null;
+  }
+
+  async #payment(
+    tx: Queryable,
+    { place, planned, window }: Candidate,
+  ): Promise<'now' | 'before' | null> {
     const { dataset, dp, budget } = this.#plan;
     const { revision, cost } = planned;
     const { month } = window;
     const name = JSON.stringify([placeName(place), month, revision]);
-    let paid = this.#paid.get(name);
-    if (paid === undefined) {
-      const { epsilon, mechanism } = dp;
-      const promise = { dataset, month, revision, mechanism, epsilon, budget, cost };
-      paid = await spend(tx, { ...place, ...promise });
-      this.#paid.set(name, paid);
-    }
+    const known = this.#paid.get(name);
+    if (known !== undefined) return known;
+    const { epsilon, mechanism } = dp;
+    const promise = { dataset, month, revision, mechanism, epsilon, budget, cost };
+    const paid = await spend(tx, { ...place, ...promise });
+    this.#paid.set(name, paid && 'before');
     return paid;
   }
 }

@@ -47,24 +47,39 @@ export async function createLedger(tx: Queryable): Promise<void> {
       windows BIGINT NOT NULL,
       PRIMARY KEY (tenant, dataset, month, query, reason)
     )`);
+  await guard(tx);
+}
+
+/** What was spent stays so for whoever can write to the tables by hand, too. */
+async function guard(tx: Queryable): Promise<void> {
   await tx.query(sql`
     CREATE OR REPLACE FUNCTION dp_budgets_stay_spent() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      IF TG_OP = 'DELETE' OR NEW.spent < OLD.spent OR NEW.budget > OLD.budget THEN
-        RAISE EXCEPTION 'a privacy budget is never refunded: what was published cannot be taken back';
+      IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'dp_budgets' THEN
+        IF NEW.spent >= OLD.spent AND NEW.budget <= OLD.budget
+          AND (NEW.tenant, NEW.dataset, NEW.month, NEW.mechanism, NEW.epsilon)
+            = (OLD.tenant, OLD.dataset, OLD.month, OLD.mechanism, OLD.epsilon) THEN
+          RETURN NEW;
+        END IF;
       END IF;
-      RETURN NEW;
+      RAISE EXCEPTION 'a privacy budget is never refunded: what was published cannot be taken back';
     END $$`);
-  await tx.query(sql`
-    CREATE OR REPLACE TRIGGER dp_budgets_stay_spent BEFORE UPDATE OR DELETE ON dp_budgets
-      FOR EACH ROW EXECUTE FUNCTION dp_budgets_stay_spent()`);
+  for (const table of ['dp_budgets', 'dp_spends']) {
+    const name = sql.ident(table);
+    await tx.query(sql`
+      CREATE OR REPLACE TRIGGER dp_budgets_stay_spent BEFORE UPDATE OR DELETE ON ${name}
+        FOR EACH ROW EXECUTE FUNCTION dp_budgets_stay_spent()`);
+    await tx.query(sql`
+      CREATE OR REPLACE TRIGGER dp_budgets_stay BEFORE TRUNCATE ON ${name}
+        FOR EACH STATEMENT EXECUTE FUNCTION dp_budgets_stay_spent()`);
+  }
 }
 
 /**
- * Spends what a month of a query costs, once, in the transaction that decides on its release; whether it may be
- * released. The budget of a month is what was promised when it was first spent of: it may become less, and never more.
+ * Spends what a month of a query costs, once, in the transaction that decides on its release: whether it was paid for
+ * now, or before, or may not be released. The budget of a month is what was promised when it was first spent of: it may become less, and never more.
  */
-export async function spend(tx: Queryable, cost: Cost): Promise<boolean> {
+export async function spend(tx: Queryable, cost: Cost): Promise<'now' | 'before' | null> {
   const { dataset, month, query, revision, mechanism } = cost;
   const tenant = cost.tenant ?? '';
   await tx.query(sql`
@@ -81,22 +96,25 @@ export async function spend(tx: Queryable, cost: Cost): Promise<boolean> {
   const before = await tx.query(sql`
     SELECT 1 FROM dp_spends WHERE tenant = ${tenant} AND dataset = ${dataset} AND month = ${month}
       AND query = ${query} AND revision = ${revision}`);
-  if (before.length > 0) return true;
+  if (before.length > 0) return 'before';
   const spent = BigInt(known?.spent ?? 0) + cost.cost;
   const budget = BigInt(known?.budget ?? 0);
   const limit = budget < cost.budget ? budget : cost.budget;
-  if (known?.mechanism !== mechanism || spent > limit) return false;
+  if (known?.mechanism !== mechanism || spent > limit) return null;
   await tx.query(sql`
     INSERT INTO dp_spends (tenant, dataset, month, query, revision, cost)
     VALUES (${tenant}, ${dataset}, ${month}, ${query}, ${revision}, ${`${cost.cost}`})`);
   await tx.query(sql`
     UPDATE dp_budgets SET spent = ${`${spent}`}
     WHERE tenant = ${tenant} AND dataset = ${dataset} AND month = ${month}`);
-  return true;
+  return 'now';
 }
 
-/** Why a window was not published: its budget is spent, or it was published before of other inputs. */
-export type Withheld = 'budget' | 'second-release';
+/**
+ * Why a window was not published: its budget is spent; its query was published earlier in this month, and not without a
+ * gap since; or it was published before of other inputs.
+ */
+export type Withheld = 'budget' | 'interrupted' | 'second-release';
 
 /** Remembers that a window was withheld. */
 export async function withhold(

@@ -96,6 +96,7 @@ export class NoiseWindows implements WindowUser {
     const owned = this.#restored();
     const { named: came, refused } = namedContributions(this.#parts, rows);
     if (refused.length + foreign.length > 0) await letters.write([...foreign, ...refused]);
+    if (index === 0) return nothing; // Rows that were copied before there was a time: they do not count.
     if (!isLast) return this.#part(owned, came);
     const named = [...(await state.openParts(owned.session)), ...came];
     const window = this.#windowAt(index);
@@ -229,6 +230,8 @@ export class NoiseWindows implements WindowUser {
     return this.#owned;
   }
 }
+
+const nothing: Decision = { save: async () => {}, send: async () => {} };
 
 const courseOf = ({ first, again, last }: Owned, index: number): Course =>
   last === null || index > last ? first : again;

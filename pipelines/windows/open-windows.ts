@@ -4,22 +4,33 @@ import type { ClosedWindow, WindowRow } from './closed-window.ts';
 import type { LaneMark, LaneQueue } from './lane-queue.ts';
 import { comparePlaces } from './row-order.ts';
 
+interface WindowForm {
+  readonly width: number;
+  readonly mostPerLane: number;
+  readonly skipsUntimed: boolean;
+}
+
 /** The windows that are not closed yet, over all lanes. */
 export class OpenWindows {
   readonly #lanes: readonly LaneQueue[];
   readonly #width: number;
   readonly #mostPerLane: number;
+  readonly #skipsUntimed: boolean;
   #closed: number | null;
 
-  /** A window of which a lane has more than `mostPerLane` records comes in parts. */
+  /**
+   * A window of which a lane has more than `mostPerLane` records comes in parts. Where `skipsUntimed`, the first window,
+   * of what was copied before there was any time, is nobody's beginning: no window has to follow upon it.
+   */
   constructor(
     lanes: readonly LaneQueue[],
-    { width, mostPerLane }: { readonly width: number; readonly mostPerLane: number },
+    { width, mostPerLane, skipsUntimed }: WindowForm,
     closed: number | null,
   ) {
     this.#lanes = lanes;
     this.#width = width;
     this.#mostPerLane = mostPerLane;
+    this.#skipsUntimed = skipsUntimed;
     this.#closed = closed;
   }
 
@@ -34,12 +45,13 @@ export class OpenWindows {
    */
   due(isWaiting: boolean): number | null {
     const ended = Math.floor(this.#time() / this.#width) - 1;
-    const closed = this.#closed;
+    const before = this.#closed ?? -1;
+    const hasBegun = before > (this.#skipsUntimed ? 0 : -1);
     const oldest = this.#oldest();
-    if (isWaiting && closed !== null && ended > closed) return closed + 1;
+    if (isWaiting && hasBegun && ended > before) return before + 1;
     if (oldest !== null && (oldest <= ended || this.#isFull(oldest))) return oldest;
-    if (isWaiting && closed !== null) return null;
-    return ended >= 0 && (closed === null || ended > closed) ? ended : null;
+    if (isWaiting && hasBegun) return null;
+    return ended > before ? ended : null;
   }
 
   /** Takes the window out of all lanes, or the next part of it. */

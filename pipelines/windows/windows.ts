@@ -7,6 +7,7 @@ import { learning } from '../topic/learning.ts';
 import type { ClosedWindow } from './closed-window.ts';
 import { LaneQueue } from './lane-queue.ts';
 import { OpenWindows } from './open-windows.ts';
+import { Sending } from './sending.ts';
 import { WindowState } from './window-state.ts';
 
 /** Whose windows are closed: one task per dataset, whoever of the workers has it. */
@@ -15,6 +16,7 @@ export interface WindowTask {
   readonly topics: readonly string[];
   readonly widthMicros: number;
   readonly mostPerLane: number; // A window of which a lane has more records comes in parts; Infinity for whole ones.
+  readonly skipsUntimed: boolean; // Whether nothing follows from the window of what was copied before there was a time.
   readonly form: string; // What must stay as it is as long as the task has this name: what its state depends on.
 }
 
@@ -53,7 +55,7 @@ export interface WindowUser {
  * in memory is the window that is to be closed, or a part of it, and one fetch of each lane.
  */
 export async function* closeWindows(
-  { name, topics, widthMicros, mostPerLane, form }: WindowTask,
+  { name, topics, widthMicros, mostPerLane, skipsUntimed, form }: WindowTask,
   { kafka, registry, keyring, stateUrl, until }: WindowEnds,
   user: WindowUser,
   signal: AbortSignal,
@@ -69,30 +71,30 @@ export async function* closeWindows(
   await using reader = new AllLanes(kafka, topics);
   const windows = new OpenWindows(
     await lanesOf(reader, state),
-    { width: widthMicros, mostPerLane },
+    { width: widthMicros, mostPerLane, skipsUntimed },
     state.place.closed,
   );
   const learn = learning(registry, keyring);
-  let sending = Promise.resolve();
+  const sending = new Sending();
   while (!signal.aborted) {
     while (!signal.aborted) {
       const due = windows.due(user.isWaiting);
       if (due === null) break;
       const window = windows.close(due);
       const decision = await user.close(window);
-      await sending;
+      await sending.done();
       await state.save(windows.closed, windows.marks(), (tx) => decision.save(tx));
-      sending = decision.send();
-      sending.catch(() => {}); // It is waited for before anything else is saved.
+      sending.begin(decision.send());
       yield window.rows.length + window.refused.length;
     }
     if (until && windows.reached(until)) break;
+    sending.check();
     for (const { lane, values, next } of await reader.fetch(windows.toRead())) {
       await learn(values);
       lane.push(values, next, registry);
     }
   }
-  await sending;
+  await sending.done();
 }
 
 async function lanesOf(reader: AllLanes, { place }: WindowState): Promise<readonly LaneQueue[]> {

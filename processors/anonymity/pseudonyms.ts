@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Keyring } from '../../contracts/keys/keyring.ts';
 import type { Position } from '../../schemas/position.ts';
 import { ShortHmac } from '../../schemas/sha256.ts';
@@ -13,9 +14,13 @@ export interface Pseudonyms {
 
 const mostKnown = 100_000;
 
+/** The key of a dataset's pseudonyms. */
+export const pseudonymKey = (keyring: Pick<Keyring, 'tokenKey'>, dataset: string): KeyObject =>
+  keyring.tokenKey(`conductor.anon/${dataset}`);
+
 /** The pseudonyms of a dataset: other datasets have others. */
 export function pseudonymsOf(keyring: Pick<Keyring, 'tokenKey'>, dataset: string): Pseudonyms {
-  const mac = new ShortHmac(keyring.tokenKey(`conductor.anon/${dataset}`).export());
+  const mac = new ShortHmac(pseudonymKey(keyring, dataset).export());
   const [rows, values, people, releases] = ['row', 'value', 'subject', 'release'].map((of) => {
     const front = Buffer.from(`${of}\0`);
     return (text: string) => nameOf(mac.of(front, text));

@@ -1,4 +1,5 @@
 import type { Position } from '../../schemas/position.ts';
+import { unchanged, type Unchanged } from '../../schemas/value.ts';
 import type { Book, Region, Told } from './book.ts';
 import { type Candidate, cluster, type Occupied } from './clusters.ts';
 import type { Cell, Lattice } from './lattice.ts';
@@ -22,8 +23,16 @@ export type Sighting =
   | { readonly what: 'put'; readonly put: Put }
   | { readonly what: 'gone'; readonly row: string }
   | { readonly what: 'erased'; readonly row: string } // Its subject is: it goes, and is not told again.
-  | { readonly what: 'untold'; readonly row: string; readonly why: Suppressed } // Nothing of it may be told.
+  | Untold
   | { readonly what: 'truncated' };
+
+/** A row of which nothing may be told, and whose it is now: `unchanged` as before; null nobody's, or nobody knows. */
+export interface Untold {
+  readonly what: 'untold';
+  readonly row: string;
+  readonly why: Suppressed;
+  readonly subject: string | null | Unchanged;
+}
 
 /** Why a row is not told: it is outside of its subject's region, waited in vain, is not sent whole, is nobody's, or its subject is erased. */
 export type Suppressed = 'outside' | 'expired' | 'incomplete' | 'no-subject' | 'erased' | 'refused';
@@ -113,13 +122,21 @@ export class Teller {
         turn.retract(this.#book.retract(sighting.row));
         return;
       case 'untold':
-        this.#drop(sighting.row, sighting.why, turn);
+        this.#leave(sighting, turn);
         return;
       case 'truncated':
         this.#waiting.clear();
         for (const row of this.#book.rowsIn(new Set(this.#book.regions)))
           turn.retract(this.#book.retract(row));
     }
+  }
+
+  /** What was told of a row stays told, if it is still of the same subject. */
+  #leave({ row, why, subject }: Untold, turn: Turn): void {
+    this.#drop(row, why, turn);
+    if (subject === unchanged || (subject !== null && !this.#book.isOfAnother(row, subject)))
+      return;
+    turn.retract(this.#book.retract(row));
   }
 
   /** Where each waiting row would be told, if it were. */

@@ -25,10 +25,10 @@ export function contributions(plan: Plan, change: Change, secret: Secret): reado
   const { op, table, before, after } = change;
   if (isCopied(change) || op === 'truncate') return [];
   if (dp.changes === 'inserts' && op !== 'insert') return [];
-  if (op !== 'insert' && !before)
+  if (op !== 'insert' && !(before && isWhole(plan, before, secret.before)))
     throw new Refusal(
       'missing-base',
-      `table ${table}: a change does not bring its old row, so that it cannot be taken away from aggregates; ALTER TABLE … REPLICA IDENTITY FULL, or promise changes: inserts in its dp`,
+      `table ${table}: a change does not bring its whole old row, so that it cannot be taken away from aggregates; ALTER TABLE … REPLICA IDENTITY FULL, or promise changes: inserts in its dp`,
     );
   const old = op === 'insert' ? null : rowOf(contract, before, secret.before, null);
   const now = after && rowOf(contract, after, secret.after, old);
@@ -43,6 +43,17 @@ export function contributions(plan: Plan, change: Change, secret: Secret): reado
 
 /** Rows that were copied are nothing that happened: they would count once more whenever they are copied. */
 const isCopied = ({ log }: Change): boolean => log.includes('/');
+
+/** Whether an old row brings all that is asked of it: of a replica identity it may bring the key alone. */
+function isWhole({ contract, dp }: Plan, open: Row, secret: Row | null): boolean {
+  const { columns, tenant, subject } = contract;
+  const asked = new Set([tenant, subject?.column, ...dp.queries.map(({ column }) => column)]);
+  return columns.every(
+    (column) =>
+      !asked.has(column.name) ||
+      (isConfidential(column) ? secret : open)?.[column.name] !== unchanged,
+  );
+}
 
 /** A row with its confidential columns, whole: what was not sent of it is as it was. */
 function rowOf(

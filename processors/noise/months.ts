@@ -17,8 +17,16 @@ export function monthWindow(from: number, seconds: number): MonthWindow {
   return { month, index: Math.round((from - first) / width), from, to: from + width };
 }
 
-/** The month after another. */
-export function monthAfter(month: string): string {
-  const [year, number] = month.split('-').map(Number) as [number, number];
-  return new Date(Date.UTC(year, number)).toISOString().slice(0, 7);
-}
+/** Whether a window begins where the windows of a month, so many of them, have ended. */
+export const follows = (
+  { month, next }: { readonly month: string; readonly next: number },
+  { from, to }: MonthWindow,
+): boolean => startOf(month) + next * (to - from) === from;
+
+/** Whether a window lies before where the windows of a month, so many of them, have ended. */
+export const isBehind = (
+  { month, next }: { readonly month: string; readonly next: number },
+  { from, to }: MonthWindow,
+): boolean => startOf(month) + next * (to - from) > from;
+
+const startOf = (month: string): number => Date.parse(`${month}-01T00:00Z`) * 1_000;

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Noisy } from '../../schemas/noisy.ts';
 import type { NodeNoise } from './node-noise.ts';
-import { monthAfter, type MonthWindow } from './months.ts';
+import { follows, isBehind, type MonthWindow } from './months.ts';
 import type { Noised, Plan, PlannedQuery } from './plan.ts';
 import { type Ratio, rootBelow } from './ratio.ts';
 import { prefixOf, type Term } from './tree.ts';
@@ -110,18 +110,23 @@ function noiseOf(
     );
 }
 
-/** The sums before a window: those of its month, or none yet, with what was published of the months before. */
+/**
+ * The sums before a window: those of its month, or none yet, with what was published of the months before. Where the
+ * window before this one is not in them they begin anew: a sum with windows missing is none.
+ */
 function begin(
   { channels, revision, tree }: PlannedQuery,
   noise: Noise,
   before: Running | null,
-  { month, index, from }: MonthWindow,
+  window: MonthWindow,
 ): Running {
+  const { month, index, from } = window;
   const nothing = channels.map(({ channel }) => Array<bigint>(channel.cells).fill(0n));
   const next = { revision, month, next: index, sums: nothing, monthFrom: from };
   if (before?.revision === revision) {
-    if (before.month === month && before.next <= index) return before;
-    if (monthAfter(before.month) === month) {
+    if (isBehind(before, window)) throw new TypeError(`a window of ${month} was released before`);
+    if (follows(before, window)) {
+      if (before.month === month) return before;
       const terms = prefixOf(tree, before.next);
       const published = added(before.sums, noise(before.month, terms));
       return {
@@ -131,7 +136,6 @@ function begin(
         carriedDraws: before.carriedDraws + terms.length,
       };
     }
-    if (before.month >= month) throw new TypeError(`a window of ${month} was released before`);
   }
   return { ...next, carried: nothing, carriedDraws: 0, totalFrom: from, digest: '' };
 }

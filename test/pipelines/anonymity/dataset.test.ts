@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { AnonymousTable } from '../../../pipelines/anonymity/sightings.ts';
 import { people, readChunk } from './people.ts';
+import { unchanged } from '../../../schemas/value.ts';
 import { type Happening, type Person, scene, World } from './world.ts';
 
 const put = fc.record({
@@ -50,7 +51,10 @@ test('whoever takes each record once has the same in the end, with deaths and wi
   );
 });
 
-const person = (id: number, more: Partial<Person> = {}): Happening => ({
+const person = (
+  id: number,
+  more: Partial<Person> & { readonly op?: 'update' } = {},
+): Happening => ({
   op: 'put',
   id,
   owner: id,
@@ -100,6 +104,28 @@ test('an update outside of its region is suppressed: nothing of it leaves', asyn
   expect(live.length).toBe(3);
 });
 
+const left = { op: 'update', owner: null } as const;
+const moved = { op: 'update', owner: 9, mood: unchanged } as const;
+test.each([
+  ['to nobody', left],
+  ['to somebody else, by a change that is not sent whole', moved],
+  ['and cannot be read', { op: 'update', owner: 9, country: 'Atlantis' } as const],
+])('a row that leaves its subject is retracted: %s', async (_, change) => {
+  const four = [person(1), person(2), person(3), person(4)];
+  const { live } = await told([four, [person(4, change)]]);
+  expect(live).toEqual(['1', '2', '3'].map((subject) => `${subject} ${region}`));
+  const { live: none } = await told([four, [person(4, change), person(3, change)]]);
+  expect(none).toEqual([]);
+});
+
+test('a change that is not sent whole leaves what was told, where its subject is the same', async () => {
+  const three = [person(1), person(2), person(3)];
+  for (const mood of [unchanged, 'bad'] as const) {
+    const { live } = await told([three, [person(3, { op: 'update', mood })]]);
+    expect(live).toEqual(['1', '2', '3'].map((subject) => `${subject} ${region}`));
+  }
+});
+
 test('a delete retracts, and where too few are left the rest is taken back with it', async () => {
   const four = [person(1), person(2), person(3), person(4)];
   const { live } = await told([four, [{ op: 'delete', id: 4 }]]);
@@ -133,7 +159,7 @@ test('rows wait for others like them, no longer than they may, and take coarser 
   expect(world.figures[2]?.suppressed.get('expired')).toBe(2);
 });
 
-test('who is erased while he waits is never told, and who was told is retracted with his next change', async () => {
+test('who is erased while he waits is never told, and others are told', async () => {
   const table = people();
   const of = scene(table, [
     [person(1), person(2)],

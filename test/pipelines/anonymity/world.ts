@@ -10,7 +10,7 @@ import { pseudonymsOf, releaseText } from '../../../processors/anonymity/pseudon
 import { tokeniser } from '../../../processors/tokens.ts';
 import { SlabPool } from '../../../processors/transcode/slab-pool.ts';
 import type { Records } from '../../../schemas/records.ts';
-import type { Row } from '../../../schemas/value.ts';
+import type { Row, Unchanged } from '../../../schemas/value.ts';
 import { ListSink } from '../../doubles.ts';
 import { MemoryKeyring } from '../../processors/memory-keyring.ts';
 import { decoded } from '../../processors/tables.ts';
@@ -21,21 +21,21 @@ import { isIn, readChunk, sightingsOf } from './people.ts';
 
 export interface Person {
   readonly id: number;
-  readonly owner: number;
+  readonly owner: number | null;
   readonly country: string;
   readonly age: number;
-  readonly mood: string;
+  readonly mood: string | Unchanged;
 }
 
 export type Happening =
-  | ({ readonly op: 'put' } & Person)
+  | ({ readonly op: 'put' | 'update' } & Person)
   | { readonly op: 'delete'; readonly id: number }
   | { readonly op: 'truncate' };
 
 const rowOf = ({ id, owner, ...rest }: Person): Row => ({
   ...rest,
   id: `${id}`,
-  owner: `${owner}`,
+  owner: owner === null ? null : `${owner}`,
   tenant_id: '1',
 });
 
@@ -50,17 +50,17 @@ export function scene(table: AnonymousTable, windows: readonly (readonly Happeni
     const rows = happenings.map((happening): WindowRow => {
       const position = { timeline: 1, lsn: ++lsn, seq: 0, part: 0 };
       const { op } = happening;
-      const image =
-        op === 'put' ? rowOf(happening) : op === 'delete' ? { id: `${happening.id}` } : null;
+      const isPut = op === 'put' || op === 'update';
+      const image = isPut ? rowOf(happening) : op === 'delete' ? { id: `${happening.id}` } : null;
       const change = decoded(
         op === 'put' ? 'insert' : op,
-        op === 'put' ? { after: image } : { before: image },
+        isPut ? { after: image } : { before: image },
         table,
       );
       const [sealed] = seal({ ...change, position });
       const record = changeRecord(table, sealed!, lsn) as WindowRow['record'];
       const log = '7000/slot';
-      if (op === 'put')
+      if (isPut)
         truths.set(releaseText(release({ log, position })), {
           subject: `${happening.owner}`,
           row: `${happening.id}`,

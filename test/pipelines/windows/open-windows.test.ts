@@ -85,7 +85,7 @@ function closed(records: readonly Received[][], pieces: readonly number[], mostP
   const begin = () =>
     new OpenWindows(
       marks.map((mark) => new LaneQueue(mark)),
-      { width, mostPerLane },
+      { width, mostPerLane, skipsUntimed: false },
       last,
     );
   let windows = begin();
@@ -167,7 +167,7 @@ test('whoever waits for it gets every window that has ended, be it empty', () =>
   const lane = [rowRecord(streamed(0, 1, 5), 0), beat(0, 40, 1), rowRecord(streamed(0, 2, 45), 2)];
   const windows = new OpenWindows(
     [new LaneQueue({ topic, partition: 0, next: 0n, watermark: 0, marks: {} })],
-    { width, mostPerLane: Infinity },
+    { width, mostPerLane: Infinity, skipsUntimed: false },
     null,
   );
   for (const queue of windows.toRead()) queue.push(lane, 3n, registry);
@@ -177,6 +177,28 @@ test('whoever waits for it gets every window that has ended, be it empty', () =>
     windows.close(due);
   }
   expect(indexes).toEqual([0, 1, 2, 3]);
+});
+
+test('whoever skips what was copied before there was a time begins with the first window that has one', () => {
+  const untimed = { lane: 0, lsn: 1, watermark: 0, log: 'run' };
+  const indexes = (later: readonly Received[], skipsUntimed: boolean) => {
+    const lane = [rowRecord(untimed, 0), ...later];
+    const windows = new OpenWindows(
+      [new LaneQueue({ topic, partition: 0, next: 0n, watermark: 0, marks: {} })],
+      { width, mostPerLane: Infinity, skipsUntimed },
+      null,
+    );
+    for (const queue of windows.toRead()) queue.push(lane, BigInt(lane.length), registry);
+    const closedOnes = [];
+    for (let due = windows.due(true); due !== null; due = windows.due(true))
+      closedOnes.push(windows.close(due).index);
+    return closedOnes;
+  };
+  const first = [rowRecord(streamed(0, 2, 9_005), 1), beat(0, 9_025, 2)];
+  expect(indexes(first, true)).toEqual([0, 900, 901]);
+  expect(indexes([beat(0, 9_025, 1)], true)).toEqual([0, 901]);
+  expect(indexes([beat(0, 15, 1)], true)).toEqual([0]);
+  expect(indexes(first, false)).toHaveLength(902);
 });
 
 test('a lane in which nothing happens holds a window open until a heartbeat comes by', () => {
@@ -220,7 +242,7 @@ test('a record that is no change of ours is refused in its window, and stops not
     [0, 1, 2].map(
       (partition) => new LaneQueue({ topic, partition, next: 0n, watermark: 0, marks: {} }),
     ),
-    { width, mostPerLane: Infinity },
+    { width, mostPerLane: Infinity, skipsUntimed: false },
     null,
   );
   for (const queue of windows.toRead())

@@ -126,8 +126,36 @@ describe('a change adds', () => {
   });
 });
 
-test('a change without its old row is refused by table, and by no value', () => {
-  expect(() => of('delete', {})).toThrow(/public\.orders.*REPLICA IDENTITY FULL/);
+describe('a change without its old row', () => {
+  const keyAlone: Row = {
+    id: 1n,
+    tenant_id: unchanged,
+    customer_id: unchanged,
+    status: unchanged,
+  };
+
+  test('is refused by table, and by no value', () => {
+    expect(() => of('delete', {})).toThrow(/public\.orders.*REPLICA IDENTITY FULL/);
+  });
+
+  test('is refused also where it brings the key of it, or not all that is asked for', () => {
+    const told = /public\.orders.*REPLICA IDENTITY FULL/;
+    const after = { ...order, id: 2n };
+    expect(() => of('delete', { before: keyAlone })).toThrow(told);
+    expect(() => of('update', { before: keyAlone, after })).toThrow(told);
+    for (const name of ['tenant_id', 'customer_id', 'status'])
+      expect(() => of('delete', { before: { ...order, [name]: unchanged } })).toThrow(told);
+    const change = { ...decoded('delete', { before: order }, orders()), sealed: null };
+    const secret = { before: { amount: unchanged } as Row, after: null };
+    expect(() => contributions(orderPlan(), change, secret)).toThrow(told);
+  });
+
+  test('is not refused for what nobody asks for, nor where its subject is erased', () => {
+    expect(of('delete', { before: { ...order, id: unchanged } })).toHaveLength(1);
+    const change = { ...decoded('delete', { before: order }, orders()), sealed: null };
+    const erased = { before: null, after: null };
+    expect(contributions(orderPlan(), change, erased)).toHaveLength(1);
+  });
 });
 
 describe('numbers between edges', () => {

@@ -1,6 +1,6 @@
 import { createSecretKey, hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { monthAfter, monthWindow } from '../../../processors/noise/months.ts';
+import { follows, isBehind, monthWindow } from '../../../processors/noise/months.ts';
 import { NodeNoise } from '../../../processors/noise/node-noise.ts';
 import type { Plan } from '../../../processors/noise/plan.ts';
 import { type Cells, release, type Running } from '../../../processors/noise/release.ts';
@@ -51,7 +51,16 @@ describe('windows', () => {
       from: at('2026-02-28T23:00Z'),
       to: at('2026-03-01'),
     });
-    expect(monthAfter('2026-12')).toBe('2027-01');
+    const january = monthWindow(at('2027-01-01'), day);
+    expect([30, 31, 32].map((next) => follows({ month: '2026-12', next }, january))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect([31, 32].map((next) => isBehind({ month: '2026-12', next }, january))).toEqual([
+      false,
+      true,
+    ]);
   });
 });
 
@@ -194,6 +203,14 @@ describe('what went in', () => {
     expect(() => released(plan, 0, ones(1), { from: '2026-02-01', before: running })).toThrow(
       'was released before',
     );
+  });
+
+  test('with windows missing is no sum that goes on: it begins anew, also with the next month', () => {
+    const { running } = released(plan, 0, ones(3), { from: '2026-01-27' });
+    for (const from of ['2026-01-31', '2026-02-01']) {
+      const gap = released(plan, 0, ones(1), { from, before: running }).running;
+      expect(gap).toMatchObject({ monthFrom: at(from), totalFrom: at(from), carriedDraws: 0 });
+    }
   });
 
   test('of another promise, or after months without one, counts from there on', () => {

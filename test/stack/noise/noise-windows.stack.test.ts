@@ -59,6 +59,17 @@ describe('a dataset', () => {
     );
   });
 
+  test('begins with the first window that has a time: what was copied before is in none', async () => {
+    const one = await worker();
+    await one.close({ ...ordered('1970-01-01', []), isLast: false });
+    await one.close(ordered('1970-01-01', []));
+    await one.close(week[0]!);
+    expect(new Set(one.sent().map(({ to }) => to / day - indexOf('2026-11-01')))).toEqual(
+      new Set([3]),
+    );
+    expect(await accounts(db)).toMatchObject([{ month: '2026-11' }]);
+  });
+
   test('has paid for the month of each query before, and for no more', async () => {
     await whole();
     expect(await accounts(db)).toMatchObject([

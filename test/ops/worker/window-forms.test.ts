@@ -1,0 +1,28 @@
+import { createSecretKey, hash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { anonymousForm, noiseForm } from '../../../ops/worker/window-forms.ts';
+import { people } from '../../pipelines/anonymity/people.ts';
+
+const keyOf = (seed: string) => createSecretKey(hash('sha256', seed, 'buffer'));
+
+test('a dataset has another form wherever its subjects would have other names, or its regions other columns', () => {
+  const table = people();
+  const renamed = { ...table, subject: { column: 'owner', domain: 'public.people.person' } };
+  const forms = [
+    anonymousForm(table, keyOf('a')),
+    anonymousForm(table, keyOf('b')),
+    anonymousForm(renamed, keyOf('a')),
+    anonymousForm({ ...table, tenant: 'region_id' }, keyOf('a')),
+    anonymousForm({ ...table, tenant: null }, keyOf('a')),
+    anonymousForm(people({ quasi_identifiers: ['age'] }), keyOf('a')),
+  ];
+  expect(new Set(forms).size).toBe(forms.length);
+  expect(anonymousForm(people({ k: 9, delay: 7 }), keyOf('a'))).toBe(forms[0]);
+});
+
+test('noise under another key is another form, and no form tells its key', () => {
+  expect(noiseForm(keyOf('a'))).toBe(noiseForm(keyOf('a')));
+  expect(noiseForm(keyOf('a'))).not.toBe(noiseForm(keyOf('b')));
+  for (const form of [noiseForm(keyOf('a')), anonymousForm(people(), keyOf('a'))])
+    expect(form).not.toContain(keyOf('a').export().toString('hex').slice(0, 8));
+});
