@@ -96,7 +96,7 @@ export class Sightings {
     const reader = this.#readerOf(topic, value);
     reader.read(value);
     const { op } = reader;
-    if (op === 'truncate') return { what: 'truncated' };
+    if (op === 'truncate') return { what: 'truncated', lane: partition };
     const { table } = this.#table;
     if (key === null) throw new Refusal('no-key', `table ${table}: a change does not tell its key`);
     const row = this.#means.pseudonyms.row(key);

@@ -29,6 +29,11 @@ export const inputsOf = ({ revision, digest }: Running): string => `${revision}/
 
 export const placeName = ({ tenant, query }: Place): string => JSON.stringify([tenant, query]);
 
+interface Part {
+  readonly subject: string;
+  readonly box: Buffer;
+}
+
 const refOfState = Buffer.alloc(16); // No subject's key: that of the state itself.
 
 /**
@@ -135,16 +140,29 @@ export class NoiseState {
     }
   }
 
-  /** What may count of the parts of a window that came so far; of these subjects, or of all. */
-  async openParts(
-    db: Queryable,
-    names: readonly string[] | null = null,
-  ): Promise<readonly NamedContribution[]> {
-    const those = names === null ? sql`` : sql`AND subject = ANY(${names})`;
-    const rows = (await db.query(
-      sql`SELECT box FROM dp_parts WHERE dataset = ${this.#dataset} ${those}`,
-    )) as readonly { readonly box: Buffer }[];
-    return rows.flatMap(({ box }) => contributionsOf(open(this.#key, box).toString()));
+  /** What may count of the parts of a window that came so far, of these subjects. */
+  async openParts(db: Queryable, names: readonly string[]): Promise<readonly NamedContribution[]> {
+    const rows = (await db.query(sql`
+      SELECT subject, box FROM dp_parts
+      WHERE dataset = ${this.#dataset} AND subject = ANY(${names})`)) as readonly Part[];
+    return rows.flatMap((part) => this.#opened(part));
+  }
+
+  /** What may count of the parts of a window that came so far: so many subjects at a time, each with all that is its own. */
+  async *openPages(db: Queryable): AsyncGenerator<readonly NamedContribution[]> {
+    let last: string | undefined = '';
+    while (last !== undefined) {
+      const rows = (await db.query(sql`
+        SELECT subject, box FROM dp_parts
+        WHERE dataset = ${this.#dataset} AND subject > ${last}
+        ORDER BY subject LIMIT ${mostRows}`)) as readonly Part[];
+      if (rows.length > 0) yield rows.flatMap((part) => this.#opened(part));
+      last = rows.at(-1)?.subject;
+    }
+  }
+
+  #opened({ box }: Part): readonly NamedContribution[] {
+    return contributionsOf(open(this.#key, box).toString());
   }
 
   async keepParts(

@@ -10,7 +10,7 @@ import {
 import { type MonthWindow, monthWindow } from '../../processors/noise/months.ts';
 import { NodeNoise } from '../../processors/noise/node-noise.ts';
 import type { Plan } from '../../processors/noise/plan.ts';
-import { release } from '../../processors/noise/release.ts';
+import { added, release } from '../../processors/noise/release.ts';
 import type { Opener } from '../../processors/unseal.ts';
 import type { Noisy } from '../../schemas/noisy.ts';
 import { failpoint } from '../flow/failpoint.ts';
@@ -98,11 +98,7 @@ export class NoiseWindows implements WindowUser {
     if (refused.length + foreign.length > 0) await letters.write([...foreign, ...refused]);
     if (index === 0) return nothing; // Rows that were copied before there was a time: they do not count.
     if (!isLast) return this.#part(owned, came);
-    const named = [...(await state.openParts(owned.session)), ...came];
-    const window = this.#windowAt(index);
-    const names = [...new Set(named.map(({ name }) => name))];
-    const windows = await courseOf(owned, index).windowsOf(window.month, names);
-    const { due, left } = this.#bounded(window, named, (name) => windows.get(name) ?? 0);
+    const { due, left } = await this.#addedUp(owned, index, came);
     report.leftOut(left);
     const all = [...this.#missed(owned, index), due];
     let values = 0;
@@ -132,11 +128,41 @@ export class NoiseWindows implements WindowUser {
     return { save: (tx) => state.keepParts(tx, kept), send: async () => {} };
   }
 
-  #bounded(
-    window: MonthWindow,
-    named: readonly NamedContribution[],
-    windowsOf: (name: string) => number,
-  ) {
+  /** Adds up a window, with the parts of it that came before: some subjects at a time, for each counts by itself. */
+  async #addedUp(owned: Owned, index: number, came: readonly NamedContribution[]) {
+    const window = this.#windowAt(index);
+    const sums = new Map<string | null, Sums>();
+    const counted: string[] = [];
+    let left = 0;
+    for await (const named of this.#pages(owned.session, came)) {
+      const names = [...new Set(named.map(({ name }) => name))];
+      const windows = await courseOf(owned, index).windowsOf(window.month, names);
+      const page = this.#bounded(named, (name) => windows.get(name) ?? 0);
+      for (const [tenant, more] of page.sums) {
+        const before = sums.get(tenant);
+        sums.set(tenant, before?.map((cells, query) => added(cells, more[query] ?? [])) ?? more);
+      }
+      for (const name of page.counted) counted.push(name);
+      left += page.left;
+    }
+    return { due: { window, sums, counted } satisfies Due, left };
+  }
+
+  async *#pages(
+    session: Queryable,
+    came: readonly NamedContribution[],
+  ): AsyncGenerator<readonly NamedContribution[]> {
+    const own = Map.groupBy(came, ({ name }) => name);
+    for await (const page of this.#parts.state.openPages(session)) {
+      const names = new Set(page.map(({ name }) => name));
+      const more = [...names].flatMap((name) => own.get(name) ?? []);
+      for (const name of names) own.delete(name);
+      yield [...page, ...more];
+    }
+    if (own.size > 0) yield [...own.values()].flat();
+  }
+
+  #bounded(named: readonly NamedContribution[], windowsOf: (name: string) => number) {
     const sums = new Map<string | null, Sums>();
     const counted: string[] = [];
     let left = 0;
@@ -147,7 +173,7 @@ export class NoiseWindows implements WindowUser {
       counted.push(...came.counted);
       left += came.left;
     }
-    return { due: { window, sums, counted } satisfies Due, left };
+    return { sums, counted, left };
   }
 
   /** The windows without rows since the last one, or since the hour began. */

@@ -29,6 +29,7 @@ export class Book {
   #rowsOf = new Int32Array(1_024); // How many of a subject's rows are told, by subject.
   #subjectOf = new Int32Array(1_024).fill(gone); // By row.
   #releases = Buffer.alloc(1_024 * nameLength); // By row.
+  #laneOf = new Int32Array(1_024); // By row.
   #journal = new Bytes();
   #told = 0; // Rows.
 
@@ -66,12 +67,18 @@ export class Book {
 
   /** All rows that are told in these regions, in no order that means anything. */
   rowsIn(regions: ReadonlySet<Region>): readonly string[] {
+    return this.#rowsThat((row) => regions.has(this.#releaseAt(row).region));
+  }
+
+  /** All rows that are told and came in this lane, in no order that means anything. */
+  rowsOf(lane: number): readonly string[] {
+    return this.#rowsThat((row) => this.#laneOf[row] === lane);
+  }
+
+  #rowsThat(isOne: (row: number) => boolean): readonly string[] {
     const rows: string[] = [];
-    for (let number = 0; number < this.#rows.limit; number++) {
-      if (this.#subjectOf[number] === gone || !regions.has(this.#releaseAt(number).region))
-        continue;
-      rows.push(this.#rows.nameOf(number));
-    }
+    for (let number = 0; number < this.#rows.limit; number++)
+      if (this.#subjectOf[number] !== gone && isOne(number)) rows.push(this.#rows.nameOf(number));
     return rows;
   }
 
@@ -97,8 +104,16 @@ export class Book {
     return region;
   }
 
-  /** Tells a row in the region that its subject has, or has from now on; gives what was told of it before, which is over. */
-  release(row: string, subject: string, region: Region, release: string): Told | null {
+  /**
+   * Tells a row, which came in a lane, in the region that its subject has, or has from now on; gives what was told of
+   * it before, which is over.
+   */
+  release(
+    row: string,
+    subject: string,
+    region: Region,
+    { release, lane }: { readonly release: string; readonly lane: number },
+  ): Told | null {
     const before = this.#drop(row);
     let number = this.#subjects.find(subject);
     if (number < 0) {
@@ -111,11 +126,13 @@ export class Book {
     const at = this.#rows.add(row);
     this.#subjectOf = roomFor(this.#subjectOf, at, gone);
     this.#subjectOf[at] = number;
+    this.#laneOf = roomFor(this.#laneOf, at);
+    this.#laneOf[at] = lane;
     if (this.#releases.length < (at + 1) * nameLength)
       this.#releases = Buffer.concat([this.#releases, Buffer.alloc(this.#releases.length)]);
     this.#releases.write(release, at * nameLength, nameLength, 'latin1');
     this.#told++;
-    this.#write(steps.release, region.number, row, subject, release);
+    this.#write(steps.release, [region.number, lane], row, subject, release);
     return before;
   }
 
@@ -123,13 +140,13 @@ export class Book {
   addSensitive(region: Region, value: string): void {
     if (region.sensitive.has(value)) return;
     region.sensitive.add(value);
-    this.#write(steps.sensitive, region.number, value);
+    this.#write(steps.sensitive, [region.number, 0], value);
   }
 
   /** Says of a row no more; gives what was told of it, if anything was. */
   retract(row: string): Told | null {
     const told = this.#drop(row);
-    if (told) this.#write(steps.retract, 0, row);
+    if (told) this.#write(steps.retract, [0, 0], row);
     return told;
   }
 
@@ -167,7 +184,7 @@ export class Book {
       }
       const region = this.#regions[journal.readUInt32LE(at + 1)];
       const name = (index: number) => {
-        const from = at + 5 + index * nameLength;
+        const from = at + headLength + index * nameLength;
         return journal.toString('latin1', from, from + nameLength);
       };
       if (step === steps.retract) this.retract(name(0));
@@ -175,8 +192,11 @@ export class Book {
         throw new TypeError('the book of what was told names a region that it does not have');
       else if (step === steps.sensitive) this.addSensitive(region, name(0));
       else if (step === steps.subject) this.#know(name(0), region);
-      else this.release(name(0), name(1), region, name(2));
-      at += 5 + nameLength * (step === steps.release ? 3 : 1);
+      else {
+        const lane = journal.readUInt32LE(at + 5);
+        this.release(name(0), name(1), region, { release: name(2), lane });
+      }
+      at += headLength + nameLength * (step === steps.release ? 3 : 1);
     }
     this.#journal.clear();
   }
@@ -187,7 +207,8 @@ export class Book {
     const isFull = () => copy.#journal.at >= pieceBytes;
     for (const { classes, loss } of this.#regions) copy.open(classes, loss);
     for (let number = 0; number < this.#subjects.limit; number++) {
-      copy.#write(steps.subject, this.#regionOf[number] ?? 0, this.#subjects.nameOf(number));
+      const place = [this.#regionOf[number] ?? 0, 0] as const;
+      copy.#write(steps.subject, place, this.#subjects.nameOf(number));
       if (isFull()) yield copy.takeJournal();
     }
     for (let number = 0; number < this.#rows.limit; number++) {
@@ -195,11 +216,11 @@ export class Book {
       if (subject === gone) continue;
       const { release, region } = this.#releaseAt(number);
       const [row, whose] = [this.#rows.nameOf(number), this.#subjects.nameOf(subject)];
-      copy.#write(steps.release, region.number, row, whose, release);
+      copy.#write(steps.release, [region.number, this.#laneOf[number] ?? 0], row, whose, release);
       if (isFull()) yield copy.takeJournal();
     }
     for (const { number, sensitive } of this.#regions)
-      for (const value of sensitive) copy.#write(steps.sensitive, number, value);
+      for (const value of sensitive) copy.#write(steps.sensitive, [number, 0], value);
     yield copy.takeJournal();
   }
 
@@ -217,12 +238,17 @@ export class Book {
     return { release: this.#releases.toString('latin1', from, from + nameLength), region };
   }
 
-  #write(step: number, region: number, ...names: readonly string[]): void {
+  #write(
+    step: number,
+    [region, lane]: readonly [region: number, lane: number],
+    ...names: readonly string[]
+  ): void {
     const out = this.#journal;
-    out.room(5 + names.length * nameLength);
+    out.room(headLength + names.length * nameLength);
     out.data[out.at] = step;
     out.data.writeUInt32LE(region, out.at + 1);
-    out.at += 5;
+    out.data.writeUInt32LE(lane, out.at + 5);
+    out.at += headLength;
     for (const name of names) {
       out.data.write(name, out.at, nameLength, 'latin1');
       out.at += nameLength;
@@ -231,6 +257,7 @@ export class Book {
 }
 
 const gone = -1;
+const headLength = 9; // The step, the number of a region, and that of a lane.
 
 const steps = { region: 1, subject: 2, release: 3, retract: 4, sensitive: 5 } as const;
 

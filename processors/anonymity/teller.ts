@@ -24,7 +24,7 @@ export type Sighting =
   | { readonly what: 'gone'; readonly row: string }
   | { readonly what: 'erased'; readonly row: string } // Its subject is: it goes, and is not told again.
   | Untold
-  | { readonly what: 'truncated' };
+  | { readonly what: 'truncated'; readonly lane: number }; // It comes in every lane, maybe in several parts of a window.
 
 /** A row of which nothing may be told, and whose it is now: `unchanged` as before; null nobody's, or nobody knows. */
 export interface Untold {
@@ -125,9 +125,9 @@ export class Teller {
         this.#leave(sighting, turn);
         return;
       case 'truncated':
-        this.#waiting.clear();
-        for (const row of this.#book.rowsIn(new Set(this.#book.regions)))
-          turn.retract(this.#book.retract(row));
+        for (const { row, place } of this.#waiting.values())
+          if (place.partition === sighting.lane) this.#waiting.delete(row);
+        for (const row of this.#book.rowsOf(sighting.lane)) turn.retract(this.#book.retract(row));
     }
   }
 
@@ -206,7 +206,9 @@ export class Teller {
 
   #tell(put: Put, region: Region, turn: Turn): void {
     const release = this.#terms.releaseOf(put);
-    turn.retract(this.#book.release(put.row, put.subject, region, release));
+    turn.retract(
+      this.#book.release(put.row, put.subject, region, { release, lane: put.place.partition }),
+    );
     if (put.sensitive !== null && region.sensitive.size < this.#terms.l)
       this.#book.addSensitive(region, put.sensitive);
     this.#waiting.delete(put.row);

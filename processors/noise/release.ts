@@ -140,7 +140,8 @@ function begin(
   return { ...next, carried: nothing, carriedDraws: 0, totalFrom: from, digest: '' };
 }
 
-const added = (one: Cells, other: Cells): Cells =>
+/** Cell by cell. */
+export const added = (one: Cells, other: Cells): Cells =>
   one.map((cells, channel) => cells.map((cell, at) => cell + (other[channel]?.[at] ?? 0n)));
 
 /** With a key: who knows the digest alone cannot try out what it is of. */

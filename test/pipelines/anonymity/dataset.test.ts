@@ -6,29 +6,43 @@ import { unchanged } from '../../../schemas/value.ts';
 import { type Happening, type Person, scene, World } from './world.ts';
 
 const put = fc.record({
-  op: fc.constant('put' as const),
+  op: fc.constantFrom('put', 'put', 'update'),
   id: fc.nat(11),
-  owner: fc.nat(7),
+  owner: fc.oneof(
+    { weight: 15, arbitrary: fc.nat(7) },
+    { weight: 1, arbitrary: fc.constant(null) },
+  ),
   country: fc.constantFrom('CH', 'DE', 'FR', 'JP', 'IN'),
   age: fc.nat(99),
-  mood: fc.constantFrom('good', 'bad', 'long'.repeat(20)),
+  mood: fc.constantFrom('good', 'bad', 'long'.repeat(20), unchanged),
 });
+/** A row that is inserted is sent whole. */
+const whole = (each: Person & { readonly op: 'put' | 'update' }): Happening =>
+  each.op === 'put' && each.mood === unchanged ? { ...each, mood: 'good' } : each;
+
 const happening = fc.oneof(
-  { weight: 30, arbitrary: put },
+  { weight: 30, arbitrary: put.map(whole) },
   { weight: 6, arbitrary: fc.record({ op: fc.constant('delete' as const), id: fc.nat(11) }) },
   { weight: 1, arbitrary: fc.constant({ op: 'truncate' as const }) },
 );
 const windows = fc.array(fc.array(happening, { maxLength: 25 }), { minLength: 1, maxLength: 8 });
 const terms = fc.record({ k: fc.integer({ min: 2, max: 4 }), delay: fc.nat(2) });
+const most = fc.constantFrom(Infinity, 1, 2, 5);
 const crashes = fc.array(fc.nat(12), { maxLength: 8 });
 
 test('at every moment every region that is told has k subjects, whatever happens and wherever workers die', async () => {
   let [released, retracted] = [0, 0];
   await fc.assert(
-    fc.asyncProperty(windows, terms, crashes, async (happenings, anon, deaths) => {
-      const world = new World(people(anon), scene(people(anon), happenings));
+    fc.asyncProperty(windows, terms, crashes, most, async (happenings, anon, deaths, parts) => {
+      const of = scene(people(anon), happenings, parts);
+      const world = new World(people(anon), of);
       await world.run(deaths);
       const auditor = world.audit();
+      for (const { row, subject } of auditor.live.values())
+        expect(
+          `${of.rows.get(row)}`,
+          'a row is told as long as it is there, and its subject’s',
+        ).toBe(subject);
       released += auditor.released;
       retracted += auditor.retracted.size;
     }),
@@ -39,9 +53,9 @@ test('at every moment every region that is told has k subjects, whatever happens
 
 test('whoever takes each record once has the same in the end, with deaths and without', async () => {
   await fc.assert(
-    fc.asyncProperty(windows, terms, crashes, async (happenings, anon, deaths) => {
+    fc.asyncProperty(windows, terms, crashes, most, async (happenings, anon, deaths, parts) => {
       const table = people(anon);
-      const [struck, spared] = [1, 2].map(() => new World(table, scene(table, happenings)));
+      const [struck, spared] = [1, 2].map(() => new World(table, scene(table, happenings, parts)));
       await struck!.run(deaths);
       await spared!.run();
       expect(struck!.once()).toEqual(spared!.once());
@@ -123,6 +137,25 @@ test('a change that is not sent whole leaves what was told, where its subject is
   for (const mood of [unchanged, 'bad'] as const) {
     const { live } = await told([three, [person(3, { op: 'update', mood })]]);
     expect(live).toEqual(['1', '2', '3'].map((subject) => `${subject} ${region}`));
+  }
+});
+
+test('a truncate takes back what was before it, in whatever parts its window comes, and nothing that is after', async () => {
+  const before = [person(1), person(2), person(3), person(4)];
+  const persons = Array.from({ length: 30 }, (_, at) => person(10 + at));
+  const [seen] = scene(people(), [persons]).closed;
+  const inLane = (lane: number) =>
+    persons.filter((_, at) => seen?.rows[at]?.record.partition === lane);
+  const after = inLane(1).slice(0, 3);
+  const other = inLane(0).slice(0, 5); // So that it comes late in their lane.
+  const there = after.map((each) => ('id' in each ? `${each.id}` : ''));
+  const happenings = [before, [...other, { op: 'truncate' } as const, ...after]];
+  for (const parts of [Infinity, 3, 2, 1]) {
+    const world = new World(people(), scene(people(), [...happenings, []], parts));
+    await world.run();
+    const { live, retracted } = world.audit();
+    expect([...live.values()].map(({ row }) => row).toSorted()).toEqual(there);
+    expect(retracted.size).toBeGreaterThanOrEqual(4);
   }
 });
 

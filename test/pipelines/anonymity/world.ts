@@ -39,40 +39,81 @@ const rowOf = ({ id, owner, ...rest }: Person): Row => ({
   tenant_id: '1',
 });
 
-/** Windows of records as capture writes them, and what the source knows of each. */
-export function scene(table: AnonymousTable, windows: readonly (readonly Happening[])[]) {
+const lanes = [0, 1] as const;
+
+/** Windows of records as capture writes them, lane by lane, in parts of so many records; and what the source knows of each. */
+export function scene(
+  table: AnonymousTable,
+  windows: readonly (readonly Happening[])[],
+  mostPerLane = Infinity,
+) {
   const keyring = new MemoryKeyring();
-  const seal = sealing(new Map([[table.table, table]]), keyring, tokeniser(keyring), 1, () => {});
+  const seal = sealing(
+    new Map([[table.table, table]]),
+    keyring,
+    tokeniser(keyring),
+    lanes.length,
+    () => {},
+  );
   const truths = new Map<string, Truth & { readonly window: number }>();
+  const rows = new Map<string, number | null>(); // Those that the source has in the end, and whose they are.
   const { release } = pseudonymsOf(keyring, 'people');
   let lsn = 0n;
-  const closed = windows.map((happenings, index): ClosedWindow => {
-    const rows = happenings.map((happening): WindowRow => {
-      const position = { timeline: 1, lsn: ++lsn, seq: 0, part: 0 };
-      const { op } = happening;
-      const isPut = op === 'put' || op === 'update';
-      const image = isPut ? rowOf(happening) : op === 'delete' ? { id: `${happening.id}` } : null;
-      const change = decoded(
-        op === 'put' ? 'insert' : op,
-        isPut ? { after: image } : { before: image },
-        table,
-      );
-      const [sealed] = seal({ ...change, position });
-      const record = changeRecord(table, sealed!, lsn) as WindowRow['record'];
-      const log = '7000/slot';
-      if (isPut)
-        truths.set(releaseText(release({ log, position })), {
-          subject: `${happening.owner}`,
-          row: `${happening.id}`,
-          isIn: (region) => isIn(region, happening),
-          window: index,
-        });
+  let offset = 0n;
+  const log = '7000/slot';
+  const recordsOf = (happening: Happening, index: number): readonly WindowRow[] => {
+    const position = { timeline: 1, lsn: ++lsn, seq: 0, part: 0 };
+    const { op } = happening;
+    const isPut = op === 'put' || op === 'update';
+    const image = isPut ? rowOf(happening) : op === 'delete' ? { id: `${happening.id}` } : null;
+    const change = decoded(
+      op === 'put' ? 'insert' : op,
+      isPut ? { after: image } : { before: image },
+      table,
+    );
+    if (op === 'truncate') rows.clear();
+    else if (!isPut) rows.delete(`${happening.id}`);
+    if (isPut) {
+      rows.set(`${happening.id}`, happening.owner);
+      truths.set(releaseText(release({ log, position })), {
+        subject: `${happening.owner}`,
+        row: `${happening.id}`,
+        isIn: (region) => isIn(region, happening),
+        window: index,
+      });
+    }
+    // A truncate is told in every lane; what is of a row, in that of its key.
+    return (op === 'truncate' ? lanes : ([0] as const)).map((lane) => {
+      const [sealed] = seal({ ...change, position, lane });
+      const record = changeRecord(table, sealed!, ++offset) as WindowRow['record'];
       return { record, log, position };
     });
+  };
+  const closed = windows.flatMap((happenings, index): readonly ClosedWindow[] => {
+    const records = happenings.flatMap((happening) => recordsOf(happening, index));
     const endMicros = epochMicros + (index + 1) * 1_000_000;
-    return { index, isLast: true, endMicros, rows, refused: [] };
+    const parts = partsOf(records, mostPerLane);
+    return parts.map((part, at): ClosedWindow => ({
+      index,
+      isLast: at === parts.length - 1,
+      endMicros,
+      rows: part,
+      refused: [],
+    }));
   });
-  return { keyring, closed, truths };
+  return { keyring, closed, truths, rows };
+}
+
+/** So many records of each lane at a time, each part in the order of positions. */
+function partsOf(records: readonly WindowRow[], most: number): readonly (readonly WindowRow[])[] {
+  const seen = lanes.map(() => 0);
+  const parts: WindowRow[][] = [[]];
+  for (const row of records) {
+    const { partition } = row.record;
+    const at = Math.floor(seen[partition]!++ / most);
+    (parts[at] ??= []).push(row);
+  }
+  return parts;
 }
 
 const epochMicros = 1_700_000_000_000_000;
@@ -91,7 +132,7 @@ export class World {
     waiting: [],
     outbox: [],
   };
-  #closed = -1;
+  #closed = 0; // Windows, or parts of them.
   #untilCrash: number; // Effects that are still done.
 
   constructor(table: AnonymousTable, of: ReturnType<typeof scene>, untilCrash = Infinity) {
@@ -116,10 +157,10 @@ export class World {
     const dataset = new Dataset({ ...this.#parts(), table: this.table, dataset: 'people' });
     const nobody = {} as Queryable;
     await dataset.restore(nobody);
-    for (const window of this.#scene.closed.slice(this.#closed + 1)) {
+    for (const window of this.#scene.closed.slice(this.#closed)) {
       const decision = await dataset.close(window);
       await decision.save(nobody);
-      this.#closed = window.index;
+      this.#closed++;
       await decision.send();
     }
   }

@@ -62,6 +62,7 @@ const said = (book: Book) => ({
     book.isTold(name(n)),
   ]),
   told: Array.from({ length: 16 }, (_, n) => book.isOfAnother(name(n), name(3))),
+  of: [0, 1, 2].map((lane) => book.rowsOf(lane).toSorted()),
   in: book.regions.map((region) => book.rowsIn(new Set([region])).toSorted()),
 });
 
@@ -74,7 +75,11 @@ test('a book that is read from its journals, or from its summary, says what the 
       for (const steps of windows) {
         for (const { row, subject, region: number, what } of steps) {
           const region = book.regionOf(name(subject)) ?? book.open(['*', `r${number}`, null], 0.5);
-          if (what === 'release') book.release(name(row), name(subject), region, name(++release));
+          if (what === 'release')
+            book.release(name(row), name(subject), region, {
+              release: name(++release),
+              lane: row % 3,
+            });
           else if (what === 'retract') book.retract(name(row));
           else book.addSensitive(region, name(row));
         }

@@ -150,6 +150,27 @@ describe('a window that comes in parts', () => {
   });
 });
 
+describe('a window in parts of more subjects than are held at a time', () => {
+  const crowd = ordered(
+    '2026-11-03',
+    Array.from({ length: 2_500 }, (_, at) => ({ customer: at % 2_100, amount: `${at % 97}.00` })),
+  );
+
+  test('is read some subjects at a time, and published as if it had come whole', async () => {
+    const one = await worker();
+    await one.close(crowd);
+    await forget();
+    const next = await worker();
+    await next.close({ ...crowd, rows: crowd.rows.slice(0, 2_400), isLast: false });
+    const pages: number[] = [];
+    for await (const page of next.state.openPages(db))
+      pages.push(new Set(page.map(({ name }) => name)).size);
+    expect(pages).toEqual([1_000, 1_000, 100]);
+    await next.close({ ...crowd, rows: crowd.rows.slice(2_400) });
+    expect(next.bytes()).toEqual(one.bytes());
+  });
+});
+
 describe('after a crash', () => {
   const points = [0, 1, 2].flatMap((at) =>
     (['closed', 'saved', 'sent'] as const).map((until) => [at, until] as const),

@@ -51,6 +51,7 @@ export async function workerOf(db: ConnectionPool, asked: Partial<Dp> = {}) {
   const contract = plain(asked);
   const plan = planOf('shop', contract);
   if (!plan) throw new Error('orders ask for something');
+  const state = new NoiseState(plan.dataset, key);
   const noisy = new ListSink<Published>();
   const letters = new ListSink<Refused<Received>>();
   const withheld: string[] = [];
@@ -60,7 +61,7 @@ export async function workerOf(db: ConnectionPool, asked: Partial<Dp> = {}) {
     noisy,
     letters,
     registry: registryOf(contract),
-    state: new NoiseState(plan.dataset, key),
+    state,
     open: () => ({ before: null, after: null }),
     encode: (value) => ({
       key: Buffer.from(`${value.query}/${value.bucket}/${value.span}`),
@@ -79,6 +80,7 @@ export async function workerOf(db: ConnectionPool, asked: Partial<Dp> = {}) {
     noisy,
     letters,
     withheld,
+    state,
     async close(window: ClosedWindow, until: 'closed' | 'saved' | 'sent' = 'sent') {
       const decision = await windows.close(window);
       if (until !== 'closed') await db.tx((tx) => decision.save(tx));
