@@ -1,5 +1,6 @@
 import type { Classification, Rule } from './contract.ts';
 import type { Hierarchy } from './hierarchy.ts';
+import { lattice } from './strictness.ts';
 import { coarserBy, ownerOf, ruleOf, sensitivityOf } from './odcs-checks.ts';
 import type { PromisedColumn, PromisedTable } from './odcs-document.ts';
 import type { Said } from './said.ts';
@@ -60,15 +61,6 @@ function valueChanges(was: PromisedColumn, is: PromisedColumn): readonly Said[] 
   ];
 }
 
-/** The more of a value a rule lets through, the less it is. */
-const strictness: Readonly<Record<Rule, number>> = {
-  keep: 0,
-  tokenise: 1,
-  generalise: 1,
-  mask: 2,
-  seal: 3,
-  drop: 4,
-};
 const secrecy: readonly Classification[] = ['public', 'internal', 'confidential', 'restricted'];
 const harm = ['low', 'medium', 'high'] as const;
 
@@ -82,13 +74,11 @@ function secrecyChanges(was: PromisedColumn, is: PromisedColumn): readonly Said[
 
 function ruleChange(was: Rule, is: Rule): readonly Said[] {
   if (was === is) return [];
-  const step = Math.sign(strictness[is] - strictness[was]);
-  const [how, breaks] = {
-    '-1': ['is loosened', 'what was withheld from its readers is told to them'],
-    '0': ['is another', 'its readers find another kind of text'],
-    '1': ['is tightened', 'its readers find less than before'],
-  }[`${step}` as '-1' | '0' | '1'];
-  return [{ what: `its rule ${how}: ${was} before, ${is} now`, breaks: breaks ?? null }];
+  const [how, breaks] =
+    lattice.indexOf(is) < lattice.indexOf(was)
+      ? ['is loosened', 'what was withheld from its readers is told to them']
+      : ['is tightened', 'its readers find less than before'];
+  return [{ what: `its rule ${how}: ${was} before, ${is} now`, breaks }];
 }
 
 const isSecret = (classification: Classification) => secrecy.indexOf(classification) >= 2;

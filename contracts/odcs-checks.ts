@@ -2,6 +2,7 @@ import { anonFaults } from './anon-checks.ts';
 import type { Classification, Reference, Rule, Sensitivity } from './contract.ts';
 import { dpFaults } from './dp.ts';
 import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
+import { isBlurred } from './strictness.ts';
 import { typeName } from './type-name.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
 import { termsFaults } from './terms.ts';
@@ -93,9 +94,6 @@ export function faultsOf(promises: Promises): readonly string[] {
 
 const columnOf = (table: PromisedTable, name: string): PromisedColumn | undefined =>
   table.properties.find((column) => column.name === name);
-
-/** Whether rows cannot be told apart any more by what a rule leaves. */
-const isBlurred = (rule: Rule) => rule !== 'keep' && rule !== 'tokenise';
 
 const secret: readonly Classification[] = ['confidential', 'restricted'];
 

@@ -100,8 +100,11 @@ export class Evidence {
     return { said, digest, signer: signer.id, faults: [...form, ...revoked, ...faults] };
   }
 
-  /** Goes on from an entry, whatever is wrong with it: what follows is held against it. */
-  accept({ said, digest }: Pick<Judged, 'said' | 'digest'>): void {
+  /**
+   * Goes on from an entry, whatever is wrong with it: what follows is held against it. But of whom to
+   * trust nobody says anything with an entry that has a fault.
+   */
+  accept({ said, digest, signer, faults }: Judged): void {
     const before = this.#size++;
     if (said?.kind === 'segment') {
       const { manifest } = said;
@@ -111,7 +114,7 @@ export class Evidence {
       );
       const proved = this.heads.get(stream) ?? nothingProved(new Map());
       this.heads.set(stream, { ...after(proved, { ...manifest, offsets }), digest, topic });
-    } else if (said?.kind === 'key') {
+    } else if (said?.kind === 'key' && signer !== null && faults.length === 0) {
       const { action, keyId, publicKey: bytes } = said.notice;
       if (action === 'revoke') this.#revoked.set(keyId, this.#revoked.get(keyId) ?? before);
       else this.#keys.set(keyId, publicKey(Buffer.from(bytes, 'base64')));

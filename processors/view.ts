@@ -2,6 +2,7 @@ import type { ColumnContract, TableContract } from '../contracts/contract.ts';
 import type { Hierarchy } from '../contracts/hierarchy.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { generaliser } from './generalise.ts';
+import { mask } from './redact.ts';
 import { isToken, tokenDomain, type Tokeniser } from './tokens.ts';
 
 /** A row as it rests in a sink: each value in its text. */
@@ -26,8 +27,6 @@ interface Means {
   readonly sealed: ReadonlySet<string>; // Columns that the stream seals.
   readonly open: OpenSealed | null; // Null: whoever reads may not.
 }
-
-const mask = '***';
 
 /** What is shown of a value; null: the value itself. */
 type Showing = ((value: string, tenant: string) => string | null) | null;
@@ -78,8 +77,10 @@ function showingOf(
   if (sealed.has(name)) return () => mask;
   if (rule === 'tokenise') {
     const domain = tokenDomain(contract, column);
-    return (value, tenant) =>
-      value === mask || isToken(value) ? value : tokens(tenant, domain, value);
+    // Where the contract keeps a value, one of that form may be a value: a token of a token gives nothing away.
+    const rests = contract.columns.find((promised) => promised.name === name)?.rule;
+    const stays = (value: string) => value === mask || (rests === 'tokenise' && isToken(value));
+    return (value, tenant) => (stays(value) ? value : tokens(tenant, domain, value));
   }
   if (rule !== 'generalise' || !hierarchy) return () => mask;
   const classOf = generaliser(hierarchy, `table ${contract.table}, column ${name}`);

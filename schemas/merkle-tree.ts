@@ -37,6 +37,27 @@ export function rootOf(leaves: readonly Hash[], size = leaves.length): Hash {
   return size === 0 ? emptyRoot : subtreesOf(leaves)(0, size);
 }
 
+/** The roots of the trees of the first so many leaves, for all these sizes in one pass. */
+export function rootsOf(
+  leaves: Iterable<Hash>,
+  sizes: ReadonlySet<number>,
+): ReadonlyMap<number, Hash> {
+  const roots = new Map(sizes.has(0) ? [[0, emptyRoot]] : []);
+  let edge: readonly Hash[] = []; // The roots of the full subtrees, from the widest on.
+  let size = 0;
+  for (const leaf of leaves) {
+    let full = 0;
+    while (Math.floor(size / 2 ** full) % 2 === 1) full++;
+    const joined = [...edge.slice(edge.length - full), leaf].reduceRight(joinedTo);
+    edge = [...edge.slice(0, edge.length - full), joined];
+    size++;
+    if (sizes.has(size)) roots.set(size, edge.reduceRight(joinedTo));
+  }
+  return roots;
+}
+
+const joinedTo = (right: Hash, left: Hash): Hash => nodeHash(left, right);
+
 /** What shows that an entry is in a tree of a size (RFC 6962, 2.1.1). */
 export function inclusionProof(index: number, size: number, subtree: Subtree): readonly Hash[] {
   if (index >= size) throw new RangeError(`a tree of ${size} entries has none at ${index}`);

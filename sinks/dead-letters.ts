@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { BaseOptions } from '@platformatic/kafka';
 import type { Keyring, LetterOwner, OwnedKey } from '../contracts/keys/keyring.ts';
 import type { Registry } from '../contracts/registry.ts';
@@ -6,8 +5,8 @@ import { deadLettersTopic } from '../contracts/topics.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import type { Refused } from '../pipelines/flow/stage.ts';
 import { type DeadLetter, deadLetterSchema } from '../schemas/dead-letter.ts';
-import { partsOf, seal, sealInParts } from '../schemas/sealed-box.ts';
 import { frame } from '../schemas/wire.ts';
+import { letterBoxes } from './letter-boxes.ts';
 import { type Outgoing, topicSink } from './topic.ts';
 
 const letterBytes = 30 * 1024 * 1024;
@@ -44,17 +43,13 @@ export async function deadLetters<T>(
 
   function* chunksOf(refused: Refused<T>, keys: readonly OwnedKey[]): Iterable<Outgoing> {
     const { lane, key, payload, ...open } = letterOf(refused);
-    // A value may be refused twice in different forms: no nonce may serve both.
-    const revision = `letter/${hash('sha256', payload, 'hex')}`;
-    const occasion = { change: open.id, revision };
     const headers = { id: open.id, reason: open.reason };
-    const [outer, ...inner] = keys;
-    if (!outer) return;
-    const text = inner.reduce((within, each) => seal(each, occasion, within), payload);
-    const chunks = partsOf(text, chunkBytes);
+    const [first, ...others] = keys;
+    if (!first) return;
+    const { parts, sealed } = letterBoxes([first, ...others], open.id, payload, chunkBytes);
     let chunk = 0;
-    for (const sealed of sealInParts(outer, occasion, text, chunkBytes)) {
-      const place = { sealed, chunk: chunk++, chunks, seals: keys.length };
+    for (const box of sealed) {
+      const place = { sealed: box, chunk: chunk++, chunks: parts, seals: keys.length };
       const value = frame(schema, { ...open, ...place });
       yield { topic, partition: lane, key, value, headers };
     }

@@ -22,7 +22,8 @@ export function fileRootKey(digits: string, next: string | null = null): LocalRo
     versions.set(version.mark, version);
     return version;
   };
-  let newest = take(Buffer.from(digits, 'hex'));
+  const configured = take(Buffer.from(digits, 'hex'));
+  let newest = configured;
 
   const wrap = (keys: readonly Buffer[]) =>
     keys.map((key) => {
@@ -63,7 +64,13 @@ export function fileRootKey(digits: string, next: string | null = null): LocalRo
       }
       return newest.mark === mark;
     },
-    retire: () => Promise.resolve(), // The link is blanked by whoever keeps it; nothing else is here.
+    // The link is blanked by whoever keeps it, and then only who has the newest opens anything.
+    async retire() {
+      if (newest.mark !== configured.mark)
+        throw new KeyringError(
+          'the keyring was rotated to another root key than keyring.rootKey: put that one there, start every worker with it, and then finish; nothing is retired yet',
+        );
+    },
   };
 }
 

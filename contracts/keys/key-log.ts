@@ -1,7 +1,6 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { type Syncing, syncing } from './syncing.ts';
-import { KeyringError } from './keyring-error.ts';
-import { truncateTorn } from './torn.ts';
+import { appendWhole, truncateTorn } from './torn.ts';
 
 /** What a key of the ring serves for. */
 export type Use = 'seed' | 'subjects' | 'tokens';
@@ -58,10 +57,8 @@ export class KeyLog implements Disposable {
 
   append(lines: readonly KeyLine[]): void {
     if (lines.length === 0) return;
-    const bytes = Buffer.from(textOf(lines));
-    if (writeSync(this.#end, bytes) < bytes.length)
-      throw new KeyringError(`${this.path} does not take all that is written to it: make room`);
     this.disk.written();
+    appendWhole(this.path, this.#end, Buffer.from(textOf(lines)));
   }
 
   /** The lines that were not read yet, whoever wrote them. */

@@ -46,8 +46,8 @@ export class KeyringAdmin implements Disposable {
     const admin = new KeyringAdmin(ring, lock);
     ring.readOn();
     await ring.keys.overwriteGone();
-    await admin.#clearErased();
     await admin.#rewrap();
+    await admin.#finishErasing();
     opened.move();
     return admin;
   }
@@ -124,29 +124,51 @@ export class KeyringAdmin implements Disposable {
       records.append(recordOf({ kind: kinds.erased, at: nowSeconds(), owner: name }));
       await this.#settled(0);
     }
-    const { versions, under } = await this.#clearErased();
     const own = this.#ring.tenantName(owner.tenant);
+    const under = this.#keysOfErased();
     const keys = this.#inUse().filter(
       ({ id, tenant }) => under.has(id) || tenant === own || (isAgain && tenant === ''),
     );
-    return { versions, rewrapped: rotate && keys.length > 0 ? await this.#replace(keys) : 0 };
+    const rewrapped = rotate && keys.length > 0 ? await this.#replace(keys) : 0;
+    return { versions: await this.#clearErased(), rewrapped };
   }
 
-  /** Overwrites every key of whoever is erased, and tells under which keys they were. */
-  async #clearErased(): Promise<{ readonly versions: number; readonly under: Set<string> }> {
-    const { records } = this.#ring;
+  /** Whoever is erased and still has keys: destroying them was cut short, and the key of their tenant may be as it was. */
+  async #finishErasing(): Promise<void> {
+    const under = this.#keysOfErased();
+    if (under.size === 0) return;
+    const keys = this.#inUse().filter(({ id }) => under.has(id));
+    if (keys.length > 0) await this.#replace(keys);
+    await this.#clearErased();
+  }
+
+  /** Under which keys there still is something of whoever is erased. */
+  #keysOfErased(): ReadonlySet<string> {
     const under = new Set<string>();
+    this.#scanErased((_, slots) => {
+      for (const { by } of slots) under.add(by.toString('hex'));
+    });
+    return under;
+  }
+
+  /** Overwrites every key of whoever is erased; how many there were. Last of all, for they are the mark of what is owed. */
+  async #clearErased(): Promise<number> {
     let versions = 0;
+    this.#scanErased((number) => {
+      this.#ring.records.clear(number);
+      versions++;
+    });
+    await this.#ring.records.disk.saved();
+    return versions;
+  }
+
+  #scanErased(show: (number: number, slots: readonly Slot[]) => void): void {
+    const { records } = this.#ring;
     records.scan(1, records.count, (number, record) => {
       if (kindOf(record) !== kinds.subject) return;
       const slots = slotsOf(record);
-      if (slots.length === 0 || !this.#ring.saysErased(ownerOf(record))) return;
-      for (const { by } of slots) under.add(by.toString('hex'));
-      records.clear(number);
-      versions++;
+      if (slots.length > 0 && this.#ring.saysErased(ownerOf(record))) show(number, slots);
     });
-    await records.disk.saved();
-    return { versions, under };
   }
 
   /** A new token key of a tenant. Workers take it up when they are started: meanwhile none may run. */
@@ -194,7 +216,7 @@ export class KeyringAdmin implements Disposable {
     let rewrapped = 0;
     const old = new Map(replaced.map((id) => [id, this.#successorOf(id)]));
     records.scan(1, records.count, (number, record) => {
-      if (!this.#counts(number, record)) return;
+      if (!this.#counts(number, record) || this.#ring.saysErased(ownerOf(record))) return;
       const slots = slotsOf(record);
       const from = slots.find(({ by }) => old.has(by.toString('hex')));
       const to = from && old.get(from.by.toString('hex'));

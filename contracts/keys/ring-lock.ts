@@ -1,42 +1,53 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { CannotRun } from '../cannot-run.ts';
 
+const lockName = /^ring\.lock(?:\.[0-9a-f-]{36})?$/; // Once there was one without a name of its own.
+
 /**
- * Lets one administrator at a time change what stands in a keyring. One that was killed leaves a lock that
- * the next one takes; of another machine nobody can tell whether it still runs.
+ * Lets one administrator at a time change what stands in a keyring. Each puts down a lock of its own before
+ * it looks at those of others: of two at once both may be refused, and never both let in. A lock whose owner
+ * was killed is removed by the next; of another machine nobody can tell whether it still runs.
  */
 export function lockRing(directory: string): Disposable {
-  const path = join(directory, 'ring.lock');
-  const own = { host: hostname(), pid: process.pid };
-  for (let tries = 0; tries < 2; tries++) {
-    try {
-      writeFileSync(path, JSON.stringify(own), { flag: 'wx', mode: 0o600 });
-      return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-      if (isHeld(path)) break;
-      rmSync(path, { force: true });
-    }
+  const name = `ring.lock.${randomUUID()}`;
+  const own = join(directory, name);
+  const put = { [Symbol.dispose]: () => rmSync(own, { force: true }) };
+  using taken = new DisposableStack();
+  taken.use(put);
+  const made = `${own}.new`; // Whoever sees a lock sees all of it.
+  const text = JSON.stringify({ host: hostname(), pid: process.pid });
+  writeFileSync(made, text, { flag: 'wx', mode: 0o600, flush: true });
+  renameSync(made, own);
+  for (const other of readdirSync(directory)) {
+    if (other === name || !lockName.test(other)) continue;
+    const path = join(directory, other);
+    if (isHeld(path)) throw heldBy(path);
+    rmSync(path, { force: true });
   }
-  throw new CannotRun({
-    what: 'another command is changing the keyring',
-    where: path,
-    fix: 'wait for it; if it was killed on another machine, remove this file, and what it left undone is done by the next command',
-  });
+  taken.move();
+  return put;
 }
 
+const heldBy = (path: string) =>
+  new CannotRun({
+    what: 'another command is changing the keyring',
+    where: path,
+    fix: 'wait for it, and give yours again; if it was killed on another machine, remove this file, and what it left undone is done by the next command',
+  });
+
+/** What tells nobody may be held by anybody; what is gone was given back meanwhile. */
 function isHeld(path: string): boolean {
   let holder: { readonly host?: unknown; readonly pid?: unknown };
   try {
     holder = JSON.parse(readFileSync(path, 'utf8')) as typeof holder;
-  } catch {
-    return false; // It was given back meanwhile, or its writer was killed before it said who it is.
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ENOENT');
   }
   if (holder.host !== hostname()) return true;
-  if (typeof holder.pid !== 'number' || holder.pid === process.pid)
-    return holder.pid === process.pid;
+  if (typeof holder.pid !== 'number' || holder.pid === process.pid) return true;
   try {
     process.kill(holder.pid, 0);
     return true;

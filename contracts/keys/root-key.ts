@@ -18,7 +18,7 @@ interface EveryRootKey {
   follow(next: NextRoot): boolean;
   /** What is wrapped by an older version, wrapped by the newest. */
   rewrap(wrapped: readonly string[]): Promise<readonly string[]>;
-  /** Older versions open nothing any more. */
+  /** Older versions open nothing any more. Refuses if the newest is not the one that is configured: nobody might have it. */
   retire(): Promise<void>;
 }
 

@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { wrappedLength } from './key-wrapping.ts';
 import { KeyringError } from './keyring-error.ts';
 import { type Syncing, syncing } from './syncing.ts';
-import { truncateTorn } from './torn.ts';
+import { appendWhole, truncateTorn } from './torn.ts';
 
 /** What a record says: here is a subject's key, a key was replaced, or a subject is erased. */
 export const kinds = { head: 0x52, subject: 1, replaced: 2, erased: 3 } as const;
@@ -94,10 +94,7 @@ export class SubjectLog implements Disposable {
 
   append(record: Buffer): void {
     this.disk.written();
-    const written = writeSync(this.#end, record);
-    if (written === record.length) return;
-    ftruncateSync(this.#end, fstatSync(this.#end).size - written); // Nothing behind it would be read.
-    throw new KeyringError(`${this.path} does not take all that is written to it: make room`);
+    appendWhole(this.path, this.#end, record);
   }
 
   /** Tells the records that were not read yet, whoever wrote them; how many there were. */

@@ -118,15 +118,16 @@ export class WrappingKeys {
   async persist(): Promise<void> {
     const unsaid = [...this.#unsaid];
     if (unsaid.length === 0) return;
-    const wrapped = await this.root.wrap(unsaid.map(bytesOf));
-    this.#say(unsaid, wrapped);
+    const bytes = unsaid.map(bytesOf);
+    if (this.root.kind === 'local') this.#say(unsaid, this.root.wrap(bytes)); // It was not written when it was made.
+    else this.#say(unsaid, await this.root.wrap(bytes));
   }
 
   #say(entries: readonly Entry[], wrapped: readonly string[]): void {
+    const links = this.#links.length; // Those that what is wrapped knows.
     this.readOn();
     this.#checkRoot([]);
-    const links = this.#links.length;
-    const saying = entries.filter((entry) => this.#unsaid.delete(entry));
+    const saying = entries.filter((entry) => this.#unsaid.has(entry));
     this.log.append(
       saying.map(({ said, before, link }) => {
         const form = wrapped[entries.findIndex((entry) => entry.said === said)] ?? '';
@@ -138,6 +139,7 @@ export class WrappingKeys {
     this.#checkRoot(saying);
     if (this.#links.length > links && this.root.kind === 'local')
       this.#sayAgain(saying, this.root.wrap(saying.map(bytesOf))); // The root key was another one meanwhile.
+    for (const entry of saying) this.#unsaid.delete(entry); // Not before: what could not be written is owed.
   }
 
   /** What a retired root key wraps would be lost: it is taken back, and nothing was sent under it yet. */
@@ -174,10 +176,10 @@ export class WrappingKeys {
   /** Has nothing but the newest version of the root key open the ring. */
   async retireRoot(): Promise<void> {
     await this.#rewrap(); // A worker may have wrapped one by the version before.
+    await this.root.retire(); // It may refuse.
     for (const placed of this.#links)
       if (placed.line.kind === 'root') this.log.blank(placed, [placed.line.link]);
     await this.log.disk.saved();
-    await this.root.retire();
   }
 
   async #rewrap(): Promise<void> {

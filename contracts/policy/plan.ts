@@ -1,13 +1,7 @@
 import type { ColumnContract, Rule, TableContract } from '../contract.ts';
 import { topOf } from '../hierarchy.ts';
+import { isBlurred, lattice } from '../strictness.ts';
 import { PolicyFailure } from './bundle.ts';
-
-/**
- * What happens to a column, from the widest to the strictest. Whatever two sources say of a column, the
- * stricter counts; of two levels of generalising, the higher. So an order of evaluation cannot matter,
- * and nothing that a policy says widens what a contract promises.
- */
-export const lattice: readonly Rule[] = ['keep', 'generalise', 'tokenise', 'mask', 'seal', 'drop'];
 
 /** What is done, and for `generalise` to which level. */
 export interface Treatment {
@@ -80,9 +74,6 @@ export function narrowed(contract: TableContract, plan: MaskPlan): PlannedContra
   });
   return { ...contract, columns, policy: `${plan.revision}/${revision}` };
 }
-
-/** Whether rows cannot be told apart any more by what a rule leaves. */
-const isBlurred = (rule: Rule) => rule !== 'keep' && rule !== 'tokenise';
 
 /** Why a stream cannot be published by these plans: its rows could not be told apart, or would not meet any more. */
 export function* unpublishable(planned: readonly PlannedContract[]): Generator<string> {

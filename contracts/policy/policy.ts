@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { wordsOf } from '../error-words.ts';
 import type { ColumnContract, TableContract } from '../contract.ts';
 import { topOf } from '../hierarchy.ts';
+import { lattice } from '../strictness.ts';
 import { type PolicyBundle, PolicyFailure } from './bundle.ts';
+import type { PolicyData } from './rules.ts';
 import {
   type ColumnPlan,
   type DecidedBy,
-  lattice,
   type MaskPlan,
   promisedTreatment,
   stricter,
@@ -39,7 +40,9 @@ export interface Decision {
 /** One revision of the policies, ready to decide. */
 export interface Policy {
   readonly revision: string;
-  readonly purposes: readonly string[];
+
+  /** What it decides by. */
+  readonly data: PolicyData;
 
   /** The tenants that have rules of their own: a plan of theirs may differ from everybody's. */
   readonly tenants: ReadonlySet<string>;
@@ -118,7 +121,7 @@ export function policyOf(
 
   return {
     revision,
-    purposes: data.purposes,
+    data,
     tenants,
     tierOf,
     plan(contract, reader, tenant = null) {

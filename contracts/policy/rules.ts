@@ -20,8 +20,14 @@ const head = {
 
 const ruled = z.strictObject({
   ...situation,
-  classifications: z.array(z.enum(['public', 'internal', 'confidential', 'restricted'])).optional(),
-  sensitivities: z.array(z.enum(['low', 'medium', 'high'])).optional(),
+  classifications: z
+    .array(z.enum(['public', 'internal', 'confidential', 'restricted']))
+    .min(1)
+    .optional(),
+  sensitivities: z
+    .array(z.enum(['low', 'medium', 'high']))
+    .min(1)
+    .optional(),
   columns: names,
 });
 

@@ -20,7 +20,7 @@ export function rule(policy: Policy, ability: string, claims: Claims, about: Abo
   const tenant = about.tenant === undefined ? claims.tenant : about.tenant;
   if (tenant !== claims.tenant && !seesEveryTenant(claims)) return denied('another-tenant');
   if (!isGranted(claims, about)) return denied('authorization-details');
-  if (!policy.purposes.includes(claims.purpose)) return denied('unknown-purpose');
+  if (!policy.data.purposes.includes(claims.purpose)) return denied('unknown-purpose');
   const { allow, level, rules } = policy.decide({
     action: ability,
     roles: claims.roles,

@@ -5,6 +5,7 @@ import type { KafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { followTopic } from '../../pipelines/topic/follow.ts';
 import { log } from '../log.ts';
 import { revisionOf } from '../policy/active.ts';
+import { InTurn } from '../policy/in-turn.ts';
 import { ensurePolicyTopics, takeUp } from '../policy/rollout-topic.ts';
 import { reasonOf } from '../worker/keep-running.ts';
 import type { PolicyCounters } from '../worker/policy-counters.ts';
@@ -26,35 +27,34 @@ export async function livePolicy(
   await ensurePolicyTopics(kafka, config);
   const rollout = new Rollout();
   let current: Policy | null = null;
-  let working = Promise.resolve();
 
   const load = async () => {
     const policy = await revisionOf(rollout, config, rollout.state.active);
+    counters.failed('active', false);
     if (policy.revision === current?.revision) return;
     current = policy;
     counters.active(policy.revision);
-    counters.failed('active', false);
     log.info({ policy: policy.revision }, 'policy in use');
   };
-  const follow = () => {
-    working = working.then(load).catch((error: unknown) => {
+  const turns = new InTurn(() =>
+    load().catch((error: unknown) => {
       counters.failed('active', true);
       log.error(
         { revision: rollout.state.active, goesOn: current?.revision, error: reasonOf(error) },
         'a revision of the policies cannot be used; the one before it goes on',
       );
-    });
-  };
+    }),
+  );
   const following = await followTopic(kafka, config.policy.topic, {
     take(records) {
       takeUp(rollout, records);
-      if (current) follow();
+      turns.news();
     },
     lost: (error) =>
       log.warn({ error: reasonOf(error) }, 'policies are not followed; trying again'),
   });
   try {
-    await load();
+    await turns.begin(load);
   } catch (error) {
     await following[Symbol.asyncDispose]();
     throw error;
@@ -66,7 +66,7 @@ export async function livePolicy(
     },
     async [Symbol.asyncDispose]() {
       await following[Symbol.asyncDispose]();
-      await working;
+      await turns.over();
     },
   };
 }

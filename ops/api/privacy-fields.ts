@@ -48,6 +48,7 @@ export function privacyFields(parts: Parts): Readonly<Record<string, Field>> {
       {
         about: ({ rule }) => {
           knownField(parts.contracts, rule.field);
+          knownTier(policy(), rule.tier);
           return {};
         },
         answer: async ({ rule }, { claims }) => {
@@ -88,5 +89,15 @@ function knownField(contracts: Parts['contracts'], name: string): void {
     throw refused(
       'BAD_USER_INPUT',
       'rule.field: name a column under contract, for example public.customers.email',
+    );
+}
+
+/** Of a role that no token bears the order would hide nothing, and nobody would be told. */
+function knownTier({ data }: Policy, tier: string): void {
+  const unknown = tier.split('+').filter((role) => !data.roles.includes(role));
+  if (unknown.length > 0)
+    throw refused(
+      'BAD_USER_INPUT',
+      `rule.tier: policy knows no role ${unknown.join(', ')}; it knows ${data.roles.join(', ')}`,
     );
 }

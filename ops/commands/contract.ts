@@ -141,7 +141,7 @@ async function diff(
   print(`${changes.length} changes, ${breaking} of them breaking`);
   if (!accepted)
     print(
-      `${unannounced.join(', ')}: give a new major version to what breaks, for example version: 2.0.0, or say --accept`,
+      `${unannounced.join(', ')}: give a new major version to what breaks, for example version: 2.0.0, or say --accept here, and conductor contract accept for workers`,
     );
 }
 

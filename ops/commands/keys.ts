@@ -3,8 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { type Config, loadConfig } from '../../contracts/config.ts';
-import type { Owner } from '../../contracts/keys/keyring.ts';
 import { administerKeyring } from '../../contracts/keys/open-keyring.ts';
+import { destroyedText } from '../keys/destroyed-text.ts';
+import { ownerOf, ownersOf } from '../keys/owners.ts';
 import { statusText } from '../keys/status-text.ts';
 import { rotateTokens } from '../keys/rotate-tokens.ts';
 import { readContracts } from '../worker/setting.ts';
@@ -52,7 +53,7 @@ export function keysCommands(program: Command): void {
     .command('rotate-tokens')
     .summary('a new token key of a tenant: a migration, for every token of its changes')
     .description(
-      'Makes the next version of a token key, and asks for every table with tokens to be copied anew in place of what was captured of it. No worker may run meanwhile.',
+      'Makes the next version of a token key, and asks for every table with tokens to be copied anew in place of what was captured of it. Neither workers nor the API may run meanwhile.',
     )
     .requiredOption('--tenant <tenant>', 'whose tokens')
     .option('--yes', 'without it, what would be done is told, and nothing is')
@@ -112,7 +113,10 @@ function addDestroy(keys: Command): void {
     )
     .requiredOption('--table <table>', 'the table that the subject is a row of')
     .requiredOption('--subject <id>', 'its value in the subject column')
-    .option('--tenant <tenant>', 'the value of the tenant column; left out for tables without one')
+    .option(
+      '--tenant <tenant>',
+      'the value of the tenant column; left out where no table of the subject has one',
+    )
     .option(
       '--no-rotate-tenant',
       'leave the tenant’s key: copies of subjects.ring then still have the subject’s',
@@ -147,7 +151,7 @@ async function rotate(flags: Flags): Promise<void> {
   const rotated =
     subject === undefined || table === undefined
       ? await admin.rotateSubjectsOf(tenant ?? null)
-      : await admin.rotateSubject(await ownerOf(config, { tenant, table, subject }));
+      : await admin.rotateSubject(ownerOf(await readContracts(config), { tenant, table, subject }));
   tell(json, { level, rotated }, `${rotated} subjects have a new key; old boxes open as before`);
 }
 
@@ -192,48 +196,19 @@ async function destroy({
   ...flags
 }: Flags) {
   const config = await loadConfig(await configFile(flags.config));
-  const owner = await ownerOf(config, { tenant, table, subject });
+  const owners = ownersOf(await readContracts(config), { tenant, table, subject });
   if (!yes)
     return print(
-      `would destroy every key of this subject of ${owner.domain}, for ever${rotateTenant ? ', and replace the key of its tenant' : ''}; say --yes`,
+      `would destroy every key of this subject of ${owners[0]?.domain}, for ever${rotateTenant ? ', and replace the key of its tenant' : ''}; say --yes`,
     );
   using admin = await administerKeyring(config.keyring);
-  const destroyed = await admin.destroy(owner, { rotate: rotateTenant });
-  tell(
-    flags.json,
-    { ...destroyed },
-    [
-      `${destroyed.versions} keys are destroyed, and none will be made; ${destroyed.rewrapped} others were wrapped anew`,
-      'copies of both files of the keyring from before open as long as the root key of then does: rotate it, and finish',
-    ].join('\n'),
-  );
-}
-
-/** The owner as capture names him. What is no subject by its contract is refused: nobody would be erased. */
-async function ownerOf(
-  config: Config,
-  { tenant, table, subject }: { tenant: string | undefined; table: string; subject: string },
-): Promise<Owner> {
-  const contracts = await readContracts(config);
-  const contract = contracts.get(table);
-  const where = `--table ${table}`;
-  if (!contract)
-    throw new CannotRun({
-      what: `no contract is of table ${table}`,
-      where,
-      fix: `name one of ${[...contracts.keys()].join(', ')}`,
-    });
-  if (!contract.subject)
-    throw new CannotRun({
-      what: `the contract of ${table} names no subject column`,
-      where,
-      fix: 'name a table whose rows belong to subjects',
-    });
-  if (contract.tenant !== null && tenant === undefined)
-    throw new UsageError(
-      `rows of ${table} belong to tenants: say whose subject it is, --tenant <tenant>`,
-    );
-  return { tenant: tenant ?? null, domain: contract.subject.domain, subject };
+  let [versions, rewrapped] = [0, 0];
+  for (const owner of owners) {
+    const destroyed = await admin.destroy(owner, { rotate: rotateTenant });
+    versions += destroyed.versions;
+    rewrapped += destroyed.rewrapped;
+  }
+  tell(flags.json, { versions, rewrapped }, destroyedText({ versions, rewrapped }));
 }
 
 function checked(flags: Flags): Flags {

@@ -15,3 +15,11 @@ export function natural(text: string): number {
     throw new InvalidArgumentError('say a whole number, or 0.');
   return value;
 }
+
+/** Reads an option that is a share of a hundred. */
+export function percent(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value > 100)
+    throw new InvalidArgumentError('say a number from 0 to 100, without a sign behind it.');
+  return value;
+}

@@ -147,6 +147,7 @@ function tell(flags: Flags, checked: Checked, line: string): void {
     print(
       `  conflict: table ${table}, column ${column}: the ${level} rules ${rules.join(' and ')} wish ${actions.join(' and ')}; the strictest counts`,
     );
+  for (const { rule, says } of checked.idle) print(`  idle: rule ${rule} ${says}`);
 }
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);

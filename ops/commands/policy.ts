@@ -10,6 +10,7 @@ import {
 } from '../../contracts/policy/bundle.ts';
 import { loadPolicy } from '../../contracts/policy/policy.ts';
 import { compilePolicies, findOpa, noOpa, testPolicies } from '../policy/opa.ts';
+import { percent } from './numbers.ts';
 import { rolloutCommands } from './policy-rollout.ts';
 
 /** Adds `conductor policy`. */
@@ -45,14 +46,14 @@ export function policyCommands(program: Command): void {
     .summary("run the policies' own tests")
     .description('Runs opa test, and refuses less coverage than is asked for.')
     .option('--policies <folder>', 'where the policies are', dirname(shippedBundle))
-    .option('--coverage <percent>', 'how many lines of a hundred the tests must reach', '95')
+    .option('--coverage <percent>', 'how many lines of a hundred the tests must reach', percent, 95)
     .addHelpText('after', '\nExample:\n  conductor policy test')
     .action(async ({ policies, coverage: wanted }: TestFlags) => {
       const tested = await testPolicies((await findOpa()) ?? fail(), resolve(policies));
       for (const name of tested.failed) print(`failed: ${name}`);
       const { passed, failed, coverage } = tested;
       print(`${passed} passed, ${failed.length} failed, coverage ${coverage.toFixed(1)} %`);
-      if (failed.length > 0 || coverage < Number(wanted)) process.exitCode = 1;
+      if (failed.length > 0 || coverage < wanted) process.exitCode = 1;
     });
   rolloutCommands(policy);
 }
@@ -65,7 +66,7 @@ interface BuildFlags {
 
 interface TestFlags {
   readonly policies: string;
-  readonly coverage: string;
+  readonly coverage: number;
 }
 
 async function writeBundle(folder: string, bundle: PolicyBundle): Promise<void> {

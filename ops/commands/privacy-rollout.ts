@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
+import { CannotRun } from '../../contracts/cannot-run.ts';
 import { type Config, loadConfig } from '../../contracts/config.ts';
+import { wordsOf } from '../../contracts/error-words.ts';
 import { ownPool, partFrom } from '../../pipelines/wal/own-pool.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { readerOf } from '../gateway/reader-of.ts';
@@ -13,6 +15,17 @@ import { waves } from '../rollout/wave.ts';
 import { readContracts } from '../worker/setting.ts';
 import { configFile, configOption } from './config-file.ts';
 import { UsageError } from './usage-error.ts';
+
+type WaveFlags = Pick<Flags, 'dryRun' | 'json'> & {
+  readonly to: 'shadow' | 'on';
+  readonly tenants: readonly string[];
+};
+
+interface LiftFlags extends Pick<Flags, 'config' | 'json' | 'tenant'> {
+  readonly field: string;
+  readonly tier: string;
+  readonly allTenants?: boolean;
+}
 
 interface Flags {
   readonly config?: string;
@@ -53,44 +66,72 @@ export function rolloutCommands(privacy: Command): void {
   privacy
     .command('lift')
     .summary('take back what setRedactionRule ordered')
+    .description(
+      'Takes one order back: that of a tenant, or that for all tenants. Who gave it and who lifted it is kept. Exits with 1 where there was none.',
+    )
     .requiredOption('--field <field>', 'schema, table and column')
     .requiredOption('--tier <tier>', 'the tier that it was ordered for')
+    .option('--tenant <tenant>', 'the tenant that it was ordered for')
+    .option('--all-tenants', 'it was ordered for all tenants')
     .addOption(configOption())
     .option('--json', 'one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  conductor privacy lift --field public.customers.country --tier support',
+      '\nExample:\n  conductor privacy lift --field public.customers.country --tier support --tenant 7',
     )
-    .action(async ({ field, tier, ...flags }: Flags & { field: string; tier: string }) => {
-      const config = await loadConfig(await configFile(flags.config));
-      const lifted = await inState(config, async (db) =>
-        (await redactionRulesIn(db)).lift({ field, tier }),
-      );
-      print(flags.json ? JSON.stringify({ lifted }) : `${lifted} lifted`);
-    });
+    .action(lift);
 }
+
+async function lift({ field, tier, tenant, allTenants = false, ...flags }: LiftFlags) {
+  if ((tenant === undefined) !== allTenants)
+    throw new UsageError(
+      'say whose order: --tenant T, or --all-tenants for one that holds for all',
+    );
+  const config = await loadConfig(await configFile(flags.config));
+  const rule = { field, tier, tenant: tenant ?? null };
+  const lifted = await inState(config, async (db) =>
+    (await redactionRulesIn(db)).lift(rule, userInfo().username),
+  );
+  if (!lifted) process.exitCode = 1;
+  if (flags.json) print(JSON.stringify({ lifted }));
+  else
+    print(lifted ? 'lifted' : `nothing was lifted: no such order is in force for ${whose(rule)}`);
+}
+
+const whose = ({ tenant }: { readonly tenant: string | null }) =>
+  tenant === null ? 'all tenants' : `tenant ${tenant}`;
 
 async function rollOut(flags: Flags): Promise<void> {
   const { wave, tenant, to = 'on' } = flags;
-  if (wave !== undefined && tenant !== undefined)
-    throw new UsageError('say --wave or --tenant, not both');
+  refuseMisused(flags);
   const config = await loadConfig(await configFile(flags.config));
+  const tenants = wave === undefined ? [] : await tenantsOf(config, flags);
   await inState(config, async (db) => {
     const rollout = await rolloutIn(db);
-    if (wave !== undefined) await moveWave(config, rollout, flags, Number(wave));
+    if (wave !== undefined && to !== 'off')
+      await moveWave(config, rollout, { ...flags, to, tenants }, Number(wave));
     else if (tenant !== undefined) await moveOne(config, rollout, { ...flags, tenant, to });
     else await list(rollout, flags);
   });
 }
 
+function refuseMisused({ wave, tenant, to, tenants, dryRun }: Flags): void {
+  if (wave !== undefined && tenant !== undefined)
+    throw new UsageError('say --wave or --tenant, not both');
+  if (wave === undefined && tenants !== undefined)
+    throw new UsageError('--tenants names those that a wave is of: say --wave');
+  if (wave === undefined && tenant === undefined && (to !== undefined || dryRun))
+    throw new UsageError('say who moves: --wave 70|90|100, or --tenant T');
+  if (wave !== undefined && to === 'off')
+    throw new UsageError('a wave moves on; --tenant T --to off takes one back');
+}
+
 async function moveWave(
   config: Config,
   rollout: Rollout,
-  { to = 'on', tenants: file, dryRun = false, json }: Flags,
+  { to, tenants, dryRun = false, json }: WaveFlags,
   percent: number,
 ): Promise<void> {
-  if (to === 'off') throw new UsageError('a wave moves on; --tenant T --to off takes one back');
-  const tenants = file === undefined ? await restingTenants(config) : await listed(file);
   const by = userInfo().username;
   const waved = await runWave(rollout, config.api, { percent, to, tenants, by, isDry: dryRun });
   if (json) print(JSON.stringify(waved));
@@ -134,6 +175,9 @@ async function list(rollout: Rollout, { json }: Flags): Promise<void> {
   if (tenants.length === 0) print('every tenant is off');
 }
 
+const tenantsOf = (config: Config, { tenants: file }: Flags): Promise<readonly string[]> =>
+  file === undefined ? restingTenants(config) : listed(file);
+
 /** The tenants that have rows where they rest. */
 async function restingTenants(config: Config): Promise<readonly string[]> {
   const contracts = await readContracts(config);
@@ -142,9 +186,20 @@ async function restingTenants(config: Config): Promise<readonly string[]> {
   for (const contract of contracts.values()) {
     const rule = contract.columns.find(({ name }) => name === contract.tenant)?.rule;
     if (rule === 'keep' && !contract.outbox)
-      for (const tenant of await reader.tenants(contract)) found.add(tenant);
+      for (const tenant of await reader.tenants(contract).catch(notRead)) found.add(tenant);
   }
   return [...found];
+}
+
+function notRead(cause: unknown): never {
+  throw new CannotRun(
+    {
+      what: `the tenants of what rests cannot be read: ${wordsOf(cause)}`,
+      where: 'sinks, of which api.from names the one that is read',
+      fix: 'start that server, or correct its settings; or name the tenants: --tenants FILE',
+    },
+    { cause },
+  );
 }
 
 const listed = async (file: string): Promise<readonly string[]> =>

@@ -5,7 +5,8 @@ import { loadConfig } from '../../contracts/config.ts';
 import { TileFolder } from '../../pipelines/prove/tile-folder.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { signingKey } from '../../schemas/signing-key.ts';
-import type { Verifier } from '../../schemas/signed-note.ts';
+import type { SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
+import { noteText, type Verifier } from '../../schemas/signed-note.ts';
 import { folderCopy, type LogCopy, segmentFile } from '../provenance/log-copy.ts';
 import { topicCopy } from '../provenance/topic-copy.ts';
 import { trustedKeys } from '../provenance/trusted-keys.ts';
@@ -74,7 +75,7 @@ async function verifyProvenance(flags: Flags): Promise<void> {
   check(flags);
   const { copyOf, trusted } = await placeOf(flags);
   await using copy = await copyOf();
-  const exporting = flags.export === undefined ? null : await exportTo(flags.export, copy);
+  const exporting = flags.export === undefined ? null : await exportTo(flags.export);
   const wanted: Wanted = {
     trusted,
     stream: flags.stream ?? null,
@@ -90,7 +91,7 @@ async function verifyProvenance(flags: Flags): Promise<void> {
     throw new UsageError(
       'the log is sound, but has no segment of what was asked for: see its streams without --stream, --from and --to',
     );
-  await exporting?.end(verified.checkpoint?.size ?? 0);
+  await exporting?.end();
   process.stdout.write(flags.json ? `${JSON.stringify(verified)}\n` : verifiedText(verified));
   if (!verified.verified) process.exitCode = 3;
 }
@@ -130,10 +131,12 @@ async function placeOf({ offline, brokers, topic, keys, config: named }: Flags):
 const plain = { partitions: 1, replication: 1, requestTimeout: 30, tls: false };
 
 /** An export is a log in a folder, and beside it the bytes of each segment: `sha256sum` gives the manifest's digest. */
-async function exportTo(folder: string, copy: LogCopy) {
+async function exportTo(folder: string) {
   await mkdir(folder, { recursive: true });
   const entries: Buffer[] = [];
-  const told: Pick<Wanted, 'onEntry' | 'onSegment'> = {
+  let newest: SaidCheckpoint | null = null;
+  const told: Pick<Wanted, 'onEntry' | 'onCheckpoint' | 'onSegment'> = {
+    onCheckpoint: (checkpoint) => void (newest = checkpoint),
     onEntry: (entry) => void entries.push(entry),
     async onSegment(manifest, bytes) {
       const path = join(folder, segmentFile(manifest));
@@ -143,12 +146,11 @@ async function exportTo(folder: string, copy: LogCopy) {
   };
   return {
     told,
-    async end(size: number) {
+    async end() {
       const tiles = TileFolder.empty(folder);
-      for (const entry of entries.slice(0, size)) tiles.append(entry);
+      for (const entry of entries.slice(0, newest?.size ?? 0)) tiles.append(entry);
       tiles.save();
-      const text = copy.checkpoints.find((each) => each.split('\n')[1] === String(size));
-      if (text !== undefined) await writeFile(join(folder, 'checkpoint'), text);
+      if (newest) await writeFile(join(folder, 'checkpoint'), noteText(newest.note));
     },
   };
 }

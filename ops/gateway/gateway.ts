@@ -1,4 +1,5 @@
 import type { TableContract } from '../../contracts/contract.ts';
+import { isBlurred } from '../../contracts/strictness.ts';
 import type { Policy, Reader as PolicyReader } from '../../contracts/policy/policy.ts';
 import { type Claims, everyTenant, scopesOf } from '../../contracts/token-claims.ts';
 import type { Tokeniser } from '../../processors/tokens.ts';
@@ -8,6 +9,7 @@ import { seesEveryTenant } from '../api/judge.ts';
 import { refused } from '../api/refused.ts';
 import type { RedactionRules } from '../rollout/redaction-rules.ts';
 import type { Rollout } from '../rollout/rollout.ts';
+import { restsAsPromised } from './at-rest.ts';
 import type { Cursors } from './cursor.ts';
 import type { Group, Reader } from './reader.ts';
 import { seenBy } from './views.ts';
@@ -62,7 +64,7 @@ export function gatewayOf(parts: GatewayParts): Gateway {
     parts.contracts.get(table) ?? wrong(`there is no table ${table} under contract`);
   return {
     tableFor(claims, table) {
-      tenantFor(contractOf(table), claims);
+      tenantFor(parts, contractOf(table), claims);
       return table;
     },
     rows: ({ table, ...asked }, claims, signal) =>
@@ -88,7 +90,7 @@ async function readRows(
   const { table } = contract;
   if (first < 1 || first > mostRows) wrong(`first: ask for 1 to ${mostRows} rows`);
   if (contract.key.length === 0) wrong(`table ${table} has no key to be paged by`);
-  const tenant = tenantFor(contract, claims);
+  const tenant = tenantFor(parts, contract, claims);
   const reading = { table, tenant, subject: claims.sub };
   const key = after === null ? null : await cursors.open(reading, after);
   if (after !== null && !key) wrong('after: is no cursor that this reader was given');
@@ -114,7 +116,7 @@ async function countGroups(
 ): Promise<Counts> {
   const { reader, policy, mostRows } = parts;
   const { table } = contract;
-  const tenant = tenantFor(contract, claims);
+  const tenant = tenantFor(parts, contract, claims);
   const subject = subjectOf(contract, parts);
   const viewOf = await views(parts, contract, claims);
   if (by.length === 0 || new Set(by).size !== by.length) wrong('by: name columns, each once');
@@ -129,9 +131,12 @@ async function countGroups(
   const wanted = { contract, columns: by, tenant, subject, least: k, limit: mostRows, signal };
   const groups = await reader.groups(wanted);
   const view = viewOf(claims.tenant);
-  const shown = ({ group, ...counted }: Group) => ({
+  // Two groupings of one table would else be subtracted from each other, down to a group that is held back.
+  const rounded = (count: number) => count - (count % k);
+  const shown = ({ group, subjects, rows }: Group) => ({
     group: inGroup(view.row(group, claims.tenant), by),
-    ...counted,
+    subjects: rounded(subjects),
+    rows: rounded(rows),
   });
   return { table, k, groups: groups.map(shown) };
 }
@@ -140,20 +145,29 @@ function wrong(message: string): never {
   throw refused('BAD_USER_INPUT', message);
 }
 
-/** Whose rows are read: the token's tenant's, or of everybody where its scope says so. */
-function tenantFor({ table, tenant, columns }: TableContract, claims: Claims): string | null {
-  if (seesEveryTenant(claims)) return null;
-  if (tenant === null)
+/**
+ * Whose rows are read: the token's tenant's, or of everybody where its scope says so. Either way rows must tell whose
+ * they are, or they would be seen as those of a tenant that nothing was ever said of.
+ */
+function tenantFor(
+  { policy, published }: GatewayParts,
+  contract: TableContract,
+  claims: Claims,
+): string | null {
+  const { table, tenant } = contract;
+  const isOfAll = seesEveryTenant(claims);
+  if (tenant === null && !isOfAll)
     throw refused(
       'FORBIDDEN',
       `table ${table} belongs to no tenant: it takes the scope ${everyTenant}`,
     );
-  if (columns.find(({ name }) => name === tenant)?.rule !== 'keep')
+  const sight = { policy: policy(), published };
+  if (tenant !== null && restsAsPromised(contract, tenant, sight) !== 'keep')
     throw refused(
       'FORBIDDEN',
       `column ${tenant} of table ${table} does not rest as it is, so that no tenant's rows can be found by it`,
     );
-  return claims.tenant;
+  return isOfAll ? null : claims.tenant;
 }
 
 /** Column by column what rests; the key and the tenant are read though they may not be shown. */
@@ -169,17 +183,14 @@ const inGroup = (row: RestingRow, by: readonly string[]): RestingRow =>
 
 /** The column that tells subjects apart: as its contract promises it, or one subject could count as two. */
 function subjectOf(contract: TableContract, { policy, published }: GatewayParts): string {
-  const { table, subject, columns } = contract;
+  const { table, subject } = contract;
   if (!subject)
     throw refused(
       'FORBIDDEN',
       `table ${table} has no subject: nobody could tell how many are behind a group`,
     );
-  const rule = columns.find(({ name }) => name === subject.column)?.rule;
-  const streamed = policy()
-    .plan(contract, published)
-    .columns.find(({ name }) => name === subject.column)?.action;
-  if ((rule !== 'keep' && rule !== 'tokenise') || streamed !== rule)
+  const rule = restsAsPromised(contract, subject.column, { policy: policy(), published });
+  if (rule === null || isBlurred(rule))
     throw refused(
       'FORBIDDEN',
       `column ${subject.column} of table ${table} does not rest so that subjects can be counted`,
@@ -233,7 +244,9 @@ async function views(
     return view;
   };
   const named = given.flatMap(({ tenant }) => tenant ?? []);
-  return Object.assign(viewOf, { known: [claims.tenant, '', ...known.keys(), ...named] });
+  return Object.assign(viewOf, {
+    known: [claims.tenant, '', ...known.keys(), ...named, ...sight.policy.tenants],
+  });
 }
 
 const countRedacted = (contract: TableContract, { asTheyRest }: View): number =>

@@ -1,7 +1,7 @@
 import { sql } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
-import { isConfidential, type TableContract } from '../../contracts/contract.ts';
+import type { TableContract } from '../../contracts/contract.ts';
 import { refuseOwnName } from '../../contracts/keys/keyring-admin.ts';
 import { administerKeyring } from '../../contracts/keys/open-keyring.ts';
 import { baseOf } from '../../pipelines/backfill/first-copy.ts';
@@ -11,6 +11,8 @@ import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { type Checkpoint, checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
 import { ownPool, partFrom } from '../../pipelines/wal/own-pool.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
+import { plansInUse } from '../policy/active.ts';
+import { hasTokens } from './has-tokens.ts';
 
 /** What a new token key changes, and whether it was made. */
 export interface TokensRotated {
@@ -29,14 +31,15 @@ export async function rotateTokens(
   { tenant, yes }: { readonly tenant: string; readonly yes: boolean },
 ): Promise<TokensRotated> {
   refuseOwnName(tenant);
-  const own = [...contracts.values()].filter(hasTokens);
+  const plans = await plansInUse(config, contracts);
+  const own = [...contracts.values()].filter((each) => hasTokens(each, plans.get(each.table)));
   const tables = own.map(({ table }) => table);
   refuseOutboxes(own);
   if (!yes)
     return {
       version: null,
       tables,
-      text: `would make a new token key of this tenant, and have ${tables.length} tables copied anew in place of what was captured of them, for all tenants: ${tables.join(', ') || 'none'}\nstop capture and govern, and say --yes`,
+      text: `would make a new token key of this tenant, and have ${tables.length} tables copied anew in place of what was captured of them, for all tenants: ${tables.join(', ') || 'none'}\nstop capture, govern and the API, and say --yes`,
     };
   await refuseBesideWorkers(config);
   const stream = `${config.database}/${config.source.slot}`;
@@ -47,14 +50,9 @@ export async function rotateTokens(
   return {
     version,
     tables: from ? tables : [],
-    text: `the token key of this tenant has version ${version}\nstart capture, govern and deliver: ${from ? tables.length : 0} tables are copied anew in place of what was captured of them`,
+    text: `the token key of this tenant has version ${version}\nstart capture, govern, deliver and the API: ${from ? tables.length : 0} tables are copied anew in place of what was captured of them`,
   };
 }
-
-const hasTokens = ({ columns, key }: TableContract): boolean =>
-  columns.some(
-    (column) => column.rule === 'tokenise' || (isConfidential(column) && key.includes(column.name)),
-  );
 
 /** Rows that exist in the WAL only cannot be read again: their old tokens would stay for ever. */
 function refuseOutboxes(contracts: readonly TableContract[]): void {
@@ -89,9 +87,9 @@ async function refuseBesideWorkers(config: Config): Promise<void> {
 
 const running = (what: string, where: string) =>
   new CannotRun({
-    what: `${what}: a new token key counts when workers are started`,
+    what: `${what}: a new token key counts when whoever makes tokens is started`,
     where,
-    fix: 'stop capture and govern, all of them; then give the command again, and start them',
+    fix: 'stop capture, govern and the API, all of them; then give the command again, and start them',
   });
 
 async function checkpointOf({ state }: Config, stream: string): Promise<Checkpoint | null> {

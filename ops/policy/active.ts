@@ -19,7 +19,7 @@ export async function revisionOf(
   );
 }
 
-/** What the active revision does with every table, for everybody and for tenants with rules of their own. */
+/** What the active revision does to each table. */
 export async function plansInUse(
   config: Config,
   contracts: ReadonlyMap<string, TableContract>,
@@ -30,12 +30,8 @@ export async function plansInUse(
 }
 
 /** The contracts as the active revision has them for everybody, in the form that govern publishes them in. */
-export async function contractsInUse(
+export const contractsInUse = async (
   config: Config,
   contracts: ReadonlyMap<string, TableContract>,
-): Promise<ReadonlyMap<string, PlannedContract>> {
-  return formsOf(await plansInUse(config, contracts));
-}
-
-const formsOf = (plans: ReadonlyMap<string, TablePlans>): ReadonlyMap<string, PlannedContract> =>
-  new Map([...plans].map(([table, { form }]) => [table, form]));
+): Promise<ReadonlyMap<string, PlannedContract>> =>
+  new Map([...(await plansInUse(config, contracts))].map(([table, { form }]) => [table, form]));

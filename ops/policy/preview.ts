@@ -4,6 +4,7 @@ import { PolicyFailure } from '../../contracts/policy/bundle.ts';
 import { compare } from '../../contracts/policy/compare.ts';
 import type { ColumnPlan, Conflict, MaskPlan, Treatment } from '../../contracts/policy/plan.ts';
 import type { Policy, Reader } from '../../contracts/policy/policy.ts';
+import { mask } from '../../processors/redact.ts';
 import { kindOf } from '../../schemas/avro.ts';
 
 /** What a revision does with a column, and what its values then look like: their shape by type, for no value is read. */
@@ -100,7 +101,7 @@ function sampleOf({ type, hierarchy }: ColumnContract, { action, to }: Treatment
     case 'keep':
       return shapes[kindOf(type)];
     case 'mask':
-      return '***';
+      return mask;
     case 'tokenise':
       return 'a'.repeat(22);
     case 'generalise':

@@ -1,10 +1,17 @@
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
-import { bundleText, type PolicyBundle } from '../../contracts/policy/bundle.ts';
+import { bundleText, type PolicyBundle, PolicyFailure } from '../../contracts/policy/bundle.ts';
+import { type IdleRule, idleRules } from '../../contracts/policy/idle-rules.ts';
 import type { Conflict } from '../../contracts/policy/plan.ts';
 import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
-import { bundleKey, type PolicyState, stateKey } from '../../contracts/policy/rollout.ts';
+import { refuseRekeyed } from '../../contracts/policy/rekeyed.ts';
+import {
+  bundleKey,
+  type PolicyState,
+  type Rollout,
+  stateKey,
+} from '../../contracts/policy/rollout.ts';
 import { tablePlans } from '../../contracts/policy/table-plans.ts';
 import type { KafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { revisionOf } from './active.ts';
@@ -21,6 +28,7 @@ export interface RollingOut {
 export interface Checked {
   readonly revision: string;
   readonly conflicts: readonly (Conflict & { readonly table: string })[];
+  readonly idle: readonly IdleRule[];
 }
 
 /** Publishes a bundle for others to activate; refuses one that govern could not use. */
@@ -36,10 +44,31 @@ export async function publish(to: RollingOut, bundle: PolicyBundle): Promise<Che
 /** Has a revision decide from now on; the one that ran beside as its shadow runs no more. */
 export async function activate(to: RollingOut, revision: string): Promise<Checked> {
   const rollout = await readRollout(to.kafka, to.config);
-  const checked = check(to, await revisionOf(rollout, to.config, revision));
+  const next = await revisionOf(rollout, to.config, revision);
+  const checked = check(to, next);
+  await refuseOtherKeys(to, rollout, next);
   const { shadow } = rollout.state;
   await setState(to, { active: revision, shadow: shadow === revision ? null : shadow });
   return checked;
+}
+
+/** By what could not be used no row has its key. */
+async function refuseOtherKeys(
+  { config, contracts }: RollingOut,
+  rollout: Rollout,
+  next: Policy,
+): Promise<void> {
+  const planned = (policy: Policy) => ({
+    revision: policy.revision,
+    plans: tablePlans(policy, contracts, config.govern),
+  });
+  const inUse = await revisionOf(rollout, config, rollout.state.active)
+    .then(planned)
+    .catch((error: unknown) => {
+      if (error instanceof PolicyFailure) return null;
+      throw error;
+    });
+  if (inUse) refuseRekeyed(inUse, planned(next));
 }
 
 /** Has a revision run beside the active one, or none. It may be broken: it changes nothing but its report. */
@@ -88,6 +117,7 @@ function check({ config, contracts }: RollingOut, policy: Policy): Checked {
         .conflicts.map((conflict) => ({ table: contract.table, ...conflict })),
     ),
   );
+  const idle = idleRules(policy.data, contracts);
   const different = new Map(conflicts.map((conflict) => [JSON.stringify(conflict), conflict]));
-  return { revision: policy.revision, conflicts: [...different.values()] };
+  return { revision: policy.revision, conflicts: [...different.values()], idle };
 }

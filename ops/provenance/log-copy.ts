@@ -1,17 +1,21 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Head } from '../../processors/evidence.ts';
 import { readEntries, readLeafHashes } from '../../pipelines/prove/tile-folder.ts';
 import { parseCheckpoint } from '../../schemas/log-checkpoint.ts';
 import type { Hash } from '../../schemas/merkle-tree.ts';
 import { type Manifest, segmentName } from '../../schemas/stream-manifest.ts';
 
+/** What lies in a log: an entry that claims a place, or a checkpoint. */
+export type Written =
+  | { readonly kind: 'claim'; readonly index: number; readonly entry: Buffer }
+  | { readonly kind: 'checkpoint'; readonly text: string };
+
 /** A log and what it proves, wherever they lie: nothing of it is trusted. */
 export interface LogCopy extends AsyncDisposable {
-  /** Entries by their index; several where several claim the same place. */
-  readonly entries: readonly (readonly Buffer[])[];
-  readonly checkpoints: readonly string[];
+  readonly written: AsyncIterable<Written>; // In the order in which it was written.
   readonly leafHashes: readonly Hash[]; // As the copy has them beside the entries; none if it has not.
   /** Segments whose records lie there, where that can be told without their manifests. */
   readonly segments: readonly string[];
@@ -45,12 +49,17 @@ function decoded(name: string): string {
 
 /** An export in a folder. Needs nothing else. */
 export async function folderCopy(folder: string): Promise<LogCopy> {
+  if (!existsSync(folder))
+    throw new CannotRun({
+      what: 'there is no such folder',
+      where: folder,
+      fix: 'name the folder of an export, as conductor verify provenance --export writes it',
+    });
   const path = join(folder, 'checkpoint');
   const checkpoint = existsSync(path) ? await readFile(path, 'utf8') : '';
   const size = parseCheckpoint(checkpoint)?.size ?? 0;
   return {
-    entries: readEntries(folder, size).map((entry) => [entry]),
-    checkpoints: [checkpoint],
+    written: writtenIn(checkpoint, readEntries(folder, size)),
     leafHashes: readLeafHashes(folder, size),
     segments: await segmentsIn(join(folder, 'segments')),
     async segment(manifest) {
@@ -60,4 +69,9 @@ export async function folderCopy(folder: string): Promise<LogCopy> {
     unproved: async () => 0,
     async [Symbol.asyncDispose]() {},
   };
+}
+
+async function* writtenIn(text: string, entries: readonly Buffer[]): AsyncIterable<Written> {
+  for (const [index, entry] of entries.entries()) yield { kind: 'claim', index, entry };
+  yield { kind: 'checkpoint', text };
 }

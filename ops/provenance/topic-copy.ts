@@ -8,7 +8,7 @@ import { header } from '../../pipelines/topic/received.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import { segmentStart, writeProved } from '../../schemas/segment-bytes.ts';
 import type { Manifest } from '../../schemas/stream-manifest.ts';
-import type { LogCopy } from './log-copy.ts';
+import type { LogCopy, Written } from './log-copy.ts';
 
 /** The log and its streams in Kafka. Needs the topics, and nothing else. */
 export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<LogCopy> {
@@ -20,7 +20,6 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
       fix: 'start conductor run prove, or name the topic of the log',
     });
   await using stack = new AsyncDisposableStack();
-  const { entries, checkpoints } = await claimsOf(kafka, topic);
   const readers = new Map<string, LaneRecords>();
   stack.defer(async () => {
     for (const reader of readers.values()) await reader[Symbol.asyncDispose]();
@@ -40,8 +39,7 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
   const bytes = new Bytes(1024 * 1024);
   const open = stack.move();
   return {
-    entries,
-    checkpoints,
+    written: writtenIn(kafka, topic),
     leafHashes: [],
     segments: [],
     segment: async (manifest) =>
@@ -58,25 +56,20 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
   };
 }
 
-async function claimsOf(kafka: KafkaOptions, topic: string) {
+async function* writtenIn(kafka: KafkaOptions, topic: string): AsyncIterable<Written> {
   await using log = new LaneRecords(kafka, topic);
   const [start = 0n] = await log.bounds('start');
   const [end = 0n] = await log.bounds('end');
-  const entries: Buffer[][] = [];
-  const checkpoints: string[] = [];
   for await (const batch of log.read(0, start, end))
     for (const record of batch) {
       if (!record.value) continue;
       const index = header(record, 'index');
-      if (record.key?.toString() === checkpointKey) checkpoints.push(record.value.toString());
-      else if (index !== null && /^\d{1,15}$/.test(index) && Number(index) <= mostAhead(entries))
-        (entries[Number(index)] ??= []).push(record.value);
+      if (record.key?.toString() === checkpointKey)
+        yield { kind: 'checkpoint', text: record.value.toString() };
+      else if (index !== null && /^\d{1,15}$/.test(index))
+        yield { kind: 'claim', index: Number(index), entry: record.value };
     }
-  return { entries: Array.from(entries, (claims) => claims ?? []), checkpoints };
 }
-
-/** So that a claim to a place that is far away takes no memory. */
-const mostAhead = (entries: readonly unknown[]): number => entries.length + 10_000;
 
 async function segmentIn(
   reader: LaneRecords,

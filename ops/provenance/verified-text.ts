@@ -4,12 +4,15 @@ const mostFaults = 20;
 
 /** What came of it, for people: streams, what is not proved, and every fault, the first bad segment first. */
 export function verifiedText(verified: Verified): string {
-  const { origin, entries, checkpoint, cosignedBy, streams, faults } = verified;
-  const by = cosignedBy.length > 0 ? `, cosigned by ${cosignedBy.join(', ')}` : '';
+  const { origin, entries, checkpoint, cosigned, cosignedBy, streams, faults } = verified;
   const head = checkpoint
-    ? `log ${origin}: ${entries} entries, checkpoint of ${checkpoint.size} with root ${checkpoint.root}${by}`
+    ? `log ${origin}: ${entries} entries, checkpoint of ${checkpoint.size} with root ${checkpoint.root}`
     : `log ${origin}: ${entries} entries, no checkpoint`;
   const lines = [head, ...streams.map(streamText)];
+  if (cosigned && cosignedBy.length > 0)
+    lines.push(
+      `      cosigned by ${cosignedBy.join(', ')}: the checkpoint of ${cosigned.size} with root ${cosigned.root}`,
+    );
   for (const { segment, index, what } of faults.slice(0, mostFaults))
     lines.push(`bad   ${segment ?? (index === null ? 'the log' : `entry ${index}`)}: ${what}`);
   if (faults.length > mostFaults) lines.push(`      and ${faults.length - mostFaults} more`);

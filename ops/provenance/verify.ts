@@ -1,11 +1,13 @@
-import { Evidence, type Judged } from '../../processors/evidence.ts';
+import { Evidence } from '../../processors/evidence.ts';
 import { segmentFault } from '../../processors/segment-fault.ts';
-import { parseCheckpoint, type SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
-import { leafHash, rootOf } from '../../schemas/merkle-tree.ts';
-import { hasSigned, type Verifier } from '../../schemas/signed-note.ts';
+import type { SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
+import { leafHash, type Tree } from '../../schemas/merkle-tree.ts';
+import type { Verifier } from '../../schemas/signed-note.ts';
 import { type Manifest, segmentName } from '../../schemas/stream-manifest.ts';
 import { parseLsn } from '../../schemas/lsn.ts';
+import { holdCheckpoints } from './hold-checkpoints.ts';
 import type { LogCopy } from './log-copy.ts';
+import { LogReading } from './log-reading.ts';
 
 /** Something that is not as it was proved. */
 export interface Fault {
@@ -25,12 +27,19 @@ export interface VerifiedStream {
   readonly unproved: number; // Records that came after the last segment.
 }
 
+/** What a checkpoint says. */
+export interface SaidTree {
+  readonly size: number;
+  readonly root: string; // In hex.
+}
+
 /** What came of it. The first fault is the first bad segment. */
 export interface Verified {
   readonly verified: boolean;
   readonly origin: string;
   readonly entries: number;
-  readonly checkpoint: { readonly size: number; readonly root: string } | null;
+  readonly checkpoint: SaidTree | null; // The newest that is signed.
+  readonly cosigned: SaidTree | null; // That which the witnesses must have signed: the one that was kept, or the newest.
   readonly cosignedBy: readonly string[];
   readonly streams: readonly VerifiedStream[];
   readonly faults: readonly Fault[];
@@ -48,6 +57,7 @@ export interface Wanted {
   /** Told the bytes of every segment that was read. */
   readonly onSegment?: (manifest: Manifest, bytes: Buffer) => Promise<void>;
   readonly onEntry?: (entry: Buffer) => void;
+  readonly onCheckpoint?: (newest: SaidCheckpoint) => void;
 }
 
 /** Holds a log, and the records that it speaks of, against each other and against keys that are trusted. */
@@ -55,189 +65,104 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
   const logKeys = wanted.trusted.filter(({ kind }) => kind === 'log');
   const origin = logKeys[0]?.name ?? '';
   const evidence = new Evidence(logKeys.map(({ key }) => key));
-  const { judged, leaves, faults } = judgeEntries(copy, evidence, wanted.onEntry);
-  const log = { origin, evidence, leaves, judged };
-  const found = checkpointsOf(copy, log, wanted, faults);
-  const records = await verifyRecords(copy, judged, wanted, faults);
+  const reading = new LogReading(origin, evidence);
+  const read = await readLog(copy, reading, wanted);
+  const { leaves, names, faults } = read;
+  const { checkpoints } = reading;
+  const { leafHashes } = copy;
+  const held = holdCheckpoints({ origin, evidence, leaves, leafHashes, checkpoints }, wanted);
+  if (held.newest) wanted.onCheckpoint?.(held.newest);
+  for (const { index, what } of held.faults)
+    faults.push({ index, segment: index === null ? null : (names[index] ?? null), what });
   const streams = await Promise.all(
-    records.map(async (stream) => {
+    read.streams.map(async (stream) => {
       const head = evidence.heads.get(stream.stream);
       const unproved = head && wanted.to === null ? await copy.unproved(head) : 0;
       return { ...stream, unproved };
     }),
   );
-  faults.push(...withoutManifest(copy, judged));
+  faults.push(...withoutManifest(copy, names));
   const sorted = faults.toSorted((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity));
-  const { size, root } = found.checkpoint ?? {};
   return {
     verified: sorted.length === 0,
     origin,
     entries: leaves.length,
-    checkpoint: size !== undefined && root ? { size, root: root.toString('hex') } : null,
-    cosignedBy: found.cosignedBy,
+    checkpoint: held.newest && said(held.newest),
+    cosigned: held.cosigned && said(held.cosigned),
+    cosignedBy: held.cosignedBy,
     streams,
     faults: sorted,
   };
 }
 
-function judgeEntries(copy: LogCopy, evidence: Evidence, onEntry: Wanted['onEntry']) {
+const said = ({ size, root }: Tree): SaidTree => ({ size, root: root.toString('hex') });
+
+/** Of an entry its hash and its name are held; its records are looked at when it is read. */
+async function readLog(copy: LogCopy, reading: LogReading, wanted: Wanted) {
   const faults: Fault[] = [];
-  const judged: Judged[] = [];
+  const names: (string | null)[] = [];
   const leaves: Buffer[] = [];
-  const elsewhere = placesOf(copy);
-  for (const [index, claims] of copy.entries.entries()) {
-    let [entry] = claims;
-    let one: Judged | null = null;
-    for (const claim of claims) {
-      const looked = evidence.judge(claim);
-      if (one && looked.faults.length > 0) continue;
-      one = looked;
-      entry = claim;
-      if (looked.faults.length === 0) break;
-    }
-    if (!one || !entry) {
-      faults.push({ index, segment: null, what: `entry ${index} of the log is missing` });
+  const streams = new Map<string, VerifiedStream>();
+  for await (const taken of reading.entries(copy.written)) {
+    const { index } = taken;
+    if (taken.kind === 'missing') {
+      faults.push({ index, segment: null, what: taken.what });
       continue;
     }
-    for (const { what, segment } of one.faults) {
-      const manifest = one.said?.kind === 'segment' ? one.said.manifest : null;
-      const named = manifest && segmentName({ ...manifest, number: segment ?? manifest.number });
-      const isLater = segment !== undefined && named !== null && elsewhere.has(named);
-      const told = isLater ? `${what} here, and comes later: a reordering` : what;
-      faults.push({ index, segment: named, what: told });
-    }
-    evidence.accept(one);
-    leaves.push(leafHash(entry));
-    judged.push(one);
-    onEntry?.(entry);
+    for (const { segment, what } of taken.faults) faults.push({ index, segment, what });
+    leaves.push(leafHash(taken.entry));
+    wanted.onEntry?.(taken.entry);
+    const { said, signer } = taken.judged;
+    const manifest = said?.kind === 'segment' ? said.manifest : null;
+    names.push(manifest && segmentName(manifest));
+    if (signer === null || !manifest || !isWanted(manifest, wanted)) continue;
+    const { isGone, what } = await verifyRecords(copy, manifest, wanted);
+    if (what !== null) faults.push({ index, segment: segmentName(manifest), what });
+    streams.set(manifest.stream, withSegment(streams.get(manifest.stream), manifest, isGone));
   }
-  return { judged, leaves, faults };
-}
-
-/** The names of all segments that have a manifest somewhere, whoever signed it. */
-function placesOf({ entries }: LogCopy): ReadonlySet<string> {
-  const judge = new Evidence([]);
-  const said = entries.flat().map((entry) => judge.judge(entry).said);
-  return new Set(
-    said.flatMap((each) => (each?.kind === 'segment' ? [segmentName(each.manifest)] : [])),
-  );
+  return { leaves, names, faults, streams: [...streams.values()] };
 }
 
 /** Records that were proved once, by a manifest that is not there any more. */
-function withoutManifest({ segments }: LogCopy, judged: readonly Judged[]): readonly Fault[] {
-  const known = new Set(judged.map(nameOf));
+function withoutManifest(
+  { segments }: LogCopy,
+  names: readonly (string | null)[],
+): readonly Fault[] {
+  const known = new Set(names);
   const what = 'its records are here, and no manifest speaks of them: a manifest was removed';
   return segments
     .filter((segment) => !known.has(segment))
     .map((segment) => ({ index: null, segment, what }));
 }
 
-const nameOf = ({ said }: Judged): string | null =>
-  said?.kind === 'segment' ? segmentName(said.manifest) : null;
-
-interface Log {
-  readonly judged: readonly Judged[];
-  readonly origin: string;
-  readonly evidence: Evidence;
-  readonly leaves: readonly Buffer[];
+interface Records {
+  readonly isGone: boolean;
+  readonly what: string | null; // That is wrong with them.
 }
 
-function checkpointsOf(copy: LogCopy, log: Log, wanted: Wanted, faults: Fault[]) {
-  const fault = (what: string, index: number | null = null) => {
-    const there = index === null ? undefined : log.judged[index];
-    faults.push({ index, segment: there ? nameOf(there) : null, what });
-  };
-  const signed = copy.checkpoints.flatMap((text) => signedBy(log, text) ?? []);
-  const checkpoint = signed.toSorted((a, b) => b.size - a.size)[0] ?? null;
-  if (!checkpoint) fault('there is no checkpoint that a trusted key has signed');
-  else holdAgainst(copy, log, checkpoint, fault);
-
-  const earlier = wanted.earlier === null ? null : signedBy(log, wanted.earlier);
-  if (wanted.earlier !== null && !earlier)
-    fault('the earlier checkpoint is none of this log, or no key that is trusted has signed it');
-  if (earlier && earlier.size > log.leaves.length)
-    fault(
-      `the log has ${log.leaves.length} entries, and had ${earlier.size} by the earlier checkpoint: entries were removed`,
-    );
-  else if (earlier && !rootOf(log.leaves, earlier.size).equals(earlier.root))
-    fault(
-      `the first ${earlier.size} entries are not those of the earlier checkpoint: the log was rewritten`,
-    );
-
-  const held = earlier ?? checkpoint;
-  const witnesses = wanted.trusted.filter(({ kind }) => kind === 'witness');
-  const cosignedBy = witnesses
-    .filter((witness) => held && hasSigned(witness, held.note))
-    .map(({ name }) => name);
-  if (cosignedBy.length < wanted.quorum)
-    fault(`${cosignedBy.length} witnesses have signed the checkpoint, not ${wanted.quorum}`);
-  return { checkpoint, cosignedBy };
+async function verifyRecords(copy: LogCopy, manifest: Manifest, wanted: Wanted): Promise<Records> {
+  const bytes = await copy.segment(manifest);
+  const missing = 'its records are missing';
+  if (bytes === 'gone') return { isGone: true, what: wanted.requireRecords ? missing : null };
+  if (bytes === null) return { isGone: false, what: missing };
+  const what = segmentFault(manifest, bytes);
+  await wanted.onSegment?.(manifest, bytes);
+  return { isGone: false, what };
 }
 
-function signedBy({ origin, evidence }: Log, text: string): SaidCheckpoint | null {
-  const checkpoint = parseCheckpoint(text);
-  if (!checkpoint || checkpoint.origin !== origin) return null;
-  const signers = evidence.keysAt(checkpoint.size);
-  const isSigned = signers.some((key) =>
-    hasSigned({ name: origin, kind: 'log', key }, checkpoint.note),
-  );
-  return isSigned ? checkpoint : null;
-}
-
-/** Where the tree is another than was signed, the copy's own hashes may tell from which entry on. */
-function holdAgainst(
-  { leafHashes }: LogCopy,
-  { leaves }: Pick<Log, 'leaves'>,
-  { size, root }: SaidCheckpoint,
-  fault: (what: string, index?: number | null) => void,
-): void {
-  const isWhole = leaves.length >= size;
-  if (isWhole && rootOf(leaves, size).equals(root)) return;
-  const isProved = leafHashes.length === size && rootOf(leafHashes).equals(root);
-  const first = leafHashes.findIndex((hash, at) => !leaves[at]?.equals(hash));
-  if (isProved && first < leaves.length)
-    fault(`entry ${first} of the log is not the one that the checkpoint has there`, first);
-  if (!isWhole)
-    fault(
-      `the log has ${leaves.length} of the ${size} entries that its checkpoint speaks of: manifests were removed`,
-    );
-  else if (!isProved)
-    fault('the entries are not those that the checkpoint has signed, or in another order');
-}
-
-async function verifyRecords(
-  copy: LogCopy,
-  judged: readonly Judged[],
-  wanted: Wanted,
-  faults: Fault[],
-): Promise<readonly VerifiedStream[]> {
-  const streams = new Map<string, VerifiedStream>();
-  for (const [index, { said, signer }] of judged.entries()) {
-    if (signer === null || said?.kind !== 'segment' || !isWanted(said.manifest, wanted)) continue;
-    const { manifest } = said;
-    const fault = (what: string) =>
-      void faults.push({ index, segment: segmentName(manifest), what });
-    const bytes = await copy.segment(manifest);
-    const isGone = bytes === 'gone';
-    if (bytes === null || (isGone && wanted.requireRecords)) fault('its records are missing');
-    else if (!isGone) {
-      const what = segmentFault(manifest, bytes);
-      if (what !== null) fault(what);
-      await wanted.onSegment?.(manifest, bytes);
-    }
-    const before = streams.get(manifest.stream);
-    streams.set(manifest.stream, {
-      stream: manifest.stream,
-      segments: (before?.segments ?? 0) + 1,
-      records: (before?.records ?? 0) + manifest.count,
-      lsnTo: manifest.lsnTo,
-      resent: (before?.resent ?? 0) + manifest.resent,
-      gone: (before?.gone ?? 0) + (isGone ? 1 : 0),
-      unproved: 0,
-    });
-  }
-  return [...streams.values()];
-}
+const withSegment = (
+  before: VerifiedStream | undefined,
+  { stream, count, lsnTo, resent }: Manifest,
+  isGone: boolean,
+): VerifiedStream => ({
+  stream,
+  segments: (before?.segments ?? 0) + 1,
+  records: (before?.records ?? 0) + count,
+  lsnTo,
+  resent: (before?.resent ?? 0) + resent,
+  gone: (before?.gone ?? 0) + (isGone ? 1 : 0),
+  unproved: 0,
+});
 
 /** Whether a segment is of the stream that was asked for, and reaches into the range. */
 function isWanted(manifest: Manifest, { stream, from, to }: Wanted): boolean {

@@ -11,19 +11,20 @@ import type { SigningKey } from '../../schemas/signing-key.ts';
 interface Witness {
   readonly name: string;
   readonly key: SigningKey;
-  readonly log: Verifier; // The key of the log that is trusted.
+  readonly log: Verifier; // The key with which the log signs now.
   readonly folder: string;
   readonly kept: string; // The file of the checkpoint that was cosigned last.
 }
 
 /**
  * Signs the log's checkpoint as a witness, if the log still begins with all that was signed before, and
- * keeps it. A log that was rewritten finds no witness who has seen the other.
+ * keeps it. A log that was rewritten finds no witness who has seen the other. What was kept counts by the
+ * witness's own signature: the log may have another key since.
  */
 export async function cosign({ name, key, log, folder, kept }: Witness): Promise<SaidCheckpoint> {
   const checkpoint = await signed(join(folder, 'checkpoint'), log);
   if (existsSync(kept)) {
-    const before = await signed(kept, log);
+    const before = await keptBy({ name, kind: 'witness', key }, kept, log.name);
     const tiles = TileFolder.open(folder, checkpoint.size);
     const proof =
       before.size <= checkpoint.size
@@ -42,6 +43,16 @@ export async function cosign({ name, key, log, folder, kept }: Witness): Promise
   await writeFile(`${kept}.new`, noteText({ ...note, signatures }));
   await rename(`${kept}.new`, kept);
   return checkpoint;
+}
+
+async function keptBy(witness: Verifier, kept: string, log: string): Promise<SaidCheckpoint> {
+  const before = parseCheckpoint(await readFile(kept, 'utf8'));
+  if (before?.origin === log && hasSigned(witness, before.note)) return before;
+  throw new CannotRun({
+    what: `it is no checkpoint of ${log} that ${witness.name} has signed with this key`,
+    where: kept,
+    fix: 'name the file that this witness keeps of this log; one that is not there is begun, and knows nothing of what was signed before',
+  });
 }
 
 /** Reads a checkpoint that the log has signed. */

@@ -1,5 +1,6 @@
 import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
+import { idleRules } from '../../contracts/policy/idle-rules.ts';
 import { loadPolicy } from '../../contracts/policy/policy.ts';
 import { tablePlans } from '../../contracts/policy/table-plans.ts';
 import { bundleAtFirst } from '../policy/rollout-topic.ts';
@@ -24,8 +25,16 @@ export async function checkPolicy(
       }),
     ),
   );
+  const idle = idleRules(policy.data, contracts).map(({ rule, says }) =>
+    warning('policy', {
+      what: `rule ${rule} ${says}`,
+      where: `revision ${policy.revision}`,
+      fix: 'name what is under contract (schema and table), then conductor policy build',
+    }),
+  );
   return [
     ok('policy', `revision ${policy.revision}, tier ${tier}, purpose ${govern.purpose}`),
     ...conflicts,
+    ...idle,
   ];
 }

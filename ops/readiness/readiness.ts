@@ -11,6 +11,7 @@ import { checkAnonymity } from './anonymity.ts';
 import { checkBrokers } from './brokers.ts';
 import { failed, type Finding, looking, ok } from './finding.ts';
 import { checkPolicy } from './policy.ts';
+import { checkProvenance } from './provenance.ts';
 import { checkSinks } from './sinks.ts';
 import { checkSource } from './source.ts';
 import { checkState } from './state.ts';
@@ -30,7 +31,7 @@ export async function readiness(configFile: string): Promise<readonly Finding[]>
   // Held against no contracts, everything would seem to be as it was promised.
   const known = promised.some(({ outcome }) => outcome === 'failed') ? null : contracts;
   const { findings: state, standing } = await checkState(config);
-  const [decided, captured, brokers, registered, keys, sinks] = await Promise.all([
+  const [decided, captured, brokers, registered, keys, proved, sinks] = await Promise.all([
     looking('policy', config.policy.bundle ?? 'the policies that Conductor comes with', () =>
       checkPolicy(config, known),
     ),
@@ -44,9 +45,21 @@ export async function readiness(configFile: string): Promise<readonly Finding[]>
       checkRegistry(registry.url),
     ),
     looking('keyring', `keyring.directory = ${keyring.directory}`, () => checkKeyring(keyring)),
+    looking('provenance', 'kafka.brokers', () => checkProvenance(config)),
     checkSinks(config),
   ]);
-  return [loaded, promised, decided, captured, state, brokers, registered, keys, sinks].flat();
+  return [
+    loaded,
+    promised,
+    decided,
+    captured,
+    state,
+    brokers,
+    registered,
+    keys,
+    proved,
+    sinks,
+  ].flat();
 }
 
 async function configuration(

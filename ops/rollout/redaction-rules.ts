@@ -15,8 +15,8 @@ export interface KeptRule extends RedactionRule {
 export interface RedactionRules {
   all(): Promise<readonly KeptRule[]>;
   set(rule: RedactionRule, by: string): Promise<void>;
-  /** Takes rules back; says how many. */
-  lift(rule: Omit<RedactionRule, 'tenant'>): Promise<number>;
+  /** Takes a rule back, of that tenant or of all, and keeps who did; says whether there was one. */
+  lift(rule: RedactionRule, by: string): Promise<boolean>;
 }
 
 /** Keeps them in `privacy_redaction_rules` of Conductor's own database. They only narrow, so no order of them matters. */
@@ -31,25 +31,31 @@ export async function redactionRulesIn(db: ConnectionPool): Promise<RedactionRul
         tenant TEXT,
         by TEXT NOT NULL,
         at TIMESTAMPTZ NOT NULL DEFAULT now(),
-        UNIQUE NULLS NOT DISTINCT (field, tier, tenant)
+        lifted_by TEXT,
+        lifted_at TIMESTAMPTZ
       )`,
+      sql`CREATE UNIQUE INDEX IF NOT EXISTS privacy_redaction_rules_in_force
+        ON privacy_redaction_rules (field, tier, tenant) NULLS NOT DISTINCT WHERE lifted_at IS NULL`,
     ]),
   );
   return {
     async all() {
       return (await db.query(sql`
         SELECT field, tier, tenant, by, at FROM privacy_redaction_rules
-        ORDER BY field, tier, tenant`)) as readonly KeptRule[];
+        WHERE lifted_at IS NULL ORDER BY field, tier, tenant`)) as readonly KeptRule[];
     },
     async set({ field, tier, tenant }, by) {
       await db.query(sql`
         INSERT INTO privacy_redaction_rules (field, tier, tenant, by)
         VALUES (${field}, ${tier}, ${tenant}, ${by}) ON CONFLICT DO NOTHING`);
     },
-    async lift({ field, tier }) {
+    async lift({ field, tier, tenant }, by) {
       const lifted = await db.query(sql`
-        DELETE FROM privacy_redaction_rules WHERE field = ${field} AND tier = ${tier} RETURNING 1`);
-      return lifted.length;
+        UPDATE privacy_redaction_rules SET lifted_by = ${by}, lifted_at = now()
+        WHERE field = ${field} AND tier = ${tier} AND tenant IS NOT DISTINCT FROM ${tenant}
+          AND lifted_at IS NULL
+        RETURNING 1`);
+      return lifted.length > 0;
     },
   };
 }

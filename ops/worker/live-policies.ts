@@ -3,7 +3,8 @@ import type { PolicyBundle } from '../../contracts/policy/bundle.ts';
 import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
 import { Rollout } from '../../contracts/policy/rollout.ts';
-import { tablePlans } from '../../contracts/policy/table-plans.ts';
+import { refuseRekeyed } from '../../contracts/policy/rekeyed.ts';
+import { type TablePlans, tablePlans } from '../../contracts/policy/table-plans.ts';
 import { governedShape } from '../../contracts/shapes.ts';
 import { governedTopic } from '../../contracts/topics.ts';
 import type { Forms, Watching } from '../../pipelines/govern.ts';
@@ -13,6 +14,7 @@ import { redactedColumns } from '../../processors/redact.ts';
 import type { Tokeniser } from '../../processors/tokens.ts';
 import { governedSchema } from '../../schemas/avro.ts';
 import { log } from '../log.ts';
+import { InTurn } from '../policy/in-turn.ts';
 import { bundleAtFirst, ensurePolicyTopics, takeUp } from '../policy/rollout-topic.ts';
 import { reasonOf } from './keep-running.ts';
 import type { Setting } from './setting.ts';
@@ -22,7 +24,9 @@ import { tableTopics } from './table-topics.ts';
 /** A revision that is ready: its plans are made, and the schemas that its rows have are registered. */
 interface InUse {
   readonly bundle: PolicyBundle;
+  readonly revision: string;
   readonly policy: Policy;
+  readonly plans: ReadonlyMap<string, TablePlans>;
   readonly forms: Forms;
 }
 
@@ -35,7 +39,7 @@ const reportEveryMs = 5_000;
 const againMs = 5_000;
 
 /** What decided last in this process: what begins anew after an outage need not be stopped by a bad revision. */
-const lastGood = new WeakMap<Setting, PolicyBundle>();
+const lastGood = new WeakMap<Setting, InUse>();
 
 /** The policies of a running govern: they follow their topic, and are exchanged between two batches. */
 export class LivePolicies implements AsyncDisposable {
@@ -47,7 +51,7 @@ export class LivePolicies implements AsyncDisposable {
   #inUse: InUse | null = null;
   #shadow: Shadow | null = null;
   #shadowOf = ''; // Beside which active revision which shadow was tried last.
-  #working = Promise.resolve();
+  readonly #turns = new InTurn(() => this.#follow());
 
   private constructor(setting: Setting, means: Means, first: PolicyBundle) {
     this.#setting = setting;
@@ -60,12 +64,11 @@ export class LivePolicies implements AsyncDisposable {
     const { kafka, config, counters } = setting;
     await ensurePolicyTopics(kafka, config);
     const live = new LivePolicies(setting, means, await bundleAtFirst(config));
-    let isOpen = false;
     live.#stack.use(
       await followTopic(kafka, config.policy.topic, {
         take(records) {
           takeUp(live.#rollout, records);
-          if (isOpen) live.#soon();
+          live.#turns.news();
         },
         lost: (error) =>
           log.warn(
@@ -75,15 +78,14 @@ export class LivePolicies implements AsyncDisposable {
       }),
     );
     try {
-      await live.#begin();
+      await live.#turns.begin(() => live.#begin());
     } catch (error) {
       await live.#stack.disposeAsync();
       throw error;
     }
-    isOpen = true;
     const reporting = setInterval(() => void live.#report(), reportEveryMs);
     live.#stack.defer(() => clearInterval(reporting));
-    live.#stack.defer(() => live.#working);
+    live.#stack.defer(() => live.#turns.over());
     live.#stack.defer(() => live.#report());
     return live;
   }
@@ -105,7 +107,7 @@ export class LivePolicies implements AsyncDisposable {
       this.#settled();
     } catch (error) {
       if (!before || error instanceof NotNow) throw error;
-      await this.#use(before);
+      await this.#use(before.bundle);
       this.#refuse('active', this.#asked(), error);
     }
     await this.#beside();
@@ -119,10 +121,6 @@ export class LivePolicies implements AsyncDisposable {
   #wanted(): PolicyBundle {
     const asked = this.#asked();
     return asked === this.#first.revision ? this.#first : this.#rollout.bundle(asked);
-  }
-
-  #soon(): void {
-    this.#working = this.#working.then(() => this.#follow());
   }
 
   /** Takes up what was rolled out. Whatever goes wrong, what is in use stays in use. */
@@ -146,7 +144,7 @@ export class LivePolicies implements AsyncDisposable {
   }
 
   #again(): void {
-    const timer = setTimeout(() => this.#soon(), againMs);
+    const timer = setTimeout(() => this.#turns.news(), againMs);
     this.#stack.defer(() => clearTimeout(timer));
   }
 
@@ -166,7 +164,10 @@ export class LivePolicies implements AsyncDisposable {
   async #use(bundle: PolicyBundle): Promise<void> {
     const { contracts, config, counters } = this.#setting;
     const policy = await loadPolicy(bundle);
+    const { revision } = policy;
     const plans = tablePlans(policy, contracts, config.govern);
+    const before = lastGood.get(this.#setting);
+    if (before) refuseRekeyed(before, { revision, plans });
     const forms = new Map([...plans].map(([table, { form }]) => [table, form]));
     // Whoever activated a revision has accepted that its rows have another form.
     const accepted = this.#rollout.state.active === bundle.revision ? 'accepted' : undefined;
@@ -179,14 +180,14 @@ export class LivePolicies implements AsyncDisposable {
         return [table, { plans: plan, columns, seals, shape, schema, topic }];
       }),
     );
-    this.#inUse = { bundle, policy, forms: released };
-    lastGood.set(this.#setting, bundle);
-    counters.policy.active(policy.revision);
+    this.#inUse = { bundle, revision, policy, plans, forms: released };
+    lastGood.set(this.#setting, this.#inUse);
+    counters.policy.active(revision);
     const tier = policy.tierOf(config.govern.roles);
     log.info(
       {
         pipeline: counters.pipeline,
-        policy: policy.revision,
+        policy: revision,
         tier,
         purpose: config.govern.purpose,
       },

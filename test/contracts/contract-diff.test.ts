@@ -59,10 +59,10 @@ describe('a change is named, and breaks or does not', () => {
     ['nulls allowed', email({ required: false }), 'is not required any more', 'meet null'],
     ['repeats allowed', email({ unique: false }), 'is not unique any more', 'twice'],
     [
-      'a rule loosened',
+      'tokens of what was classes: policy calls that stricter, and so does this',
       emailProperties('tokenise', coarse, 'medium'),
-      'its rule is another',
-      'another kind of text',
+      'its rule is tightened: generalise before, tokenise now',
+      'find less',
     ],
     [
       'a rule opened',

@@ -132,6 +132,26 @@ test('a notice that speaks of a key by the id of another is a fault', () => {
   expect(judge(evidence, forged).what).toMatch(/has another id/);
 });
 
+test('a notice that has a fault is gone on from, and changes nothing in who is trusted', () => {
+  const evidence = new Evidence([first!]);
+  take(evidence, notice('announce', third!));
+  take(evidence, notice('revoke', third!));
+  const said = notice('announce', second!);
+  if (said.kind !== 'key') throw new Error('it is a notice');
+  const short: Said = { kind: 'key', notice: { ...said.notice, publicKey: 'AAAA' } };
+  for (const [forged, key] of [
+    [said, second!], // By itself.
+    [said, third!], // By one that was revoked.
+    [notice('revoke', first!), second!],
+    [short, second!],
+    [short, first!],
+  ] as const)
+    expect(take(evidence, forged, key)).not.toBe('');
+  expect(take(evidence, manifest(evidence), second!)).toMatch(/no key that is trusted/);
+  expect(evidence.keysAt(evidence.size).map(({ id }) => id)).toEqual([first!.id]);
+  expect(evidence.size).toBe(8);
+});
+
 test('who trusts nobody yet trusts the key that announces itself first, and no other', () => {
   const evidence = new Evidence('first');
   expect(judge(evidence, manifest(evidence)).what).toMatch(/no key that is trusted/);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Rule, TableContract } from '../../contracts/contract.ts';
 import { isConfidential } from '../../contracts/contract.ts';
 import { PolicyFailure } from '../../contracts/policy/bundle.ts';
-import { lattice } from '../../contracts/policy/plan.ts';
+import { lattice } from '../../contracts/strictness.ts';
 import type { TablePlans } from '../../contracts/policy/table-plans.ts';
 import { stamp } from '../../processors/provenance.ts';
 import { columnSealer, openColumn } from '../../processors/seal-column.ts';

@@ -8,6 +8,7 @@ import {
   isIncluded,
   leafHash,
   rootOf,
+  rootsOf,
   subtreesOf,
 } from '../../schemas/merkle-tree.ts';
 
@@ -125,3 +126,18 @@ function flipped(hash: Buffer, bit: number): Buffer {
   copy[bit >> 3] = copy[bit >> 3]! ^ (1 << (bit & 7));
   return copy;
 }
+
+test('the roots of all sizes in one pass are those of each tree by itself', () => {
+  const all = rootsOf(leaves, new Set(roots.keys()));
+  expect([...all].map(([size, hash]) => [size, hash.toString('hex')])).toEqual([
+    ...roots.entries(),
+  ]);
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 4 }), { maxLength: 70 }), (said) => {
+      const hashes = said.map(leafHash);
+      const sizes = new Set(Array.from({ length: said.length + 1 }, (_, size) => size));
+      for (const [size, hash] of rootsOf(hashes, sizes)) expect(hash).toEqual(rootOf(hashes, size));
+    }),
+  );
+  expect([...rootsOf(leaves, new Set([3, 100])).keys()]).toEqual([3]);
+});

@@ -10,8 +10,8 @@ import type { Keyring, Owner } from '../../../contracts/keys/keyring.ts';
 const firstRoot = 'ab'.repeat(32);
 const nextRoot = 'cd'.repeat(32);
 const ada: Owner = { tenant: '1', domain: 'public.users.id', subject: 'ada@example.com' };
-const bob: Owner = { ...ada, subject: 'bob' };
-const eve: Owner = { ...ada, tenant: '2', subject: 'eve' };
+const bob: Owner = { ...ada, subject: 'bob@example.com' };
+const eve: Owner = { ...ada, tenant: '2', subject: 'eve@example.com' };
 
 let folder = '';
 const opened: Keyring[] = [];
@@ -202,12 +202,31 @@ test('a worker that slept through a rotation of the root key to its end makes no
   {
     using by = await admin(firstRoot, nextRoot);
     await by.rotateRoot();
+  }
+  {
+    using by = await admin(nextRoot);
     await by.retireRoot();
   }
   expect(() => asleep.keyOf(eve)).toThrow('start it with the new one in keyring.rootKey');
   expect(opens(asleep, old.ref)).toBe(old.key);
   expect(opens(await open(nextRoot), old.ref)).toBe(old.key);
   await expect(open(firstRoot)).rejects.toThrow('keyring.rootKey');
+});
+
+test('a root key that nobody configured yet is not made the only one', async () => {
+  const running = await open();
+  const sealed = box(running, ada);
+  {
+    using by = await admin(firstRoot, nextRoot);
+    await by.rotateRoot();
+    await expect(by.retireRoot()).rejects.toThrow('than keyring.rootKey');
+  }
+  {
+    using by = await admin(firstRoot);
+    await expect(by.retireRoot()).rejects.toThrow('nothing is retired yet');
+  }
+  for (const root of [firstRoot, nextRoot])
+    expect(opens(await open(root), sealed.ref)).toBe(sealed.key);
 });
 
 test('the root key of now is no new one', async () => {
@@ -268,6 +287,6 @@ test('what is told of a keyring counts its keys, names tenants, and no subject',
   ]);
   const files = ['tenants.ring', 'subjects.ring'].map((name) => readFileSync(join(keys(), name)));
   for (const bytes of files)
-    for (const name of ['ada', 'bob', 'eve']) expect(bytes.includes(name)).toBe(false);
-  expect(JSON.stringify(by.status())).not.toMatch(/ada|bob|eve/);
+    for (const name of ['ada@', 'bob@', 'eve@']) expect(bytes.includes(name)).toBe(false);
+  expect(JSON.stringify(by.status())).not.toMatch(/(?:ada|bob|eve)@/);
 });

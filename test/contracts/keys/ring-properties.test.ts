@@ -31,6 +31,9 @@ function dieAtWrite(number: number): void {
   }) as typeof writeSync);
 }
 
+/** Here nobody else writes: what is torn need not be waited for. */
+vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out');
+
 const live = () => vi.mocked(writeSync).mockImplementation(real.writeSync);
 afterEach(live);
 

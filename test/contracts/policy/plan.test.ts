@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import type { ColumnContract, Rule, TableContract } from '../../../contracts/contract.ts';
 import { compare } from '../../../contracts/policy/compare.ts';
 import {
-  lattice,
   type MaskPlan,
   narrowed,
   stricter,
   type Treatment,
   unpublishable,
 } from '../../../contracts/policy/plan.ts';
+import { lattice } from '../../../contracts/strictness.ts';
 import { column, planned, users } from '../../processors/tables.ts';
 
 const order: readonly (readonly [wider: Rule, stricter: Rule])[] = [

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { lattice, promisedTreatment, stricter } from '../../../contracts/policy/plan.ts';
+import { promisedTreatment, stricter } from '../../../contracts/policy/plan.ts';
 import { PolicyFailure, readBundle, shippedBundle } from '../../../contracts/policy/bundle.ts';
 import { loadPolicy, policyOf } from '../../../contracts/policy/policy.ts';
+import { lattice } from '../../../contracts/strictness.ts';
 import type { PolicyData } from '../../../contracts/policy/rules.ts';
 import { loadContracts } from '../../../contracts/odcs.ts';
 import { column, contract as anyContract, users } from '../../processors/tables.ts';

@@ -291,5 +291,5 @@ test('a fork that the same key signed is found by an earlier checkpoint', async 
 test('a checkpoint that no witness has signed is not enough where one must have', async () => {
   const { verified, faults } = await tampered(() => {}, { quorum: 1 });
   expect(verified).toBe(false);
-  expect(faults[0]?.what).toBe('0 witnesses have signed the checkpoint, not 1');
+  expect(faults[0]?.what).toBe('0 witnesses have signed the checkpoint of 10 entries, not 1');
 });

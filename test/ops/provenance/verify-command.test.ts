@@ -54,3 +54,11 @@ test('verify of an export that was tampered with exits 3, and says where', () =>
   expect(ended.stdout).toMatch(/bad   pg.orders\/000003: its records are missing/);
   expect(ended.stdout).toMatch(/NOT verified; the first bad segment is pg.orders\/000003\n$/);
 });
+
+test('verify of a folder that is not there is refused, and is no fault of a log', () => {
+  const args = ['verify', 'provenance', '--offline', join(home, 'nowhere'), '--keys', keys];
+  const ended = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: home });
+  expect(ended.status).toBe(1);
+  expect(ended.stdout).toBe('');
+  expect(ended.stderr).toMatch(/there is no such folder.*nowhere/s);
+});

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { redactionRulesIn } from '../../../ops/rollout/redaction-rules.ts';
 import { openWay, type Way } from '../way/way.ts';
 
 let way: Way;
@@ -72,6 +73,62 @@ test('waves move on, each tenant once; a dry run moves nobody; a red monitor sto
     { state: 'on', why: 'wave 90' },
     { state: 'off', why: 'one tenant' },
   ]);
+});
+
+test.for([
+  [['--wave', '70', '--to', 'off'], 'a wave moves on'],
+  [['--wave', '70', '--tenant', 'x'], 'not both'],
+  [['--wave', '70', '--tenants', 'no such file'], 'cannot be read'],
+  [['--to', 'off'], 'say who moves'],
+  [['--dry-run'], 'say who moves'],
+  [['--tenants', 'file'], 'say --wave'],
+] as const)('%s is no way to use it, and is not blamed on a server', async ([args, said]) => {
+  const { code, stderr } = await way.start(['privacy', 'rollout', ...args], config).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain(said);
+  expect(stderr).not.toContain('PostgreSQL');
+});
+
+test('what rests and cannot be read is not blamed on the state database', async () => {
+  const gone = await way.variant((raw) => {
+    raw['api'] = { from: 'clickhouse' };
+    const { clickhouse } = raw['sinks'] as { clickhouse: Record<string, unknown> };
+    clickhouse['url'] = 'http://127.0.0.1:1';
+  });
+  const { code, stderr } = await way.start(['privacy', 'rollout', '--wave', '70'], gone).ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain('the tenants of what rests cannot be read');
+  expect(stderr).not.toContain('state.url');
+});
+
+test('an order is lifted for whom it was given alone, and who lifted it is kept', async () => {
+  const orders = await redactionRulesIn(way.state);
+  const order = { field: 'public.people.mood', tier: 'support' };
+  for (const tenant of ['1', '2', null]) await orders.set({ ...order, tenant }, 'root');
+  const lift = (...whose: readonly string[]) =>
+    way.start(['privacy', 'lift', '--field', order.field, '--tier', order.tier, ...whose], config)
+      .ended;
+  const left = async () => (await orders.all()).map(({ tenant }) => tenant);
+
+  expect((await lift()).code).toBe(2);
+  expect((await lift('--tenant', '1', '--all-tenants')).code).toBe(2);
+  expect(await left()).toEqual(['1', '2', null]);
+  expect((await lift('--tenant', '1')).code).toBe(0);
+  expect(await left()).toEqual(['2', null]);
+  expect((await lift('--tenant', '1')).code).toBe(1);
+  expect((await lift('--all-tenants')).code).toBe(0);
+  expect(await left()).toEqual(['2']);
+  const kept = await way.state.query(
+    sql`SELECT tenant, by, lifted_by IS NOT NULL AS lifted, lifted_at IS NOT NULL AS at
+      FROM privacy_redaction_rules ORDER BY tenant`,
+  );
+  expect(kept).toEqual([
+    { tenant: '1', by: 'root', lifted: true, at: true },
+    { tenant: '2', by: 'root', lifted: false, at: false },
+    { tenant: null, by: 'root', lifted: true, at: true },
+  ]);
+  await orders.set({ ...order, tenant: '1' }, 'root'); // It may be given again.
+  expect(await left()).toEqual(['1', '2']);
 });
 
 test('where nobody watches, nobody is moved on', async () => {

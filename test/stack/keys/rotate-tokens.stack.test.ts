@@ -46,7 +46,9 @@ test(
       await worker.running();
       const refused = await way.start([...rotate, '--yes']).ended;
       expect(refused.code).toBe(1);
-      expect(refused.stderr).toMatch(/capture reads the slot[^]*fix: .*stop capture and govern/);
+      expect(refused.stderr).toMatch(
+        /capture reads the slot[^]*fix: .*stop capture, govern and the API/,
+      );
     }
     {
       await using worker = way.start(['run', 'govern']);

@@ -264,3 +264,28 @@ test('a revision that would blur a key is refused by the name of the column, and
   expect(stderr).toContain(`table ${way.name}.marks, column id: is of the key, and would mask`);
   expect(await conductor('policy', 'list')).not.toContain(blurring.revision);
 });
+
+test('a revision that would make other keys of rows is published, and neither activated nor taken up', async () => {
+  const { revision: active } = await inUse();
+  const rekeying = await bundleWith([marksRule('keys-are-tokens', ['id'], 'tokenise')]);
+  await conductor('policy', 'publish', '--bundle', await written(way.folder, rekeying));
+  const { code, stderr } = await way.start(['policy', 'activate', rekeying.revision]).ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain(`${way.name}.marks.id is of the key, and would turn from keep to`);
+  expect((await inUse()).revision).toBe(active);
+
+  const kafka = kafkaOptions(way.config, 'test');
+  const decide = (revision: string) =>
+    writeKeyed(kafka, way.config.policy.topic, [
+      [stateKey, JSON.stringify({ active: revision, shadow: null })],
+    ]);
+  const failed = () => metric('conductor_policy_failed{pipeline="govern",role="active"}');
+  await decide(rekeying.revision);
+  await until(async () => expect(await failed()).toBe('1'));
+  const before = (await governed()).length;
+  await some();
+  await until(async () => expect((await governed()).length).toBe(before + 10));
+  expect((await governed()).some(({ policy }) => policy.startsWith(rekeying.revision))).toBe(false);
+  await decide(active);
+  await until(async () => expect(await failed()).toBe('0'));
+});
