@@ -67,8 +67,8 @@ export class BoxCipher {
    * Decrypts what was sealed under a nonce of three words, and appends it; false, and nothing is appended,
    * if a bit of it or of its tag was changed. `box` ends with its tag.
    */
-  open(n0: number, n1: number, n2: number, box: DataView, from: number, out: Bytes): boolean {
-    const tagAt = box.byteLength - blockBytes;
+  open(n0: number, n1: number, n2: number, box: Bytes, from: number, out: Bytes): boolean {
+    const tagAt = box.at - blockBytes;
     const length = tagAt - from;
     const whole = length - (length % blockBytes);
     const stream = this.#stream(n0, n1, n2, length);
@@ -77,10 +77,10 @@ export class BoxCipher {
     const begun = out.at;
     for (let at = 0; at < length; at += blockBytes) {
       const left = at < whole ? blockBytes : length - at;
-      const c0 = box.getInt32(from + at) & firstBytes(left); // The last words may be of the tag.
-      const c1 = box.getInt32(from + at + 4) & firstBytes(left - 4);
-      const c2 = box.getInt32(from + at + 8) & firstBytes(left - 8);
-      const c3 = box.getInt32(from + at + 12) & firstBytes(left - 12);
+      const c0 = box.wordAt(from + at) & firstBytes(left); // The last words may be of the tag.
+      const c1 = box.wordAt(from + at + 4) & firstBytes(left - 4);
+      const c2 = box.wordAt(from + at + 8) & firstBytes(left - 8);
+      const c3 = box.wordAt(from + at + 12) & firstBytes(left - 12);
       ghash.block(c0, c1, c2, c3);
       out.words(
         c0 ^ stream.getInt32(at + 16),
@@ -91,10 +91,10 @@ export class BoxCipher {
     }
     ghash.block(0, authenticatedBits, 0, length * 8);
     const differs =
-      (ghash.y3 ^ stream.getInt32(0) ^ box.getInt32(tagAt)) |
-      (ghash.y2 ^ stream.getInt32(4) ^ box.getInt32(tagAt + 4)) |
-      (ghash.y1 ^ stream.getInt32(8) ^ box.getInt32(tagAt + 8)) |
-      (ghash.y0 ^ stream.getInt32(12) ^ box.getInt32(tagAt + 12));
+      (ghash.y3 ^ stream.getInt32(0) ^ box.wordAt(tagAt)) |
+      (ghash.y2 ^ stream.getInt32(4) ^ box.wordAt(tagAt + 4)) |
+      (ghash.y1 ^ stream.getInt32(8) ^ box.wordAt(tagAt + 8)) |
+      (ghash.y0 ^ stream.getInt32(12) ^ box.wordAt(tagAt + 12));
     out.at = differs === 0 ? begun + length : begun;
     return differs === 0;
   }

@@ -114,7 +114,8 @@ export class BoxOpener {
   readonly #key: KeyObject;
   readonly #front: Buffer;
   readonly #cipher: BoxCipher;
-  readonly #plain = new Bytes(1_024);
+  readonly #plain = new Bytes(256);
+  readonly #desk = new Bytes(256);
 
   constructor({ ref, key }: { readonly ref: Buffer; readonly key: KeyObject }) {
     this.#key = key;
@@ -126,15 +127,17 @@ export class BoxOpener {
   open(box: Buffer): Buffer {
     const length = box.length - headLength - tagLength;
     if (length > longestText || length < 0) return open(this.#key, box);
-    const view = new DataView(box.buffer, box.byteOffset, box.length);
-    const n0 = view.getInt32(nonceAt);
-    const n1 = view.getInt32(nonceAt + 4);
-    const n2 = view.getInt32(nonceAt + 8);
+    const desk = this.#desk; // Words are read from a buffer whose view is kept: one per box would cost more than the box.
+    desk.clear();
+    desk.copy(box, 0, box.length);
+    const n0 = desk.wordAt(nonceAt);
+    const n1 = desk.wordAt(nonceAt + 4);
+    const n2 = desk.wordAt(nonceAt + 8);
     const plain = this.#plain;
     plain.clear();
     if (
       this.#front.compare(box, 0, nonceAt) !== 0 ||
-      !this.#cipher.open(n0, n1, n2, view, headLength, plain)
+      !this.#cipher.open(n0, n1, n2, desk, headLength, plain)
     )
       throw new Error('a box was changed, or sealed with another key');
     return plain.view();

@@ -97,7 +97,8 @@ export class ShortHmac {
       desk = Buffer.alloc(Math.max(most, desk.length * 2));
       deskView = new DataView(desk.buffer, desk.byteOffset, desk.length);
     }
-    front.copy(desk, 0);
+    if (front.length > 48) front.copy(desk, 0);
+    else for (let at = 0; at < front.length; at++) desk[at] = front[at] ?? 0;
     const state = this.#state;
     state.set(this.#inner);
     finish(state, front.length + writeUtf8(text, front.length));
@@ -122,8 +123,8 @@ function writeUtf8(text: string, from: number): number {
 /** Hashes what lies on the desk, behind the one block that came before. */
 function finish(state: Int32Array, length: number): void {
   const whole = Math.ceil((length + 9) / blockBytes) * blockBytes;
-  desk.fill(0, length, whole);
   desk[length] = 0x80;
+  for (let at = length + 1; at < whole - 8; at++) desk[at] = 0;
   const bits = (blockBytes + length) * 8;
   deskView.setInt32(whole - 8, Math.floor(bits / 0x1_0000_0000));
   deskView.setInt32(whole - 4, bits | 0);

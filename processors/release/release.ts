@@ -57,7 +57,7 @@ export class Release {
   readonly #hasOneWay: boolean;
   readonly #tenantAt: number;
   readonly #readTenant: ReturnType<typeof columnReader> | null;
-  #origin = { lsn: -1n, timeline: -1, source: '', text: '' };
+  #origin = { lsn: -1n, timeline: -1, source: '', text: Buffer.alloc(0) };
 
   constructor(came: KnownType, form: ReleasedForm) {
     this.#form = form;
@@ -195,14 +195,15 @@ export class Release {
   #writeProvenance(): void {
     const { system, log, source, timeline, lsn, seq, part } = this.cursor;
     const origin = this.#origin;
-    if (origin.lsn !== lsn || origin.timeline !== timeline || origin.source !== source)
-      this.#origin = {
-        lsn,
-        timeline,
-        source,
-        text: `pg:${system}/${timeline}/${log}@${lsnText(lsn)}/`,
-      };
-    writeText(`${this.#origin.text}${seq}.${part}`, this.value);
+    if (origin.lsn !== lsn || origin.timeline !== timeline || origin.source !== source) {
+      const text = `pg:${system}/${timeline}/${log}@${lsnText(lsn)}/`;
+      this.#origin = { lsn, timeline, source, text: Buffer.from(text) };
+    }
+    const { text } = this.#origin;
+    const place = `${seq}.${part}`;
+    this.value.zigzag(text.length + place.length);
+    this.value.copy(text, 0, text.length);
+    this.value.ascii(place);
   }
 }
 
