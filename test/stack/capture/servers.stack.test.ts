@@ -137,7 +137,9 @@ test('a broker that is killed, and one that forgets who wrote, has every change 
     await broker.kill();
     await writer.run(20);
     await broker.start();
-    await caughtUp(way, slot);
+    await caughtUp(way, slot).catch((cause: unknown) => {
+      throw new Error(`capture has not caught up, and said: ${worker.stderr}`, { cause });
+    });
     await writer.run(20);
   }
   await stopped(worker);
