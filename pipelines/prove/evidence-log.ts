@@ -5,8 +5,7 @@ import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { provenanceTopicSettings } from '../../contracts/topics.ts';
 import { Evidence, type EvidenceState } from '../../processors/evidence.ts';
 import { envelope } from '../../schemas/dsse.ts';
-import { parseCheckpoint, signedCheckpoint } from '../../schemas/log-checkpoint.ts';
-import { hasSigned } from '../../schemas/signed-note.ts';
+import { signedCheckpoint } from '../../schemas/log-checkpoint.ts';
 import type { PublicKey, SigningKey } from '../../schemas/signing-key.ts';
 import { type Said, statementOf, statementType } from '../../schemas/stream-manifest.ts';
 import { type Outgoing, topicSink } from '../../sinks/topic.ts';
@@ -150,15 +149,9 @@ export class EvidenceLog implements AsyncDisposable {
   }
 
   #sawCheckpoint(text: string): void {
-    const checkpoint = parseCheckpoint(text);
-    if (!checkpoint || checkpoint.size !== this.#tiles.size) return;
-    const { origin } = this.#settings;
-    const signers = this.#evidence
-      .keysAt(checkpoint.size)
-      .map((key) => ({ name: origin, kind: 'log', key }) as const);
-    if (!checkpoint.root.equals(this.#tiles.root)) return;
-    if (signers.some((signer) => hasSigned(signer, checkpoint.note)))
-      this.#published = checkpoint.size;
+    const { size, root } = this.#tiles;
+    const checkpoint = this.#evidence.readCheckpoint(this.#settings.origin, text);
+    if (checkpoint?.size === size && checkpoint.root.equals(root)) this.#published = size;
   }
 
   /** A checkpoint for whoever reads the topic, then the folder for whoever reads that. */
