@@ -7,7 +7,12 @@ import { Evidence, type EvidenceState } from '../../processors/evidence.ts';
 import { envelope } from '../../schemas/dsse.ts';
 import { signedCheckpoint } from '../../schemas/log-checkpoint.ts';
 import type { PublicKey, SigningKey } from '../../schemas/signing-key.ts';
-import { type Said, statementOf, statementType } from '../../schemas/stream-manifest.ts';
+import {
+  type KeyNotice,
+  type Said,
+  statementOf,
+  statementType,
+} from '../../schemas/stream-manifest.ts';
 import { type Outgoing, topicSink } from '../../sinks/topic.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { KafkaOptions } from '../topic/kafka.ts';
@@ -199,25 +204,19 @@ export class EvidenceLog implements AsyncDisposable {
 }
 
 /** What takes a key up. */
-export const announced = (key: PublicKey, reason: string): Said => ({
-  kind: 'key',
-  notice: {
-    action: 'announce',
-    keyId: key.id,
-    publicKey: key.bytes.toString('base64'),
-    reason,
-  },
-});
+export const announced = (key: PublicKey, reason: string): Said =>
+  noticeOf('announce', key, reason);
 
 /** What has a key trusted no more. */
-export const revoked = (key: PublicKey, reason: string): Said => ({
+export const revoked = (key: PublicKey, reason: string): Said => noticeOf('revoke', key, reason);
+
+const noticeOf = (
+  action: KeyNotice['action'],
+  { id: keyId, bytes }: PublicKey,
+  reason: string,
+): Said => ({
   kind: 'key',
-  notice: {
-    action: 'revoke',
-    keyId: key.id,
-    publicKey: key.bytes.toString('base64'),
-    reason,
-  },
+  notice: { action, keyId, publicKey: bytes.toString('base64'), reason },
 });
 
 const nameOf = (said: Said): string => (said.kind === 'segment' ? said.manifest.stream : 'key');
