@@ -77,6 +77,24 @@ test('a folder that is lost is made again of the topic', async () => {
   expect(checkpoint(again.folder)).toBe(checkpoint(whole.folder));
 });
 
+test('a folder that has the log of another topic, or more than is left of its own, is refused and stays', async () => {
+  const cut = await proved.log('cut');
+  expect((await cut.prove()).code).toBe(0);
+  const other = await proved.log('other', { directory: cut.folder });
+  const refused = await other.prove();
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/has the log of another topic/);
+
+  const file = join(cut.folder, 'progress.json');
+  const progress = JSON.parse(readFileSync(file, 'utf8')) as { offset: string };
+  const offset = String(Number(progress.offset) + 1); // As if the last record were gone.
+  writeFileSync(file, JSON.stringify({ ...progress, offset }));
+  const short = await cut.prove();
+  expect(short.code).toBe(1);
+  expect(short.stderr).toMatch(/no longer has all of the log/);
+  expect(cut.entries()).toEqual(whole.entries());
+});
+
 test('whoever writes after another took over changes nothing', async () => {
   const late = await proved.log('late');
   expect((await late.prove()).code).toBe(0);
