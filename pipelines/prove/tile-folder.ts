@@ -80,6 +80,12 @@ export class TileFolder {
       this.#write('entries', this.#size, this.#entries.length, bundle(this.#entries));
   }
 
+  /** One entry of those that are saved. */
+  entryAt(index: number): Buffer | undefined {
+    const at = index % width;
+    return entriesIn(this.#tileOf('entries', this.#size, index), at + 1)[at];
+  }
+
   /** The hashes of the tree that is saved, of whatever size up to that. */
   get subtree(): Subtree {
     const subtree: Subtree = (from, to) => {
@@ -95,11 +101,15 @@ export class TileFolder {
 
   #hashAt(level: number, index: number): Hash {
     const count = Math.floor(this.#size / width ** level);
-    const isLast = Math.floor(index / width) === Math.floor(count / width);
-    const part = isLast ? count % width : 0;
-    const hashes = this.#read(String(level), index, part);
+    const hashes = this.#tileOf(String(level), count, index);
     const at = (index % width) * hashBytes;
     return hashes.subarray(at, at + hashBytes);
+  }
+
+  /** The tile that has what is at an index, of so many in all. */
+  #tileOf(kind: string, count: number, index: number): Buffer {
+    const isLast = Math.floor(index / width) === Math.floor(count / width);
+    return this.#read(kind, index, isLast ? count % width : 0);
   }
 
   #push(level: number, tile: number, hash: Hash): void {
