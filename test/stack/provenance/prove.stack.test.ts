@@ -87,7 +87,7 @@ test('a folder that has the log of another topic, or more than is left of its ow
 
   const file = join(cut.folder, 'progress.json');
   const progress = JSON.parse(readFileSync(file, 'utf8')) as { offset: string };
-  const offset = String(Number(progress.offset) + 1); // As if the last record were gone.
+  const offset = String(Number(progress.offset) + 2); // A checkpoint came after it, and no more.
   writeFileSync(file, JSON.stringify({ ...progress, offset }));
   const short = await cut.prove();
   expect(short.code).toBe(1);
@@ -189,6 +189,15 @@ test('a key is rotated and revoked, and whoever trusts the first one still verif
   expect((await rotated.prove()).code).toBe(0);
   expect(await rotated.verify('--keys', keys)).toMatchObject({ code: 0, faults: [] });
   expect(rotated.entries().get('keys')).toHaveLength(3);
+
+  const given = join(way.folder, 'given-up.key');
+  const rotate = ['provenance', 'rotate', '--new-key', given];
+  const [id] = (await run(rotate, rotated.configFile)).split(' ');
+  await run(['provenance', 'revoke', id!, '--reason', 'a test'], rotated.configFile);
+  const back = await way.start(rotate, rotated.configFile).ended;
+  expect(back.code).toBe(2);
+  expect(back.stderr).toMatch(/was revoked, for good/);
+  expect(rotated.entries().get('keys')).toHaveLength(5);
 });
 
 test('a witness signs what goes on from what it saw, and refuses a log that was rewritten', async () => {
