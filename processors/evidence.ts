@@ -72,6 +72,11 @@ export class Evidence {
     return this.#keys.has(id) && !this.#revoked.has(id);
   }
 
+  /** Whether this key was given up, and for good: no announcement brings it back. */
+  isRevoked(id: string): boolean {
+    return this.#revoked.has(id);
+  }
+
   /** Keys whose signature counts on a checkpoint of so many entries. */
   keysAt(size: number): readonly PublicKey[] {
     return [...this.#keys.values()].filter(({ id }) => (this.#revoked.get(id) ?? size) >= size);
