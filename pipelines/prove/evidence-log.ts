@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { provenanceTopicSettings } from '../../contracts/topics.ts';
@@ -19,7 +19,7 @@ import type { KafkaOptions } from '../topic/kafka.ts';
 import { ensureTopics } from '../topic/admin.ts';
 import { LaneRecords } from '../topic/lane-records.ts';
 import { header, type Received } from '../topic/received.ts';
-import { TileFolder } from './tile-folder.ts';
+import { TileFolder, writeWhole } from './tile-folder.ts';
 
 /** The key of a checkpoint's record. */
 export const checkpointKey = 'checkpoint';
@@ -174,7 +174,7 @@ export class EvidenceLog implements AsyncDisposable {
     failpoint('published');
     this.#published = size;
     this.#tiles.save();
-    replace(join(folder, 'checkpoint'), text);
+    writeWhole(join(folder, 'checkpoint'), text);
     const progress: Progress = {
       topicId: this.#topicId,
       offset: String(this.#offset),
@@ -182,7 +182,7 @@ export class EvidenceLog implements AsyncDisposable {
       published: this.#published,
       evidence: this.#evidence.state(),
     };
-    replace(join(folder, 'progress.json'), JSON.stringify(progress));
+    writeWhole(join(folder, 'progress.json'), JSON.stringify(progress));
     this.#saved = size;
   }
 
@@ -267,9 +267,3 @@ const lost = ({ folder, topic }: Settings, read: bigint, end: bigint) =>
     where: `topic ${topic}`,
     fix: `restore the topic, or begin another log with provenance.topic and provenance.directory; ${folder} has what is lost`,
   });
-
-function replace(path: string, text: string): void {
-  const made = `${path}.${process.pid}.new`;
-  writeFileSync(made, text);
-  renameSync(made, path);
-}

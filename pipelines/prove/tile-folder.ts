@@ -125,16 +125,21 @@ export class TileFolder {
     return readFileSync(join(this.#folder, tilePath(kind, Math.floor(index / width), part)));
   }
 
-  /** A tile is there whole or not at all. Those that led to a full one go with it. */
+  /** Those that led to a full tile go with it. */
   #write(kind: string, index: number, part: number, bytes: Buffer): void {
     const tile = Math.floor(index / width);
     const path = join(this.#folder, tilePath(kind, tile, part));
     mkdirSync(dirname(path), { recursive: true });
-    const made = `${path}.${process.pid}.new`; // Two processes may write the same tile.
-    writeFileSync(made, bytes);
-    renameSync(made, path);
+    writeWhole(path, bytes);
     if (part === 0) rmSync(`${path}.p`, { recursive: true, force: true });
   }
+}
+
+/** Writes a file that is there whole or not at all. */
+export function writeWhole(path: string, bytes: Uint8Array | string): void {
+  const made = `${path}.${process.pid}.new`; // Two processes may write the same.
+  writeFileSync(made, bytes);
+  renameSync(made, path);
 }
 
 /** Entries of a log in a folder, from the first on, as many as `size`, or fewer where the folder has no more. */
