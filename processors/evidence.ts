@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
 import { isOwnForm, openEnvelope } from '../schemas/dsse.ts';
+import { parseCheckpoint, type SaidCheckpoint } from '../schemas/log-checkpoint.ts';
 import { lsnText } from '../schemas/lsn.ts';
 import { parsePosition } from '../schemas/position.ts';
+import { hasSigned } from '../schemas/signed-note.ts';
 import { publicKey, type PublicKey } from '../schemas/signing-key.ts';
 import {
   type KeyNotice,
@@ -70,9 +72,24 @@ export class Evidence {
     return this.#keys.has(id) && !this.#revoked.has(id);
   }
 
+  /** Whether this key was given up, and for good: no announcement brings it back. */
+  isRevoked(id: string): boolean {
+    return this.#revoked.has(id);
+  }
+
   /** Keys whose signature counts on a checkpoint of so many entries. */
   keysAt(size: number): readonly PublicKey[] {
     return [...this.#keys.values()].filter(({ id }) => (this.#revoked.get(id) ?? size) >= size);
+  }
+
+  /** The checkpoint of the log of this name, if a key has signed it that counts at its size; null if none has. */
+  readCheckpoint(origin: string, text: string): SaidCheckpoint | null {
+    const checkpoint = parseCheckpoint(text);
+    if (checkpoint?.origin !== origin) return null;
+    const isSigned = this.keysAt(checkpoint.size).some((key) =>
+      hasSigned({ name: origin, kind: 'log', key }, checkpoint.note),
+    );
+    return isSigned ? checkpoint : null;
   }
 
   /** Looks at the entry that would come next. Nothing of it counts until it is accepted. */

@@ -4,9 +4,9 @@ import type { ProvedRecord } from '../schemas/segment-bytes.ts';
 /** Before every position. */
 export const firstPosition = '00000000/0000000000000000/00000000/00000000';
 
-interface Lane {
+interface Lane<Ordered> {
   readonly partition: number;
-  records: readonly ProvedRecord[];
+  records: readonly Ordered[];
   places: readonly string[];
   next: number;
   place: string; // The greatest so far.
@@ -24,8 +24,8 @@ interface Bounds {
  * position says, but never before one that precedes it in its partition: what came late, a copied row or
  * a change that was sent twice, stands where it came.
  */
-export class PositionOrder {
-  readonly #lanes: Lane[];
+export class PositionOrder<Ordered extends ProvedRecord> {
+  readonly #lanes: Lane<Ordered>[];
   readonly #limit: string | null;
 
   constructor({ floor, limit, partitions }: Bounds) {
@@ -47,7 +47,7 @@ export class PositionOrder {
       .map(({ partition }) => partition);
   }
 
-  feed(partition: number, records: readonly ProvedRecord[]): void {
+  feed(partition: number, records: readonly Ordered[]): void {
     const lane = this.#lane(partition);
     const places: string[] = [];
     for (const record of records) {
@@ -67,10 +67,10 @@ export class PositionOrder {
   }
 
   /** Hands on what is in order by now. Of equal places the lower partition comes first. */
-  take(visit: (record: ProvedRecord, place: string) => void): void {
+  take(visit: (record: Ordered, place: string) => void): void {
     if (this.wanted.length > 0) return;
     for (;;) {
-      let first: Lane | null = null;
+      let first: Lane<Ordered> | null = null;
       let least = '';
       for (const lane of this.#lanes) {
         const place = lane.places[lane.next];
@@ -86,7 +86,7 @@ export class PositionOrder {
     }
   }
 
-  #lane(partition: number): Lane {
+  #lane(partition: number): Lane<Ordered> {
     const lane = this.#lanes.find((each) => each.partition === partition);
     if (!lane) throw new Error(`partition ${partition} is not among those that are ordered`);
     return lane;

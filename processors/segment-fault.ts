@@ -103,7 +103,7 @@ const isSame = (a: ProvedRecord, b: ProvedRecord | undefined): boolean =>
 function inOrder({ from }: Manifest, records: readonly ProvedRecord[]): readonly ProvedRecord[] {
   const lanes = Map.groupBy(records, ({ partition }) => partition);
   const partitions = [...lanes.keys()].toSorted((a, b) => a - b);
-  const order = new PositionOrder({ floor: from, limit: null, partitions });
+  const order = new PositionOrder<ProvedRecord>({ floor: from, limit: null, partitions });
   for (const [partition, lane] of lanes) {
     order.feed(partition, lane);
     order.end(partition);

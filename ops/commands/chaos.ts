@@ -3,7 +3,7 @@ import { loadConfig } from '../../contracts/config.ts';
 import { killWorkers, printKilled, survived } from '../chaos/kill.ts';
 import { createDemoDatabase } from '../demo/database.ts';
 import { nativeStack } from '../stack/native.ts';
-import { embeddedConfig } from '../start/embedded-config.ts';
+import { embeddedConfig, forgetWiped } from '../start/embedded-config.ts';
 import { pipelinesNamed } from '../worker/pipelines.ts';
 import { readContracts } from '../worker/setting.ts';
 import { home } from './config-file.ts';
@@ -43,6 +43,7 @@ async function chaos({ seed, kills, rate, worker, json = false }: ChaosFlags): P
   const out = json ? process.stderr : process.stdout;
   const print = (line: string) => void out.write(`${line}\n`);
   const place = home();
+  await forgetWiped(place);
   const stack = await nativeStack(place).up(print);
   const shopUrl = await createDemoDatabase(stack.postgres);
   const configFile = await embeddedConfig(place, stack);

@@ -55,9 +55,13 @@ function addKeys(group: Command): void {
     .action(
       async ({ config: named, newKey, reason }: Named & { newKey: string; reason: string }) => {
         const key = await keyIn(newKey);
-        await append(named, (log) =>
-          log.append((evidence) => (evidence.trusts(key.id) ? [] : [announced(key, reason)])),
-        );
+        await append(named, (log) => {
+          if (log.evidence.isRevoked(key.id))
+            throw new UsageError(`the key in ${newKey} was revoked, for good: name another file`);
+          return log.append((evidence) =>
+            evidence.trusts(key.id) ? [] : [announced(key, reason)],
+          );
+        });
         print(`${key.id} is announced: set provenance.signingKey to { file: ${newKey} }`);
       },
     );

@@ -1,5 +1,5 @@
 import type { Evidence } from '../../processors/evidence.ts';
-import { parseCheckpoint, type SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
+import type { SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
 import { type Hash, rootOf, rootsOf } from '../../schemas/merkle-tree.ts';
 import { hasSigned, type Verifier } from '../../schemas/signed-note.ts';
 import type { LogCopy } from './log-copy.ts';
@@ -34,8 +34,9 @@ interface Fault {
 
 /** Holds the tree against every checkpoint that a trusted key has signed, and against the one that was kept. */
 export function holdCheckpoints(log: ReadLog, { trusted, earlier: kept, quorum }: Asked): Held {
-  const signed = log.checkpoints.flatMap((text) => signedBy(log, text) ?? []);
-  const earlier = kept === null ? null : signedBy(log, kept);
+  const { origin, evidence, checkpoints } = log;
+  const signed = checkpoints.flatMap((text) => evidence.readCheckpoint(origin, text) ?? []);
+  const earlier = kept === null ? null : evidence.readCheckpoint(origin, kept);
   const sizes = [...signed, ...(earlier ? [earlier] : [])].map(({ size }) => size);
   const roots = rootsOf(log.leaves, new Set(sizes));
   const agrees = ({ size, root }: SaidCheckpoint) => roots.get(size)?.equals(root) ?? false;
@@ -65,20 +66,6 @@ export function holdCheckpoints(log: ReadLog, { trusted, earlier: kept, quorum }
     fault(`${cosignedBy.length} witnesses have signed ${which}, not ${quorum}`);
   }
   return { newest, cosigned, cosignedBy, faults };
-}
-
-/** The checkpoint, if it is one of this log that a key has signed which counts at its size. */
-export function signedBy(
-  { origin, evidence }: Pick<ReadLog, 'origin' | 'evidence'>,
-  text: string,
-): SaidCheckpoint | null {
-  const checkpoint = parseCheckpoint(text);
-  if (!checkpoint || checkpoint.origin !== origin) return null;
-  const signers = evidence.keysAt(checkpoint.size);
-  const isSigned = signers.some((key) =>
-    hasSigned({ name: origin, kind: 'log', key }, checkpoint.note),
-  );
-  return isSigned ? checkpoint : null;
 }
 
 /** A witness that is listed twice, by whatever names, is one. */

@@ -1,6 +1,5 @@
 import { Evidence, type Judged } from '../../processors/evidence.ts';
 import { segmentName } from '../../schemas/stream-manifest.ts';
-import { signedBy } from './hold-checkpoints.ts';
 import type { Written } from './log-copy.ts';
 
 /** What is at a place of the log, and what is wrong with it. */
@@ -68,8 +67,9 @@ export class LogReading {
   #signedUpTo(left: Claims): number {
     const ahead = Evidence.from(this.#evidence.state());
     for (const _ of unfitting(ahead, left, Infinity)) continue; // Keys may be announced there.
-    const log = { origin: this.#origin, evidence: ahead };
-    const sizes = this.checkpoints.flatMap((text) => signedBy(log, text)?.size ?? []);
+    const sizes = this.checkpoints.flatMap(
+      (text) => ahead.readCheckpoint(this.#origin, text)?.size ?? [],
+    );
     return sizes.length === 0 ? Infinity : sizes.reduce((most, size) => Math.max(most, size));
   }
 }

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { readFile } from 'node:fs/promises';
 import { CannotRun } from '../../contracts/cannot-run.ts';
-import { readEntries, TileFolder } from '../../pipelines/prove/tile-folder.ts';
+import { TileFolder } from '../../pipelines/prove/tile-folder.ts';
 import { inclusionProof, isIncluded, leafHash } from '../../schemas/merkle-tree.ts';
-import type { Verifier } from '../../schemas/signed-note.ts';
+import { noteText, type Verifier } from '../../schemas/signed-note.ts';
 import { signed } from './witness.ts';
 
 /** An entry, and what shows that it is in the log: for somebody who has nothing else of it. */
@@ -18,18 +17,17 @@ export async function proveEntry(
   log: Verifier,
   index: number,
 ): Promise<ProvedEntry> {
-  const path = join(folder, 'checkpoint');
-  const checkpoint = await signed(path, log);
-  const entry = readEntries(folder, checkpoint.size)[index];
-  if (!entry)
+  const checkpoint = await signed(join(folder, 'checkpoint'), log);
+  if (index >= checkpoint.size)
     throw new CannotRun({
       what: `the log has ${checkpoint.size} entries, and none at ${index}`,
       where: folder,
       fix: `say an index from 0 to ${checkpoint.size - 1}`,
     });
   const tiles = TileFolder.open(folder, checkpoint.size);
+  const entry = tiles.entryAt(index);
   const hashes = inclusionProof(index, checkpoint.size, tiles.subtree);
-  if (!isIncluded(checkpoint, index, leafHash(entry), hashes))
+  if (!entry || !isIncluded(checkpoint, index, leafHash(entry), hashes))
     throw new CannotRun({
       what: `entry ${index} is not the one that the checkpoint has there`,
       where: folder,
@@ -40,7 +38,7 @@ export async function proveEntry(
     `index ${index}`,
     ...hashes.map((each) => each.toString('base64')),
     '',
-    await readFile(path, 'utf8'),
+    noteText(checkpoint.note),
   ];
   return { entry: entry.toString(), proof: lines.join('\n') };
 }

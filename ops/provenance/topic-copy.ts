@@ -19,11 +19,7 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
       where: 'provenance.topic',
       fix: 'start conductor run prove, or name the topic of the log',
     });
-  await using stack = new AsyncDisposableStack();
   const readers = new Map<string, LaneRecords>();
-  stack.defer(async () => {
-    for (const reader of readers.values()) await reader[Symbol.asyncDispose]();
-  });
   const readerOf = (name: string): LaneRecords => {
     let reader = readers.get(name);
     if (!reader) readers.set(name, (reader = new LaneRecords(kafka, name)));
@@ -37,7 +33,6 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
     return known;
   };
   const bytes = new Bytes(1024 * 1024);
-  const open = stack.move();
   return {
     written: writtenIn(kafka, topic),
     leafHashes: [],
@@ -52,7 +47,9 @@ export async function topicCopy(kafka: KafkaOptions, topic: string): Promise<Log
       const beyond = ends.map((end, lane) => Number(end) - (offsets.get(lane) ?? 0));
       return beyond.reduce((sum, count) => sum + Math.max(0, count), 0);
     },
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      for (const reader of readers.values()) await reader[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CannotRun } from '../../contracts/cannot-run.ts';
-import { TileFolder } from '../../pipelines/prove/tile-folder.ts';
+import { TileFolder, writeWhole } from '../../pipelines/prove/tile-folder.ts';
 import { parseCheckpoint, type SaidCheckpoint } from '../../schemas/log-checkpoint.ts';
 import { consistencyProof, isConsistent } from '../../schemas/merkle-tree.ts';
 import { cosignedBy, hasSigned, noteText, type Verifier } from '../../schemas/signed-note.ts';
@@ -40,8 +40,7 @@ export async function cosign({ name, key, log, folder, kept }: Witness): Promise
   const { note } = checkpoint;
   const second = Math.floor(Date.now() / 1_000);
   const signatures = [...note.signatures, cosignedBy(name, key, note.text, second)];
-  await writeFile(`${kept}.new`, noteText({ ...note, signatures }));
-  await rename(`${kept}.new`, kept);
+  writeWhole(kept, noteText({ ...note, signatures }));
   return checkpoint;
 }
 

@@ -7,11 +7,10 @@ import { type Comparison, compare } from '../demo/compare.ts';
 import { createDemoDatabase } from '../demo/database.ts';
 import { graphStore, postgresStore, type Store, warehouseStore } from '../demo/stores.ts';
 import { contractsInUse } from '../policy/active.ts';
-import { readRecord } from '../stack/record.ts';
 import type { Provider } from '../stack/stack.ts';
 import { pipelinesNamed } from '../worker/pipelines.ts';
 import { readContracts } from '../worker/setting.ts';
-import { embeddedConfig } from './embedded-config.ts';
+import { embeddedConfig, forgetWiped } from './embedded-config.ts';
 import { expectedRows } from './expected.ts';
 import { Workers } from './workers.ts';
 
@@ -31,7 +30,7 @@ export async function startDemo(
   provider: Provider,
   report: (line: string) => void,
 ): Promise<Demo> {
-  const isNew = (await readRecord(join(home, 'stack.json'))) === null;
+  const isNew = await forgetWiped(home);
   const stack = await provider.up(report);
   const shopUrl = await createDemoDatabase(stack.postgres);
   const configFile = await embeddedConfig(home, stack);

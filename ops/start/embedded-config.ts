@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import databases, { isSQLError, sql } from '@databases/pg';
 import { stringify } from 'yaml';
+import { readRecord } from '../stack/record.ts';
 import type { Stack } from '../stack/stack.ts';
 
 const contracts = fileURLToPath(new URL('../../contracts/tables', import.meta.url));
@@ -38,6 +39,13 @@ export async function embeddedConfig(home: string, stack: Stack): Promise<string
   const path = join(home, 'conductor.yaml');
   await writeFile(path, stringify(config), { mode: 0o600 });
   return path;
+}
+
+/** Forgets the log in files of a stack that was wiped, where there is none yet; returns whether that is so. */
+export async function forgetWiped(home: string): Promise<boolean> {
+  if (await readRecord(join(home, 'stack.json'))) return false;
+  await rm(join(home, 'provenance'), { recursive: true, force: true });
+  return true;
 }
 
 async function createDatabases(url: string, names: readonly string[]): Promise<void> {

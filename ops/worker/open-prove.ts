@@ -60,7 +60,7 @@ function streamsOf(
     throw new CannotRun({
       what: `the log in ${log} has stream ${stream} of another topic, ${known}`,
       where: 'provenance.prefix',
-      fix: `give this database another prefix, for example ${database}, or a log of its own with provenance.topic`,
+      fix: `give this database another prefix, for example ${database}, or a log of its own with provenance.topic and provenance.directory`,
     });
   });
 }

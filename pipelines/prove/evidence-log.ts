@@ -1,21 +1,25 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { provenanceTopicSettings } from '../../contracts/topics.ts';
 import { Evidence, type EvidenceState } from '../../processors/evidence.ts';
 import { envelope } from '../../schemas/dsse.ts';
-import { parseCheckpoint, signedCheckpoint } from '../../schemas/log-checkpoint.ts';
-import { hasSigned } from '../../schemas/signed-note.ts';
+import { signedCheckpoint } from '../../schemas/log-checkpoint.ts';
 import type { PublicKey, SigningKey } from '../../schemas/signing-key.ts';
-import { type Said, statementOf, statementType } from '../../schemas/stream-manifest.ts';
+import {
+  type KeyNotice,
+  type Said,
+  statementOf,
+  statementType,
+} from '../../schemas/stream-manifest.ts';
 import { type Outgoing, topicSink } from '../../sinks/topic.ts';
 import { failpoint } from '../flow/failpoint.ts';
 import type { KafkaOptions } from '../topic/kafka.ts';
 import { ensureTopics } from '../topic/admin.ts';
 import { LaneRecords } from '../topic/lane-records.ts';
 import { header, type Received } from '../topic/received.ts';
-import { TileFolder } from './tile-folder.ts';
+import { TileFolder, writeWhole } from './tile-folder.ts';
 
 /** The key of a checkpoint's record. */
 export const checkpointKey = 'checkpoint';
@@ -30,6 +34,7 @@ interface Settings {
 }
 
 interface Progress {
+  readonly topicId: string;
   readonly offset: string;
   readonly root: string;
   readonly published: number;
@@ -50,6 +55,7 @@ export class EvidenceLog implements AsyncDisposable {
   readonly #sink: ReturnType<typeof topicSink<Outgoing>>;
   #evidence = new Evidence('first');
   #tiles: TileFolder;
+  #topicId = '';
   #offset = 0n;
   #published = -1; // Of how many entries the last checkpoint speaks.
   #saved = -1;
@@ -63,7 +69,7 @@ export class EvidenceLog implements AsyncDisposable {
       (record: Outgoing) => record,
       entryBytes,
     );
-    this.#tiles = this.#resume();
+    this.#tiles = TileFolder.open(settings.folder, 0);
   }
 
   /** Opens the log, or begins it with the announcement of its key. */
@@ -73,6 +79,7 @@ export class EvidenceLog implements AsyncDisposable {
     await ensureTopics(kafka, [provenanceTopicSettings(topic)], replication);
     const log = new EvidenceLog(settings);
     try {
+      await log.#resume();
       await log.#sync();
       if (log.#evidence.size === 0)
         await log.append((evidence) =>
@@ -105,7 +112,7 @@ export class EvidenceLog implements AsyncDisposable {
     throw new NotNow({
       what: `what was to be proved next is not what the log goes on with: another worker writes to ${this.#settings.topic}`,
       where: 'provenance.topic',
-      fix: 'none is needed if it is a worker of the same database: this one begins again from what is proved; otherwise give each its own provenance.topic',
+      fix: 'none is needed if it is a worker of the same database: this one begins again from what is proved; otherwise give each its own provenance.topic and provenance.directory',
     });
   }
 
@@ -133,6 +140,7 @@ export class EvidenceLog implements AsyncDisposable {
   /** Reads what the topic has by now, and takes what fits. */
   async #sync(): Promise<void> {
     const [end = 0n] = await this.#records.bounds('end');
+    if (end < this.#offset) throw lost(this.#settings, this.#offset, end);
     for await (const batch of this.#records.read(0, this.#offset, end))
       for (const record of batch) this.#take(record);
     this.#offset = end;
@@ -150,15 +158,9 @@ export class EvidenceLog implements AsyncDisposable {
   }
 
   #sawCheckpoint(text: string): void {
-    const checkpoint = parseCheckpoint(text);
-    if (!checkpoint || checkpoint.size !== this.#tiles.size) return;
-    const { origin } = this.#settings;
-    const signers = this.#evidence
-      .keysAt(checkpoint.size)
-      .map((key) => ({ name: origin, kind: 'log', key }) as const);
-    if (!checkpoint.root.equals(this.#tiles.root)) return;
-    if (signers.some((signer) => hasSigned(signer, checkpoint.note)))
-      this.#published = checkpoint.size;
+    const { size, root } = this.#tiles;
+    const checkpoint = this.#evidence.readCheckpoint(this.#settings.origin, text);
+    if (checkpoint?.size === size && checkpoint.root.equals(root)) this.#published = size;
   }
 
   /** A checkpoint for whoever reads the topic, then the folder for whoever reads that. */
@@ -172,14 +174,15 @@ export class EvidenceLog implements AsyncDisposable {
     failpoint('published');
     this.#published = size;
     this.#tiles.save();
-    replace(join(folder, 'checkpoint'), text);
+    writeWhole(join(folder, 'checkpoint'), text);
     const progress: Progress = {
+      topicId: this.#topicId,
       offset: String(this.#offset),
       root: root.toString('hex'),
       published: this.#published,
       evidence: this.#evidence.state(),
     };
-    replace(join(folder, 'progress.json'), JSON.stringify(progress));
+    writeWhole(join(folder, 'progress.json'), JSON.stringify(progress));
     this.#saved = size;
   }
 
@@ -188,43 +191,50 @@ export class EvidenceLog implements AsyncDisposable {
   }
 
   /** The folder tells how far the topic was read; what does not fit together is read again from its beginning. */
-  #resume(): TileFolder {
+  async #resume(): Promise<void> {
     const { folder } = this.#settings;
+    this.#topicId = await this.#records.topicId();
+    const progress = progressIn(folder);
+    if (progress && progress.topicId !== this.#topicId) throw ofAnother(this.#settings);
+    this.#tiles = (progress && this.#goOn(progress)) ?? TileFolder.empty(folder);
+  }
+
+  #goOn({ offset, root, published, evidence }: Progress): TileFolder | null {
     try {
-      const read = readFileSync(join(folder, 'progress.json'), 'utf8');
-      const { offset, root, published, evidence } = JSON.parse(read) as Progress;
-      const tiles = TileFolder.open(folder, evidence.size);
-      if (tiles.root.toString('hex') !== root) return TileFolder.empty(folder);
+      const tiles = TileFolder.open(this.#settings.folder, evidence.size);
+      if (tiles.root.toString('hex') !== root) return null;
       this.#evidence = Evidence.from(evidence);
       this.#offset = BigInt(offset);
       this.#published = published;
       return tiles;
     } catch {
-      return TileFolder.empty(folder);
+      return null;
     }
   }
 }
 
+function progressIn(folder: string): Progress | null {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'progress.json'), 'utf8')) as Progress;
+  } catch {
+    return null;
+  }
+}
+
 /** What takes a key up. */
-export const announced = (key: PublicKey, reason: string): Said => ({
-  kind: 'key',
-  notice: {
-    action: 'announce',
-    keyId: key.id,
-    publicKey: key.bytes.toString('base64'),
-    reason,
-  },
-});
+export const announced = (key: PublicKey, reason: string): Said =>
+  noticeOf('announce', key, reason);
 
 /** What has a key trusted no more. */
-export const revoked = (key: PublicKey, reason: string): Said => ({
+export const revoked = (key: PublicKey, reason: string): Said => noticeOf('revoke', key, reason);
+
+const noticeOf = (
+  action: KeyNotice['action'],
+  { id: keyId, bytes }: PublicKey,
+  reason: string,
+): Said => ({
   kind: 'key',
-  notice: {
-    action: 'revoke',
-    keyId: key.id,
-    publicKey: key.bytes.toString('base64'),
-    reason,
-  },
+  notice: { action, keyId, publicKey: bytes.toString('base64'), reason },
 });
 
 const nameOf = (said: Said): string => (said.kind === 'segment' ? said.manifest.stream : 'key');
@@ -240,11 +250,20 @@ const notAnnounced = (key: SigningKey, topic: string) =>
   new CannotRun({
     what: `the log in ${topic} does not know the key ${key.id.slice(0, 16)}, or it was revoked: what it signs would not count`,
     where: 'provenance.signingKey',
-    fix: 'announce it first, with the old key in place: conductor provenance rotate --new-key FILE; or name another provenance.topic for a log of its own',
+    fix: 'announce it first, with the old key in place: conductor provenance rotate --new-key FILE; or name another provenance.topic and provenance.directory for a log of its own',
   });
 
-function replace(path: string, text: string): void {
-  const made = `${path}.${process.pid}.new`;
-  writeFileSync(made, text);
-  renameSync(made, path);
-}
+/** What was proved in another topic may be nowhere else any more: it is not written over. */
+const ofAnother = ({ folder, topic }: Settings) =>
+  new CannotRun({
+    what: `the folder ${folder} has the log of another topic than ${topic}, or of one of that name that is gone`,
+    where: 'provenance.directory',
+    fix: `name a folder of its own for the log in ${topic}, and keep this one as long as what it proves is wanted`,
+  });
+
+const lost = ({ folder, topic }: Settings, read: bigint, end: bigint) =>
+  new CannotRun({
+    what: `Kafka no longer has all of the log: ${topic} was read up to offset ${read}, and ends at ${end}`,
+    where: `topic ${topic}`,
+    fix: `restore the topic, or begin another log with provenance.topic and provenance.directory; ${folder} has what is lost`,
+  });

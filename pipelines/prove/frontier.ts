@@ -35,17 +35,18 @@ export function streamFrontier(
 ): Frontier {
   const changes = tables.map((table) => changesTopic(database, table));
   const group = `${database}.govern`;
-  let seen: bigint | null = null;
+  let seen: string | null = null; // The last limit.
   let waited: (Pick<Look, 'limit' | 'watermark'> & Ends) | null = null;
 
   return {
     async look() {
       if (!waited) {
         const checkpoint = await checkpoints.read(stream);
-        if (!checkpoint || checkpoint.lsn === seen) return null;
-        seen = checkpoint.lsn;
+        if (!checkpoint) return null;
         const { timeline, era, lsn, watermark } = checkpoint;
         const limit = positionText({ timeline: timeline + era, lsn, seq: most, part: most });
+        if (limit === seen) return null;
+        seen = limit;
         waited = { limit, watermark, ends: await endsOf(kafka, changes) };
       }
       const committed = (await committedBy(kafka, [group])).get(group);

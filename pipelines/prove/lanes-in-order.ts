@@ -21,7 +21,7 @@ export async function* lanesInOrder(
   lanes: Pick<LaneRecords, 'read'>,
   { ranges, floor, limit, prepare }: Ordered,
 ): AsyncIterable<readonly Placed[]> {
-  const order = new PositionOrder({ floor, limit, partitions: [...ranges.keys()] });
+  const order = new PositionOrder<Received>({ floor, limit, partitions: [...ranges.keys()] });
   const readers = new Map(
     [...ranges].map(([partition, [from, to]]) => [
       partition,
@@ -40,8 +40,7 @@ export async function* lanesInOrder(
       order.feed(partition, next.value);
     }
     const placed: Placed[] = [];
-    // What comes out is what went in.
-    order.take((record, place) => placed.push({ record: record as Received, place }));
+    order.take((record, place) => placed.push({ record, place }));
     if (placed.length > 0) yield placed;
   }
 }

@@ -80,6 +80,12 @@ export class TileFolder {
       this.#write('entries', this.#size, this.#entries.length, bundle(this.#entries));
   }
 
+  /** One entry of those that are saved. */
+  entryAt(index: number): Buffer | undefined {
+    const at = index % width;
+    return entriesIn(this.#tileOf('entries', this.#size, index), at + 1)[at];
+  }
+
   /** The hashes of the tree that is saved, of whatever size up to that. */
   get subtree(): Subtree {
     const subtree: Subtree = (from, to) => {
@@ -95,11 +101,15 @@ export class TileFolder {
 
   #hashAt(level: number, index: number): Hash {
     const count = Math.floor(this.#size / width ** level);
-    const isLast = Math.floor(index / width) === Math.floor(count / width);
-    const part = isLast ? count % width : 0;
-    const hashes = this.#read(String(level), index, part);
+    const hashes = this.#tileOf(String(level), count, index);
     const at = (index % width) * hashBytes;
     return hashes.subarray(at, at + hashBytes);
+  }
+
+  /** The tile that has what is at an index, of so many in all. */
+  #tileOf(kind: string, count: number, index: number): Buffer {
+    const isLast = Math.floor(index / width) === Math.floor(count / width);
+    return this.#read(kind, index, isLast ? count % width : 0);
   }
 
   #push(level: number, tile: number, hash: Hash): void {
@@ -115,16 +125,21 @@ export class TileFolder {
     return readFileSync(join(this.#folder, tilePath(kind, Math.floor(index / width), part)));
   }
 
-  /** A tile is there whole or not at all. Those that led to a full one go with it. */
+  /** Those that led to a full tile go with it. */
   #write(kind: string, index: number, part: number, bytes: Buffer): void {
     const tile = Math.floor(index / width);
     const path = join(this.#folder, tilePath(kind, tile, part));
     mkdirSync(dirname(path), { recursive: true });
-    const made = `${path}.${process.pid}.new`; // Two processes may write the same tile.
-    writeFileSync(made, bytes);
-    renameSync(made, path);
+    writeWhole(path, bytes);
     if (part === 0) rmSync(`${path}.p`, { recursive: true, force: true });
   }
+}
+
+/** Writes a file that is there whole or not at all. */
+export function writeWhole(path: string, bytes: Uint8Array | string): void {
+  const made = `${path}.${process.pid}.new`; // Two processes may write the same.
+  writeFileSync(made, bytes);
+  renameSync(made, path);
 }
 
 /** Entries of a log in a folder, from the first on, as many as `size`, or fewer where the folder has no more. */

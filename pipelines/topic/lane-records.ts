@@ -21,6 +21,14 @@ export class LaneRecords implements AsyncDisposable {
     return offsets.get(this.#topic) ?? [];
   }
 
+  /** Which topic it is: another of the same name, made later or elsewhere, has another id. */
+  async topicId(): Promise<string> {
+    const { topics } = await this.#consumer.metadata({ topics: [this.#topic] });
+    const id = topics.get(this.#topic)?.id;
+    if (id === undefined) throw new Error(`there is no topic ${this.#topic}`);
+    return id;
+  }
+
   /** The records of a lane from one offset up to, and without, another. */
   async *read(partition: number, from: bigint, to: bigint): AsyncIterable<readonly Received[]> {
     const { topics } = await this.#consumer.metadata({ topics: [this.#topic] });

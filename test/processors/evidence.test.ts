@@ -122,6 +122,7 @@ test('a revoked key is not brought back by an announcement', () => {
   take(evidence, notice('revoke', second!));
   take(evidence, notice('announce', second!));
   expect(evidence.trusts(second!.id)).toBe(false);
+  expect(evidence.isRevoked(second!.id)).toBe(true);
 });
 
 test('a notice that speaks of a key by the id of another is a fault', () => {

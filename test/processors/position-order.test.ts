@@ -14,7 +14,7 @@ interface Fed {
 /** What comes out, by partition and offset, and where it stands. */
 function ordered({ lanes, floor = firstPosition, limit = null, chunk = (left) => left }: Fed) {
   const partitions = lanes.map((_, partition) => partition);
-  const order = new PositionOrder({ floor, limit, partitions });
+  const order = new PositionOrder<ProvedRecord>({ floor, limit, partitions });
   const fed = lanes.map(() => 0);
   const out: string[] = [];
   for (let { wanted } = order; wanted.length > 0; { wanted } = order) {

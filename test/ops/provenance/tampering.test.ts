@@ -14,34 +14,15 @@ import {
   segmentStart,
   writeProved,
 } from '../../../schemas/segment-bytes.ts';
-import { signingKey } from '../../../schemas/signing-key.ts';
 import { type Manifest, segmentName } from '../../../schemas/stream-manifest.ts';
+import { otherKey, wanted } from './log-in-memory.ts';
+import { smallExport } from './small-export.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'conductor-tampering-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-const key = signingKey('33'.repeat(32));
-const origin = 'log.example/tampered';
 const whole = join(home, 'whole');
-const manifests = makeExport(whole, {
-  origin,
-  key,
-  streams: ['pg.orders', 'pg.people'],
-  records: 50,
-  partitions: 3,
-  valueBytes: 12,
-  every: 10,
-});
-
-const wanted: Wanted = {
-  trusted: [{ name: origin, kind: 'log', key }],
-  stream: null,
-  from: null,
-  to: null,
-  earlier: null,
-  quorum: 0,
-  requireRecords: false,
-};
+const manifests = makeExport(whole, smallExport);
 
 let copies = 0;
 
@@ -241,15 +222,7 @@ test('a manifest that was put in again is found, and named', async () => {
 
 test('a log that was signed anew by another key is no log', async () => {
   const { verified, faults } = await tampered((folder) => {
-    makeExport(folder, {
-      origin,
-      key: signingKey('44'.repeat(32)),
-      streams: ['pg.orders'],
-      records: 50,
-      partitions: 3,
-      valueBytes: 12,
-      every: 10,
-    });
+    makeExport(folder, { ...smallExport, key: otherKey, streams: ['pg.orders'] });
   });
   expect(verified).toBe(false);
   expect(faults.map(({ what }) => what).join()).toContain('no key that is trusted has signed it');
@@ -258,15 +231,7 @@ test('a log that was signed anew by another key is no log', async () => {
 test('a fork that the same key signed is found by an earlier checkpoint', async () => {
   const earlier = readFileSync(join(whole, 'checkpoint'), 'utf8');
   const fork = (folder: string, records: number) =>
-    makeExport(folder, {
-      origin,
-      key,
-      streams: ['pg.orders'],
-      records,
-      partitions: 3,
-      valueBytes: 13,
-      every: 10,
-    });
+    makeExport(folder, { ...smallExport, streams: ['pg.orders'], records, valueBytes: 65 });
   const unnoticed = await tampered((folder) => {
     rmSync(join(folder, 'segments'), { recursive: true });
     fork(folder, 200);

@@ -6,25 +6,16 @@ import { afterAll, expect, test } from 'vitest';
 import { makeExport } from '../../../ops/bench/proved-export.ts';
 import { segmentFile } from '../../../ops/provenance/log-copy.ts';
 import { verifierText } from '../../../schemas/signed-note.ts';
-import { signingKey } from '../../../schemas/signing-key.ts';
+import { wanted } from './log-in-memory.ts';
+import { smallExport } from './small-export.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'conductor-verify-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-const key = signingKey('55'.repeat(32));
-const origin = 'log.example/verified';
 const whole = join(home, 'whole');
-const manifests = makeExport(whole, {
-  origin,
-  key,
-  streams: ['pg.orders', 'pg.people'],
-  records: 50,
-  partitions: 3,
-  valueBytes: 64,
-  every: 10,
-});
+const manifests = makeExport(whole, smallExport);
 const keys = join(home, 'log.keys');
-writeFileSync(keys, verifierText({ name: origin, kind: 'log', key }));
+writeFileSync(keys, verifierText(wanted.trusted[0]!));
 
 const cli = join(import.meta.dirname, '../../../ops/cli.ts');
 

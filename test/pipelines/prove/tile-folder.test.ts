@@ -61,10 +61,13 @@ test('a log that is opened anew at any size goes on as if it had not been closed
 test('proofs from tiles are those of the tree', () => {
   const folder = join(home, 'anew');
   const size = 66_000;
-  const { subtree } = TileFolder.open(folder, size);
+  const tiles = TileFolder.open(folder, size);
+  const { subtree } = tiles;
   const known = subtreesOf(leaves);
-  for (const index of [0, 255, 256, 65_535, 65_536, 65_999])
+  for (const index of [0, 255, 256, 65_535, 65_536, 65_999]) {
+    expect(tiles.entryAt(index)).toEqual(entries[index]);
     expect(inclusionProof(index, size, subtree)).toEqual(inclusionProof(index, size, known));
+  }
   for (const older of [1, 255, 257, 65_535, 65_536, 65_999])
     expect(consistencyProof(older, size, subtree)).toEqual(consistencyProof(older, size, known));
 });

@@ -77,6 +77,24 @@ test('a folder that is lost is made again of the topic', async () => {
   expect(checkpoint(again.folder)).toBe(checkpoint(whole.folder));
 });
 
+test('a folder that has the log of another topic, or more than is left of its own, is refused and stays', async () => {
+  const cut = await proved.log('cut');
+  expect((await cut.prove()).code).toBe(0);
+  const other = await proved.log('other', { directory: cut.folder });
+  const refused = await other.prove();
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/has the log of another topic/);
+
+  const file = join(cut.folder, 'progress.json');
+  const progress = JSON.parse(readFileSync(file, 'utf8')) as { offset: string };
+  const offset = String(Number(progress.offset) + 2); // A checkpoint came after it, and no more.
+  writeFileSync(file, JSON.stringify({ ...progress, offset }));
+  const short = await cut.prove();
+  expect(short.code).toBe(1);
+  expect(short.stderr).toMatch(/no longer has all of the log/);
+  expect(cut.entries()).toEqual(whole.entries());
+});
+
 test('whoever writes after another took over changes nothing', async () => {
   const late = await proved.log('late');
   expect((await late.prove()).code).toBe(0);
@@ -171,6 +189,15 @@ test('a key is rotated and revoked, and whoever trusts the first one still verif
   expect((await rotated.prove()).code).toBe(0);
   expect(await rotated.verify('--keys', keys)).toMatchObject({ code: 0, faults: [] });
   expect(rotated.entries().get('keys')).toHaveLength(3);
+
+  const given = join(way.folder, 'given-up.key');
+  const rotate = ['provenance', 'rotate', '--new-key', given];
+  const [id] = (await run(rotate, rotated.configFile)).split(' ');
+  await run(['provenance', 'revoke', id!, '--reason', 'a test'], rotated.configFile);
+  const back = await way.start(rotate, rotated.configFile).ended;
+  expect(back.code).toBe(2);
+  expect(back.stderr).toMatch(/was revoked, for good/);
+  expect(rotated.entries().get('keys')).toHaveLength(5);
 });
 
 test('a witness signs what goes on from what it saw, and refuses a log that was rewritten', async () => {
