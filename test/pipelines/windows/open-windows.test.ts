@@ -258,8 +258,14 @@ test('what is copied before anything is known of the time is in the very first w
 });
 
 test('a record that is no change of ours is refused in its window, and stops nothing', () => {
-  const junk = { ...beat(0, 0, 1), value: Buffer.from('junk') };
-  const lane = [rowRecord(streamed(0, 1, 5), 0), junk, beat(0, 30, 2)];
+  const ours = rowRecord(streamed(0, 1, 5), 0);
+  const broken = [
+    Buffer.from('junk'),
+    ours.value!.subarray(0, 9),
+    Buffer.concat([ours.value!.subarray(0, 5), Buffer.alloc(20, 0xff)]),
+  ];
+  const junk = broken.map((value, at) => ({ ...beat(0, 0, at + 1), value }));
+  const lane = [ours, ...junk, beat(0, 30, 4)];
   const windows = new OpenWindows(
     [0, 1, 2].map(
       (partition) => new LaneQueue({ topic, partition, next: 0n, watermark: 0, marks: {} }),
@@ -268,8 +274,10 @@ test('a record that is no change of ours is refused in its window, and stops not
     null,
   );
   for (const queue of windows.toRead())
-    queue.push(queue.partition === 0 ? lane : [beat(1, 30, 0)], 3n, registry);
+    queue.push(queue.partition === 0 ? lane : [beat(1, 30, 0)], 5n, registry);
   const window = windows.close(windows.due(false)!);
   expect(window.rows.length).toBe(1);
-  expect(window.refused).toMatchObject([{ refusal: { reason: 'undecodable' } }]);
+  expect(window.refused.map(({ refusal }) => refusal.reason)).toEqual(
+    junk.map(() => 'undecodable'),
+  );
 });
