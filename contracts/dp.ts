@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 /** What a dataset may lose of a subject in a month, all queries together. Nothing between them is on offer. */
 export const epsilons = [1, 2, 4] as const;
-const delta = 1e-6;
+/** How likely it is at most, under Gaussian noise, that more is lost. */
+export const delta = 1e-6;
 const daySeconds = 86_400;
 
 /** Something that is counted of a table, window by window. */

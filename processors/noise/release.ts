@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { delta } from '../../contracts/dp.ts';
 import type { Noisy } from '../../schemas/noisy.ts';
 import { added, type Cells, nothingOf } from './cells.ts';
 import type { NodeNoise } from './node-noise.ts';
@@ -72,7 +73,7 @@ export function release(
       to: window.to,
       value: value(cells),
       epsilon: plan.dp.epsilon,
-      delta: 1e-6,
+      delta,
       mechanism: plan.dp.mechanism,
       scale: scaleText(plan, planned),
       draws,
