@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { promisedDataset } from './dataset.ts';
 
 /** What of a table leaves k-anonymous, and how. */
 export interface AnonContract {
@@ -15,10 +16,7 @@ const columnName = z.string().min(1);
 
 /** What a contract says of it. */
 export const promisedAnon = z.strictObject({
-  dataset: z
-    .string()
-    .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/, 'is no name of a dataset')
-    .optional(),
+  dataset: promisedDataset,
   k: z.int().min(2, 'is below 2: one subject alone would be told').default(5),
   quasi_identifiers: z.array(columnName).min(1).max(6),
   attributes: z.array(columnName).default([]),

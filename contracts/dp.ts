@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { promisedDataset } from './dataset.ts';
 
 /** What a dataset may lose of a subject in a month, all queries together. Nothing between them is on offer. */
 export const epsilons = [1, 2, 4] as const;
-const delta = 1e-6;
+/** How likely it is at most, under Gaussian noise, that more is lost. */
+export const delta = 1e-6;
 const daySeconds = 86_400;
 
 /** Something that is counted of a table, window by window. */
@@ -59,10 +61,7 @@ const query = z.discriminatedUnion(
 
 /** Noisy aggregates as a contract writes them. */
 export const promisedDp = z.strictObject({
-  dataset: z
-    .string()
-    .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/, 'is no name of a dataset')
-    .optional(),
+  dataset: promisedDataset,
   epsilon: z.literal(epsilons, 'is none of the presets 1, 2 and 4'),
   delta: z.literal(delta, 'is not the preset 1e-6').default(delta),
   mechanism: z.enum(['laplace', 'gaussian']).default('laplace'),

@@ -5,8 +5,12 @@ import { keyText, type Key } from '../schemas/value.ts';
 /** The partition of a key: the same that Kafka's own clients would choose for it. */
 export function laneOf(change: Decoded, key: Key | null, lanes: number): number {
   const text = key ? keyText(key) : changeId(change.system, change.log, change.position);
-  return (murmur2(Buffer.from(text)) & 0x7fff_ffff) % lanes;
+  return laneOfKey(Buffer.from(text), lanes);
 }
+
+/** The partition that Kafka's own clients would choose for these bytes. */
+export const laneOfKey = (key: Uint8Array, lanes: number, length = key.length): number =>
+  (murmur2(key, length) & 0x7fff_ffff) % lanes;
 
 /** As in org.apache.kafka.common.utils.Utils, whose partitioner every client follows. */
 export function murmur2(data: Uint8Array, length = data.length): number {

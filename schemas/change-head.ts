@@ -16,12 +16,22 @@ export function beginsLikeAChange(type: Type): boolean {
   return headFields.every((name, at) => fields[at]?.name === name);
 }
 
-/** Reads the head of a change that `beginsLikeAChange`: some tenth of what reading all of it costs. */
+/** Reads the head of a change, captured or governed: some tenth of what reading all of it costs. */
 export class HeadReader {
   #logBytes: Buffer = Buffer.alloc(0); // Of the change before: its log is mostly the same.
   #log = '';
 
-  read(value: Buffer): ChangeHead {
+  /** Null for what ends before its head does, or names no position. */
+  read(value: Buffer): ChangeHead | null {
+    try {
+      return this.#headOf(value);
+    } catch (error) {
+      if (error instanceof RangeError) return null;
+      throw error;
+    }
+  }
+
+  #headOf(value: Buffer): ChangeHead | null {
     const from = new AvroCursor(value, 5);
     from.skipSized();
     from.skipSized();
@@ -30,15 +40,12 @@ export class HeadReader {
       from.at = 5;
       this.#log = `${from.text()}/${from.text()}`;
     }
-    const timeline = from.number();
-    const lsn = from.bigint();
-    const seq = from.number();
-    const part = from.number();
-    from.number(); // The op.
-    from.number(); // The transaction.
-    from.number(); // When it was committed.
+    const [timeline, lsn] = [from.number(), from.bigint()];
+    const position = { timeline, lsn, seq: from.number(), part: from.number() };
+    for (let skipped = 0; skipped < 3; skipped++) from.number(); // Op, transaction, commit time.
     const watermark = from.number();
-    return { log: this.#log, position: { timeline, lsn, seq, part }, watermark };
+    if (from.at > value.length || !isPosition(position)) return null;
+    return { log: this.#log, position, watermark };
   }
 
   #isLog(value: Buffer, end: number): boolean {
@@ -46,6 +53,10 @@ export class HeadReader {
     return known.length === end - 5 && value.compare(known, 0, known.length, 5, end) === 0;
   }
 }
+
+/** Whether each number has as many digits as it has room for in text. */
+const isPosition = ({ timeline, lsn, seq, part }: Position): boolean =>
+  lsn >= 0n && lsn < 1n << 64n && [timeline, seq, part].every((n) => n >= 0 && n <= 0xffff_ffff);
 
 const headFields = changeSchema({ table: 'public.any', key: [], row: [] })
   .fields.map(({ name }) => name)

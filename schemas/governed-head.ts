@@ -1,5 +1,5 @@
 import type { Type, types } from 'avsc';
-import { AvroCursor } from './avro-cursor.ts';
+import { HeadReader } from './change-head.ts';
 import { positionText } from './position.ts';
 import { Refusal } from './refusal.ts';
 import { decodeGoverned, schemaIdOf } from './wire.ts';
@@ -17,30 +17,15 @@ export interface GovernedHead extends Front {
   readonly policy: string;
 }
 
+const heads = new HeadReader();
+
 /** Reads the front of a value: every schema of ours begins alike. Null for what is no value of ours. */
 export function frontOf(value: Buffer): Front | null {
-  if (schemaIdOf(value) === null) return null;
-  try {
-    const cursor = new AvroCursor(value, 5);
-    const start = cursor.at;
-    cursor.skipSized();
-    cursor.skipSized();
-    const source = value.toString('latin1', start, cursor.at);
-    const [timeline, lsn] = [cursor.number(), cursor.bigint()];
-    const [seq, part] = [cursor.number(), cursor.number()];
-    for (let skipped = 0; skipped < 3; skipped++) cursor.number(); // Op, transaction, commit time.
-    const watermark = cursor.number();
-    if (cursor.at > value.length || !isPlace(timeline, lsn, seq, part)) return null;
-    return { source, position: positionText({ timeline, lsn, seq, part }), watermark };
-  } catch (error) {
-    if (error instanceof RangeError) return null;
-    throw error;
-  }
+  const head = schemaIdOf(value) === null ? null : heads.read(value);
+  if (!head) return null;
+  const { log, position, watermark } = head;
+  return { source: log, position: positionText(position), watermark };
 }
-
-/** Whether each number has as many digits as it has room for in text. */
-const isPlace = (timeline: number, lsn: bigint, seq: number, part: number): boolean =>
-  lsn >= 0n && lsn < 1n << 64n && [timeline, seq, part].every((n) => n >= 0 && n <= 0xffff_ffff);
 
 /**
  * Reads heads by schemas that are known. The policy is at the end of a value: what is between is decoded only for a policy that was not seen before.

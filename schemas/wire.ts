@@ -1,11 +1,9 @@
 import type { Type } from 'avsc';
 import type { Change, Governed } from './change.ts';
 import { type AvroColumn, ops } from './avro.ts';
-import { AvroCursor } from './avro-cursor.ts';
 import { readRecord } from './avro-reader.ts';
 import { writeKey, writeRow, writeText } from './avro-writer.ts';
 import { Bytes } from './bytes.ts';
-import type { Position } from './position.ts';
 import { Refusal } from './refusal.ts';
 import type { Key, Row } from './value.ts';
 
@@ -20,14 +18,6 @@ export function schemaIdOf(value: Uint8Array): number | null {
   if (value.length < 5 || value[0] !== 0) return null;
   const high = ((value[1] ?? 0) << 24) | ((value[2] ?? 0) << 16);
   return high | ((value[3] ?? 0) << 8) | (value[4] ?? 0);
-}
-
-/** Where a change stands, read from the front of its value: every schema of ours begins with it. */
-export function placeOf(value: Buffer): { readonly source: string; readonly position: Position } {
-  const from = new AvroCursor(value, 5);
-  const source = `${from.text()}/${from.text()}`;
-  const [timeline, lsn] = [from.number(), from.bigint()];
-  return { source, position: { timeline, lsn, seq: from.number(), part: from.number() } };
 }
 
 export function encodeChange(schema: Registered, columns: Columns, change: Change): Buffer {

@@ -5,7 +5,7 @@ import { rounded } from './figures.ts';
 import { recordsIn } from './growth.ts';
 import { machineOf } from './machine.ts';
 import { createOrders, loadBacklog, loadRows, ordersColumns, ordersTable } from './orders.ts';
-import type { Outcome } from './report.ts';
+import { type Outcome, peakMemory, speed } from './report.ts';
 import type { Site } from './site.ts';
 
 /**
@@ -47,22 +47,7 @@ export async function benchAnonymise(
   return {
     report: { bench: 'anonymise', machine: await machineOf(site), subject, limit: {}, peers: {} },
     names: { subject: 'anonymise', limit: 'none' },
-    targets: [
-      {
-        what: 'anonymise',
-        got: subject.rows_per_s ?? 0,
-        wanted: 50_000,
-        is: 'at least',
-        unit: 'rows/s',
-      },
-      {
-        what: 'peak memory',
-        got: subject.peak_rss_mb ?? Infinity,
-        wanted: 350,
-        is: 'at most',
-        unit: 'MB',
-      },
-    ],
+    targets: [speed('anonymise', subject, 50_000), peakMemory(subject, 350)],
     notes: [
       `${rows} changes of 10 columns, 1,000 subjects of 50 tenants; ${told} records were told.`,
       'rows/s: over the whole life of the process, its start included.',

@@ -4,7 +4,7 @@ import { rounded } from './figures.ts';
 import { expectRows, growthOf, rateOf } from './growth.ts';
 import { machineOf } from './machine.ts';
 import { createOrders, loadAtOnce, ordersColumns, ordersTable } from './orders.ts';
-import type { Outcome } from './report.ts';
+import { type Outcome, peakMemory } from './report.ts';
 import type { Site } from './site.ts';
 
 const limit = { peak_rss_mb: 250 } as const;
@@ -47,15 +47,7 @@ export async function benchBigTransaction(
         peers: {},
       },
       names: { subject: 'capture', limit: 'limit' },
-      targets: [
-        {
-          what: 'peak memory',
-          got: subject.peak_rss_mb ?? Infinity,
-          wanted: limit.peak_rss_mb,
-          is: 'at most',
-          unit: 'MB',
-        },
-      ],
+      targets: [peakMemory(subject, limit.peak_rss_mb)],
       notes: [
         `${rows} rows in one transaction; rows/s from the first record that the broker had to the last.`,
         `The first was there ${seconds(growth.firstMs)} s after the commit had returned, the last ${seconds(growth.lastMs)} s after.`,

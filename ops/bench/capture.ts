@@ -13,7 +13,7 @@ import {
   settleServer,
 } from './orders.ts';
 import { readAndThrowAway } from './reading.ts';
-import type { Outcome, Target } from './report.ts';
+import { type Outcome, peakMemory, speed, type Target } from './report.ts';
 import type { Site } from './site.ts';
 import { copySlot, untilIdle } from './slots.ts';
 
@@ -108,24 +108,12 @@ function targetsOf({ subject, limit, sealing, peer }: Contenders): readonly Targ
   const times = (one: Figures, other: Figures) => (one.rows_per_s ?? 0) / (other.rows_per_s ?? 1);
   const ratio = { is: 'at least', unit: '×' } as const;
   return [
-    {
-      what: 'capture',
-      got: subject.rows_per_s ?? 0,
-      wanted: 200_000,
-      is: 'at least',
-      unit: 'rows/s',
-    },
+    speed('capture', subject, 200_000),
     { what: 'capture to drain', got: times(subject, limit), wanted: 1.5, ...ratio },
     ...(peer
       ? [{ what: 'capture to debezium', got: times(subject, peer), wanted: 5.5, ...ratio }]
       : []),
     { what: 'capture_sealed to capture', got: times(sealing, subject), wanted: 0.6, ...ratio },
-    {
-      what: 'peak memory',
-      got: subject.peak_rss_mb ?? Infinity,
-      wanted: 250,
-      is: 'at most',
-      unit: 'MB',
-    },
+    peakMemory(subject, 250),
   ];
 }

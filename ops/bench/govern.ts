@@ -4,7 +4,7 @@ import { emptied } from './emptied.ts';
 import { machineOf } from './machine.ts';
 import { createOrders, loadBacklog, ordersColumns, ordersTable } from './orders.ts';
 import { passedOn } from './passed-on.ts';
-import type { Outcome } from './report.ts';
+import { type Outcome, peakMemory, speed } from './report.ts';
 import type { Site } from './site.ts';
 
 /**
@@ -48,22 +48,7 @@ export async function benchGovern(
       peers: {},
     },
     names: { subject: 'govern', limit: 'pass' },
-    targets: [
-      {
-        what: 'govern',
-        got: subject.rows_per_s ?? 0,
-        wanted: 80_000,
-        is: 'at least',
-        unit: 'rows/s',
-      },
-      {
-        what: 'peak memory',
-        got: subject.peak_rss_mb ?? Infinity,
-        wanted: 350,
-        is: 'at most',
-        unit: 'MB',
-      },
-    ],
+    targets: [speed('govern', subject, 80_000), peakMemory(subject, 350)],
     notes: [
       `${rows} changes of 10 columns: a sealed box opened and two tokens made of each; 1,000 subjects of 50 tenants.`,
       'rows/s: from the first record that the broker had to the last, looked at every 20 ms.',

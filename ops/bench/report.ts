@@ -19,6 +19,24 @@ export interface Target {
   readonly unit: string;
 }
 
+/** How fast a subject was hoped to be. */
+export const speed = (what: string, { rows_per_s: got = 0 }: Figures, wanted: number): Target => ({
+  what,
+  got,
+  wanted,
+  is: 'at least',
+  unit: 'rows/s',
+});
+
+/** In how much memory it was hoped to do with. */
+export const peakMemory = ({ peak_rss_mb: got = Infinity }: Figures, wanted: number): Target => ({
+  what: 'peak memory',
+  got,
+  wanted,
+  is: 'at most',
+  unit: 'MB',
+});
+
 /** A report, and what people are told besides. */
 export interface Outcome {
   readonly report: Report;

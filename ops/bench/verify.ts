@@ -86,11 +86,6 @@ function outcomeOf({ records, segments, subject, limit, loadBefore }: Measured):
       wall_s: wallS,
       cpu_s: cpuS,
       peak_rss_mb: peakRssMb,
-      machine_cpu_s: undefined,
-      p50_ms: undefined,
-      p95_ms: undefined,
-      p99_ms: undefined,
-      max_ms: undefined,
     });
   return {
     report: {

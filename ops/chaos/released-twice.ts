@@ -2,8 +2,7 @@ import type { Config } from '../../contracts/config.ts';
 import { governedTopic } from '../../contracts/topics.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { tails } from '../../pipelines/topic/tail.ts';
-import { positionText } from '../../schemas/position.ts';
-import { placeOf } from '../../schemas/wire.ts';
+import { frontOf } from '../../schemas/governed-head.ts';
 
 /** Counts what govern has released of these tables, and how much of it more than once. */
 export async function releasedTwice(
@@ -19,9 +18,8 @@ export async function releasedTwice(
       const lane = { topic: governedTopic(config.database, table), partition };
       for (const record of await tails(kafka, [lane], everything)) {
         released++;
-        if (!record.value) continue;
-        const { source, position } = placeOf(record.value);
-        ids.add(`${table} ${source} ${positionText(position)}`);
+        const front = record.value && frontOf(record.value);
+        if (front) ids.add(`${table} ${front.source} ${front.position}`);
       }
     }
   return { released, releasedTwice: released - ids.size };

@@ -1,3 +1,4 @@
+import { datasetOf } from '../../contracts/dataset.ts';
 import {
   anonymousTopic,
   changesTopic,
@@ -42,7 +43,9 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
       kafka,
       [
         ...topics,
-        ...tables.map((table) => anonymousTopic(datasetOf(config.database, table))),
+        ...tables.map(({ table, anon }) =>
+          anonymousTopic(datasetOf(config.database, table, anon.dataset)),
+        ),
         deadLettersTopic('anonymise'),
       ].map((name) => topicSettings(name, config.kafka.partitions)),
       config.kafka.replication,
@@ -67,16 +70,12 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
 const isAnonymous = (contract: { readonly anon?: unknown }): contract is AnonymousTable =>
   contract.anon !== undefined;
 
-/** A dataset's name: what its contract says, or that of its database and table. */
-const datasetOf = (database: string, { table, anon }: AnonymousTable): string =>
-  anon.dataset ?? changesTopic(database, table).slice('cdc.'.length);
-
 async function anonymised(
   { config, registry, keyring, kafka, counters }: Setting,
   table: AnonymousTable,
   ends: Pick<DatasetParts, 'letters' | 'records'>,
 ): Promise<Anonymised> {
-  const dataset = datasetOf(config.database, table);
+  const dataset = datasetOf(config.database, table.table, table.anon.dataset);
   const topic = anonymousTopic(dataset);
   const source = changesTopic(config.database, table.table);
   const { k, quasi_identifiers: region, window } = table.anon;

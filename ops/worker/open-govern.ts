@@ -20,8 +20,7 @@ import { columnSealer } from '../../processors/seal-column.ts';
 import { SlabPool } from '../../processors/transcode/slab-pool.ts';
 import { tokeniser } from '../../processors/tokens.ts';
 import { unsealing } from '../../processors/unseal.ts';
-import { positionText } from '../../schemas/position.ts';
-import { placeOf } from '../../schemas/wire.ts';
+import { frontOf } from '../../schemas/governed-head.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
@@ -105,9 +104,10 @@ async function recall({ config, kafka }: Setting, dedupe: Dedupe, lanes: readonl
   for (const record of await tails(kafka, released, tailRecords)) {
     const topic = sources.get(`${record.topic}/${record.partition}`);
     if (!topic || !record.value) continue;
-    const { source, position } = placeOf(record.value);
+    const front = frontOf(record.value);
+    if (!front) continue; // Whoever wrote it, govern did not.
     const marks = JSON.parse(header(record, 'marks') ?? '{}') as Marks;
-    dedupe.restore(topic, record.partition, { [source]: positionText(position) });
+    dedupe.restore(topic, record.partition, { [front.source]: front.position });
     dedupe.restore(topic, record.partition, marks);
   }
 }

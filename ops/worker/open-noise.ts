@@ -13,7 +13,7 @@ import { type NoiseReport, NoiseWindows } from '../../pipelines/noise/noise-wind
 import { NoiseState, placeName, type Published } from '../../pipelines/noise/noise-state.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
-import { murmur2 } from '../../processors/lane.ts';
+import { laneOfKey } from '../../processors/lane.ts';
 import { type Plan, planOf } from '../../processors/noise/plan.ts';
 import { unsealing } from '../../processors/unseal.ts';
 import { type Noisy, noisySchema } from '../../schemas/noisy.ts';
@@ -115,8 +115,7 @@ function encoded(schema: Registered, value: Noisy): Published {
 }
 
 function outgoing(topic: string, { key, value, endMs }: Published, lanes: number) {
-  const partition = (murmur2(key) & 0x7fff_ffff) % lanes;
-  return { topic, partition, key, value, headers: {}, producedAtMs: endMs };
+  return { topic, partition: laneOfKey(key, lanes), key, value, headers: {}, producedAtMs: endMs };
 }
 
 /** Tells in metrics what was published, and in the log, once a month, that nothing more is. */

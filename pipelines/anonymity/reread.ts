@@ -37,8 +37,9 @@ export async function reread(
       for (const record of here) {
         const { value } = record;
         if (!value) continue;
-        const { log, position } = heads.read(value);
-        rows.push({ record: { ...record, value }, log, position });
+        const head = heads.read(value);
+        if (head)
+          rows.push({ record: { ...record, value }, log: head.log, position: head.position });
       }
     }
   }

@@ -7,10 +7,11 @@ import {
   type Sums,
   thoseThatMatter,
 } from '../../processors/noise/bounded.ts';
+import { added, nothingOf } from '../../processors/noise/cells.ts';
 import { type MonthWindow, monthWindow } from '../../processors/noise/months.ts';
 import { NodeNoise } from '../../processors/noise/node-noise.ts';
 import type { Plan } from '../../processors/noise/plan.ts';
-import { added, release } from '../../processors/noise/release.ts';
+import { release } from '../../processors/noise/release.ts';
 import type { Opener } from '../../processors/unseal.ts';
 import type { Noisy } from '../../schemas/noisy.ts';
 import { failpoint } from '../flow/failpoint.ts';
@@ -166,8 +167,9 @@ export class NoiseWindows implements WindowUser {
     const sums = new Map<string | null, Sums>();
     const counted: string[] = [];
     let left = 0;
+    const byTenant = Map.groupBy(named, (each) => each.tenant);
     for (const tenant of this.#tenants) {
-      const own = tenant === null ? named : named.filter((each) => each.tenant === tenant);
+      const own = tenant === null ? named : (byTenant.get(tenant) ?? []);
       const came = bounded(this.#parts.plan, own, windowsOf);
       sums.set(tenant, came.sums);
       counted.push(...came.counted);
@@ -219,8 +221,8 @@ export class NoiseWindows implements WindowUser {
     const noisy: Published[] = [];
     for (const [at, planned] of plan.queries.entries()) {
       const place = { tenant, query: planned.query.name };
-      const nothing = planned.channels.map(({ channel }) => Array<bigint>(channel.cells).fill(0n));
-      const came = { window, tenant, sums: sums.get(tenant)?.[at] ?? nothing };
+      const own = sums.get(tenant)?.[at] ?? nothingOf(planned.channels);
+      const came = { window, tenant, sums: own };
       const { running, values } = release(
         { plan, planned, nodes: this.#nodes },
         course.before(place),

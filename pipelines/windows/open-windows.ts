@@ -62,7 +62,7 @@ export class OpenWindows {
     for (const lane of this.#lanes) lane.take(endMicros, this.#mostPerLane, rows, refused);
     rows.sort(comparePlaces);
     const isLast = this.#lanes.every((lane) => lane.isPast(endMicros));
-    if (isLast) this.#closed = index;
+    this.#closed = isLast ? index : index - 1; // Once a part of it is decided, what is before it is over.
     return { index, isLast, endMicros, rows, refused };
   }
 

@@ -31,16 +31,10 @@ export class Book {
   #releases = Buffer.alloc(1_024 * nameLength); // By row.
   #laneOf = new Int32Array(1_024); // By row.
   #journal = new Bytes();
-  #told = 0; // Rows.
 
   /** Those that were ever told, in the order in which they came about. */
   get regions(): readonly Region[] {
     return this.#regions;
-  }
-
-  /** How many rows are told. */
-  get rows(): number {
-    return this.#told;
   }
 
   region(key: string): Region | undefined {
@@ -131,7 +125,6 @@ export class Book {
     if (this.#releases.length < (at + 1) * nameLength)
       this.#releases = Buffer.concat([this.#releases, Buffer.alloc(this.#releases.length)]);
     this.#releases.write(release, at * nameLength, nameLength, 'latin1');
-    this.#told++;
     this.#write(steps.release, [region.number, lane], row, subject, release);
     return before;
   }
@@ -160,7 +153,6 @@ export class Book {
     if (left === 0 && --told.region.subjects === 0) told.region.sensitive.clear();
     this.#subjectOf[number] = gone;
     this.#rows.remove(number);
-    this.#told--;
     return told;
   }
 

@@ -1,6 +1,6 @@
 import { Bytes } from '../../schemas/bytes.ts';
 import type { Records } from '../../schemas/records.ts';
-import { murmur2 } from '../lane.ts';
+import { laneOfKey } from '../lane.ts';
 import { LaneSlab } from '../transcode/lane-slab.ts';
 import type { SlabPool } from '../transcode/slab-pool.ts';
 import type { Region } from './book.ts';
@@ -39,7 +39,7 @@ export function chunksOf(
   const { lanes } = publishing;
   const byLane = Map.groupBy(
     [...news].sort((a, b) => (a.region.key < b.region.key ? -1 : 1)),
-    ({ region }) => (murmur2(Buffer.from(region.key)) & 0x7fff_ffff) % lanes,
+    ({ region }) => laneOfKey(Buffer.from(region.key), lanes),
   );
   const encode = encoder(publishing.schema, endMicros);
   return [...byLane].flatMap(([lane, own]) =>

@@ -176,7 +176,7 @@ export class Teller {
     const occupied = (key: string): Occupied => {
       const region = this.#book.region(key);
       const seat = region && known.get(region);
-      const subjects = (region?.subjects ?? 0) + (seat?.newcomers ?? 0);
+      const subjects = (region?.subjects ?? 0) + (seat?.newcomers.size ?? 0);
       return { subjects, sensitive: region ? sensitiveIn(region, seat) : new Set() };
     };
     for (const { classes, loss, members } of cluster(
@@ -194,14 +194,8 @@ export class Teller {
   /** Whether a region has enough subjects, those who have a seat in it among them. */
   #mayBeTold(region: Region, seat: Seat): boolean {
     const { k, l } = this.#terms;
-    if (region.subjects + this.#stillToBeTold(seat) < k) return false;
+    if (region.subjects + seat.newcomers.size < k) return false;
     return l <= 1 || sensitiveIn(region, seat).size >= l;
-  }
-
-  #stillToBeTold({ subjects }: Seat): number {
-    let count = 0;
-    for (const subject of subjects) if (!this.#book.isTold(subject)) count++;
-    return count;
   }
 
   #tell(put: Put, region: Region, turn: Turn): void {
@@ -238,14 +232,12 @@ interface Seats {
 
 class Seat {
   readonly puts: Put[] = [];
-  readonly subjects = new Set<string>();
+  readonly newcomers = new Set<string>(); // Subjects of whom nothing is told at present.
   readonly sensitive = new Set<string>();
-  newcomers = 0; // Subjects of whom nothing is told at present.
 
   add(put: Put, isTold: boolean): void {
     this.puts.push(put);
-    if (!isTold && !this.subjects.has(put.subject)) this.newcomers++;
-    this.subjects.add(put.subject);
+    if (!isTold) this.newcomers.add(put.subject);
     if (put.sensitive !== null) this.sensitive.add(put.sensitive);
   }
 }

@@ -1,3 +1,4 @@
+import { type Cells, nothingOf } from './cells.ts';
 import type { Contribution } from './contributions.ts';
 import type { Plan } from './plan.ts';
 
@@ -7,8 +8,8 @@ export interface NamedContribution extends Omit<Contribution, 'subject'> {
   readonly at: string; // Its position, as text whose order is that of positions.
 }
 
-/** What came in a window, cell by cell, of each query and channel. */
-export type Sums = readonly (readonly (readonly bigint[])[])[];
+/** What came in a window, query by query. */
+export type Sums = readonly Cells[];
 
 interface Bounded {
   readonly sums: Sums;
@@ -27,9 +28,7 @@ export function bounded(
   contributions: readonly NamedContribution[],
   windowsOf: (name: string) => number,
 ): Bounded {
-  const sums = queries.map(({ channels }) =>
-    channels.map(({ channel }) => Array<bigint>(channel.cells).fill(0n)),
-  );
+  const sums = queries.map(({ channels }) => nothingOf(channels));
   const counted: string[] = [];
   let left = contributions.length;
   for (const [name, own] of Map.groupBy(contributions, (each) => each.name)) {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { TableContract } from '../../contracts/contract.ts';
+import { datasetOf } from '../../contracts/dataset.ts';
 import { type Dp, type Query, windowsPerMonth } from '../../contracts/dp.ts';
-import { governedTopic } from '../../contracts/topics.ts';
 import { type Channel, measured, type Measured } from './channels.ts';
 import type { Ratio } from './ratio.ts';
 import { type Tree, treeFor } from './tree.ts';
@@ -46,15 +46,11 @@ const rhoOf: Readonly<Record<Dp['epsilon'], bigint>> = {
 export const budgetOf = ({ epsilon, mechanism }: Pick<Dp, 'epsilon' | 'mechanism'>): bigint =>
   mechanism === 'laplace' ? BigInt(epsilon) * billion : rhoOf[epsilon];
 
-/** The name of a dataset, and of its topic after `dp.`. */
-const datasetName = (database: string, { table, dp }: TableContract): string =>
-  dp?.dataset ?? governedTopic(database, table).slice('gov.'.length);
-
 /** What is to be released of a table; null if its contract asks for nothing. */
 export function planOf(database: string, contract: TableContract): Plan | null {
   const { dp } = contract;
   if (!dp) return null;
-  const dataset = datasetName(database, contract);
+  const dataset = datasetOf(database, contract.table, dp.dataset);
   const budget = budgetOf(dp);
   const tree = treeFor(windowsPerMonth(dp.window), dp.mechanism);
   const queries = dp.queries.map((query) =>

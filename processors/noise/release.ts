@@ -1,14 +1,13 @@
 import { createHmac } from 'node:crypto';
+import { delta } from '../../contracts/dp.ts';
 import type { Noisy } from '../../schemas/noisy.ts';
+import { added, type Cells, nothingOf } from './cells.ts';
 import type { NodeNoise } from './node-noise.ts';
 import { follows, isBehind, type MonthWindow } from './months.ts';
 import type { Noised, Plan, PlannedQuery } from './plan.ts';
 import { type Ratio, rootBelow } from './ratio.ts';
 import { prefixOf, type Term } from './tree.ts';
 import { textOf } from './decimals.ts';
-
-/** Cell by cell, of each channel of a query. */
-export type Cells = readonly (readonly bigint[])[];
 
 /** Where the sums of a query stand. The exact ones leave only with noise. */
 export interface Running {
@@ -74,7 +73,7 @@ export function release(
       to: window.to,
       value: value(cells),
       epsilon: plan.dp.epsilon,
-      delta: 1e-6,
+      delta,
       mechanism: plan.dp.mechanism,
       scale: scaleText(plan, planned),
       draws,
@@ -121,7 +120,7 @@ function begin(
   window: MonthWindow,
 ): Running {
   const { month, index, from } = window;
-  const nothing = channels.map(({ channel }) => Array<bigint>(channel.cells).fill(0n));
+  const nothing = nothingOf(channels);
   const next = { revision, month, next: index, sums: nothing, monthFrom: from };
   if (before?.revision === revision) {
     if (isBehind(before, window)) throw new TypeError(`a window of ${month} was released before`);
@@ -139,10 +138,6 @@ function begin(
   }
   return { ...next, carried: nothing, carriedDraws: 0, totalFrom: from, digest: '' };
 }
-
-/** Cell by cell. */
-export const added = (one: Cells, other: Cells): Cells =>
-  one.map((cells, channel) => cells.map((cell, at) => cell + (other[channel]?.[at] ?? 0n)));
 
 /** With a key: who knows the digest alone cannot try out what it is of. */
 function digestOf(

@@ -3,7 +3,7 @@ import { Bytes } from '../../schemas/bytes.ts';
 import { lsnText } from '../../schemas/lsn.ts';
 import type { Relation } from '../../schemas/relation.ts';
 import { frame, type Registered } from '../../schemas/wire.ts';
-import { murmur2 } from '../lane.ts';
+import { laneOfKey } from '../lane.ts';
 import type { LaneSlab } from './lane-slab.ts';
 import type { Output } from './output.ts';
 
@@ -72,7 +72,7 @@ export class SchemaLog {
       columns,
       ...became,
     });
-    const slab = this.#slabs[(murmur2(Buffer.from(table)) & 0x7fff_ffff) % this.#slabs.length];
+    const slab = this.#slabs[laneOfKey(Buffer.from(table), this.#slabs.length)];
     if (slab)
       this.#output.append(slab, bytesOf(JSON.stringify({ table, lsn: at })), bytesOf(value));
   }

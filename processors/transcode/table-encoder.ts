@@ -5,7 +5,7 @@ import { Bytes } from '../../schemas/bytes.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Relation } from '../../schemas/relation.ts';
-import { murmur2 } from '../lane.ts';
+import { laneOfKey } from '../lane.ts';
 import { tokenDomain, type Tokeniser } from '../tokens.ts';
 import { Column, type Image } from './columns.ts';
 import type { Head } from './head.ts';
@@ -244,7 +244,7 @@ export class TableEncoder {
       text.zigzag(seq);
       text.zigzag(part);
     }
-    return (murmur2(text.data, text.at) & 0x7fff_ffff) % this.#slabs.length;
+    return laneOfKey(text.data, this.#slabs.length, text.at);
   }
 
   #send(key: Bytes | null, lane: number): void {

@@ -1,5 +1,5 @@
 import { Bytes } from '../../schemas/bytes.ts';
-import { murmur2 } from '../lane.ts';
+import { laneOfKey } from '../lane.ts';
 import type { Head } from './head.ts';
 import type { LaneSlab } from './lane-slab.ts';
 import type { Output } from './output.ts';
@@ -87,7 +87,7 @@ export class TransactionLog {
 
     this.#key.clear();
     this.#key.ascii(`${head.transaction}`);
-    const lane = (murmur2(this.#key.data, this.#key.at) & 0x7fff_ffff) % this.#slabs.length;
+    const lane = laneOfKey(this.#key.data, this.#slabs.length, this.#key.at);
     const slab = this.#slabs[lane];
     if (slab) this.#output.append(slab, this.#key, out);
   }

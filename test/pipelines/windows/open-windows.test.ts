@@ -201,6 +201,28 @@ test('whoever skips what was copied before there was a time begins with the firs
   expect(indexes(first, false)).toHaveLength(902);
 });
 
+test('once a part of a window was decided no window before it is due, also to whoever begins anew from there', () => {
+  const first = [rowRecord(streamed(0, 1, 9_001), 0), rowRecord(streamed(0, 2, 9_002), 1)];
+  const rest = [rowRecord(streamed(0, 3, 9_003), 2), beat(0, 9_011, 3)];
+  for (const skipsUntimed of [true, false])
+    for (const isKilled of [true, false]) {
+      const form = { width, mostPerLane: 2, skipsUntimed };
+      let lane = new LaneQueue({ topic, partition: 0, next: 0n, watermark: 0, marks: {} });
+      let windows = new OpenWindows([lane], form, null);
+      lane.push(first, 2n, registry);
+      const indexes = [windows.due(false)!];
+      windows.close(indexes[0]!);
+      if (isKilled) {
+        lane = new LaneQueue(windows.marks()[0]!);
+        windows = new OpenWindows([lane], form, windows.closed);
+      }
+      expect(windows.due(true)).toBeNull();
+      lane.push(rest, 4n, registry);
+      const { index, isLast, rows } = windows.close(windows.due(true)!);
+      expect([index, isLast, rows.length]).toEqual([900, true, 1]);
+    }
+});
+
 test('a lane in which nothing happens holds a window open until a heartbeat comes by', () => {
   const busy = [rowRecord(streamed(0, 1, 5), 0), rowRecord(streamed(0, 2, 15), 1)];
   expect(closed([busy, [], []], [9])).toEqual([]);
@@ -236,8 +258,14 @@ test('what is copied before anything is known of the time is in the very first w
 });
 
 test('a record that is no change of ours is refused in its window, and stops nothing', () => {
-  const junk = { ...beat(0, 0, 1), value: Buffer.from('junk') };
-  const lane = [rowRecord(streamed(0, 1, 5), 0), junk, beat(0, 30, 2)];
+  const ours = rowRecord(streamed(0, 1, 5), 0);
+  const broken = [
+    Buffer.from('junk'),
+    ours.value!.subarray(0, 9),
+    Buffer.concat([ours.value!.subarray(0, 5), Buffer.alloc(20, 0xff)]),
+  ];
+  const junk = broken.map((value, at) => ({ ...beat(0, 0, at + 1), value }));
+  const lane = [ours, ...junk, beat(0, 30, 4)];
   const windows = new OpenWindows(
     [0, 1, 2].map(
       (partition) => new LaneQueue({ topic, partition, next: 0n, watermark: 0, marks: {} }),
@@ -246,8 +274,10 @@ test('a record that is no change of ours is refused in its window, and stops not
     null,
   );
   for (const queue of windows.toRead())
-    queue.push(queue.partition === 0 ? lane : [beat(1, 30, 0)], 3n, registry);
+    queue.push(queue.partition === 0 ? lane : [beat(1, 30, 0)], 5n, registry);
   const window = windows.close(windows.due(false)!);
   expect(window.rows.length).toBe(1);
-  expect(window.refused).toMatchObject([{ refusal: { reason: 'undecodable' } }]);
+  expect(window.refused.map(({ refusal }) => refusal.reason)).toEqual(
+    junk.map(() => 'undecodable'),
+  );
 });

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { follows, isBehind, monthWindow } from '../../../processors/noise/months.ts';
 import { NodeNoise } from '../../../processors/noise/node-noise.ts';
 import type { Plan } from '../../../processors/noise/plan.ts';
-import { type Cells, release, type Running } from '../../../processors/noise/release.ts';
+import type { Cells } from '../../../processors/noise/cells.ts';
+import { release, type Running } from '../../../processors/noise/release.ts';
 import type { Noisy } from '../../../schemas/noisy.ts';
 import { orderPlan } from './orders.ts';
 

@@ -28,17 +28,27 @@ const nothing = async () => {};
 const mark = { topic: 't', partition: 0, next: 7n, watermark: 9, marks: { log: 'here' } };
 const own = (task: string, form = '1 s') => WindowState.own(url, task, form, signal);
 
-/** Whether a promise has not come true while somebody asked for the lock twice. */
-async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
-  const late = new Promise((resolve) => void setTimeout(() => resolve('late'), 1_200));
-  return (await Promise.race([promise, late])) === 'late';
+/** Waits until somebody asked for the lock twice in vain: who was seen asking once more did not get it. */
+async function askedInVain(): Promise<void> {
+  const asked = new Set<string>();
+  await vi.waitFor(
+    async () => {
+      const rows = (await admin.query(sql`
+        SELECT query_start::text AS at FROM pg_stat_activity
+        WHERE datname = ${name} AND application_name = 'conductor windows'
+          AND query LIKE '%pg_try_advisory_lock%'`)) as readonly { readonly at: string }[];
+      for (const { at } of rows) asked.add(at);
+      expect(asked.size).toBeGreaterThan(2);
+    },
+    { timeout: 30_000, interval: 50 },
+  );
 }
 
 test('one worker at a time owns a task, and the next one goes on where it was saved', async () => {
   const first = await own('turns');
   expect(first?.place).toEqual({ closed: null, lanes: [] });
   const second = own('turns');
-  expect(await isWaiting(second)).toBe(true);
+  await askedInVain();
   await first?.save(4, [mark], nothing);
   await first?.[Symbol.asyncDispose]();
   await using next = await second;

@@ -1,8 +1,7 @@
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openDatabase } from '../../../ops/demo/database.ts';
-import { positionText } from '../../../schemas/position.ts';
-import { placeOf } from '../../../schemas/wire.ts';
+import { frontOf } from '../../../schemas/governed-head.ts';
 import { placeText } from '../capture/folds.ts';
 import { seenIn } from '../capture/seen.ts';
 import { lettersOf } from './letters.ts';
@@ -27,8 +26,8 @@ async function idsOf(stage: 'cdc' | 'gov') {
   const ids =
     stage === 'gov'
       ? (await readAll(way.stack, topicsOf(stage))).map(({ topic, value }) => {
-          const { source, position } = placeOf(value!);
-          return `${topic} ${source} ${positionText(position)}`;
+          const { source, position } = frontOf(value!)!;
+          return `${topic} ${source} ${position}`;
         })
       : (await seenIn(way, [...way.contracts.keys()], way.source)).map(placeText);
   return { all: ids.length, different: new Set(ids).size };
