@@ -3,7 +3,7 @@ import type { Hierarchy } from './hierarchy.ts';
 import { lattice } from './strictness.ts';
 import { coarserBy, ownerOf, ruleOf, sensitivityOf } from './odcs-checks.ts';
 import type { PromisedColumn, PromisedTable } from './odcs-document.ts';
-import type { Said } from './said.ts';
+import { changed, type Said } from './said.ts';
 import { typeName } from './type-name.ts';
 
 /** What two contracts of a table promise otherwise of its columns. */
@@ -53,9 +53,7 @@ function valueChanges(was: PromisedColumn, is: PromisedColumn): readonly Said[] 
     ];
   };
   return [
-    ...(then === now
-      ? []
-      : [{ what: `its type was ${then}, and is ${now}`, breaks: 'its readers decode the other' }]),
+    ...changed('its type', then, now, 'its readers decode the other'),
     ...loosened('required', 'its readers meet null'),
     ...loosened('unique', 'its readers meet a value twice'),
   ];
@@ -95,14 +93,8 @@ function classChange(was: PromisedColumn, is: PromisedColumn): readonly Said[] {
 
 function sensitivityChange(was: PromisedColumn, is: PromisedColumn): readonly Said[] {
   const [then, now] = [sensitivityOf(was), sensitivityOf(is)];
-  if (then === now) return [];
   const lowered = harm.indexOf(now) < harm.indexOf(then);
-  return [
-    {
-      what: `its sensitivity was ${then}, and is ${now}`,
-      breaks: lowered ? 'policy may tell more of it' : null,
-    },
-  ];
+  return changed('its sensitivity', then, now, lowered ? 'policy may tell more of it' : null);
 }
 
 function hierarchyChanges(was: Hierarchy | null, is: Hierarchy | null): readonly Said[] {
