@@ -58,4 +58,4 @@ export async function documentsIn(revision: string, path: string): Promise<reado
 }
 
 const ask = async (folder: string, args: readonly string[]): Promise<string> =>
-  (await git('git', ['-C', join(folder), ...args], { maxBuffer: mostBytes })).stdout;
+  (await git('git', ['-C', folder, ...args], { maxBuffer: mostBytes })).stdout;
