@@ -98,7 +98,7 @@ function* doubles(table: PromisedTable, promises: Promises): Generator<string> {
     yield `: says "${name}" twice; keep one of the two`;
   for (const { name, customProperties } of table.properties)
     for (const twice of repeated(customProperties.map(({ property }) => property)))
-      yield `, column ${name}: has more than one ${twice}; keep one, for example { property: rule, value: drop }`;
+      yield `, column ${name}: has more than one ${twice}; keep one of the two`;
 }
 
 const repeated = (names: readonly string[]) =>
