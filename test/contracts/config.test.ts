@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { apiSettings, tokenSettings } from '../../contracts/api-settings.ts';
 import { ConfigError, loadConfig, settings } from '../../contracts/config.ts';
@@ -19,11 +19,8 @@ const least = {
   keyring: { directory: 'keys', rootKey },
 };
 
-let folder = '';
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'config-'));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+const folder = mkdtempSync(join(tmpdir(), 'config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 function load(config: object | string, env: NodeJS.ProcessEnv = {}) {
   const path = join(folder, 'conductor.yaml');
