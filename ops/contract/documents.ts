@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { isContractFile, type Written, writtenIn } from '../../contracts/read-promises.ts';
