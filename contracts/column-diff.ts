@@ -1,9 +1,9 @@
-import type { Classification, Rule } from './contract.ts';
+import { type Classification, isConfidential, type Rule } from './contract.ts';
 import type { Hierarchy } from './hierarchy.ts';
 import { lattice } from './strictness.ts';
 import { coarserBy, ownerOf, ruleOf, sensitivityOf } from './odcs-checks.ts';
 import type { PromisedColumn, PromisedTable } from './odcs-document.ts';
-import type { Said } from './said.ts';
+import { changed, type Said } from './said.ts';
 import { typeName } from './type-name.ts';
 
 /** What two contracts of a table promise otherwise of its columns. */
@@ -53,9 +53,7 @@ function valueChanges(was: PromisedColumn, is: PromisedColumn): readonly Said[] 
     ];
   };
   return [
-    ...(then === now
-      ? []
-      : [{ what: `its type was ${then}, and is ${now}`, breaks: 'its readers decode the other' }]),
+    ...changed('its type', then, now, 'its readers decode the other'),
     ...loosened('required', 'its readers meet null'),
     ...loosened('unique', 'its readers meet a value twice'),
   ];
@@ -67,7 +65,7 @@ const harm = ['low', 'medium', 'high'] as const;
 function secrecyChanges(was: PromisedColumn, is: PromisedColumn): readonly Said[] {
   return [
     ...ruleChange(ruleOf(was), ruleOf(is)),
-    ...classChange(was.classification, is.classification),
+    ...classChange(was, is),
     ...sensitivityChange(was, is),
   ];
 }
@@ -81,29 +79,22 @@ function ruleChange(was: Rule, is: Rule): readonly Said[] {
   return [{ what: `its rule ${how}: ${was} before, ${is} now`, breaks }];
 }
 
-const isSecret = (classification: Classification) => secrecy.indexOf(classification) >= 2;
-
-function classChange(was: Classification, is: Classification): readonly Said[] {
-  if (was === is) return [];
-  const lowered = secrecy.indexOf(is) < secrecy.indexOf(was);
-  const what = `is classified ${is}, ${lowered ? 'lower' : 'higher'} than ${was}`;
-  if (lowered && isSecret(was) && !isSecret(is))
+function classChange(was: PromisedColumn, is: PromisedColumn): readonly Said[] {
+  const [then, now] = [was.classification, is.classification];
+  if (then === now) return [];
+  const lowered = secrecy.indexOf(now) < secrecy.indexOf(then);
+  const what = `is classified ${now}, ${lowered ? 'lower' : 'higher'} than ${then}`;
+  if (isConfidential(was) && !isConfidential(is))
     return [{ what, breaks: 'what was sealed leaves the source in the clear' }];
   if (lowered) return [{ what, breaks: 'policy may tell more of it' }];
-  const sealed = isSecret(is) && !isSecret(was);
+  const sealed = isConfidential(is) && !isConfidential(was);
   return [{ what, breaks: sealed ? 'it is sealed now: readers of cdc.* miss it' : null }];
 }
 
 function sensitivityChange(was: PromisedColumn, is: PromisedColumn): readonly Said[] {
   const [then, now] = [sensitivityOf(was), sensitivityOf(is)];
-  if (then === now) return [];
   const lowered = harm.indexOf(now) < harm.indexOf(then);
-  return [
-    {
-      what: `its sensitivity was ${then}, and is ${now}`,
-      breaks: lowered ? 'policy may tell more of it' : null,
-    },
-  ];
+  return changed('its sensitivity', then, now, lowered ? 'policy may tell more of it' : null);
 }
 
 function hierarchyChanges(was: Hierarchy | null, is: Hierarchy | null): readonly Said[] {

@@ -1,5 +1,6 @@
+import { isConfidential } from './contract.ts';
 import { coarserBy, ownerOf, type Promises, ruleOf, saysOf } from './odcs-checks.ts';
-import { type PromisedColumn, type PromisedTable } from './odcs-document.ts';
+import type { PromisedColumn, PromisedTable } from './odcs-document.ts';
 import { daysOf, retentionText, termsOf } from './terms.ts';
 import { topicSettings } from './topics.ts';
 import { isSemantic } from './version.ts';
@@ -41,22 +42,19 @@ function* retentionWarnings(table: PromisedTable): Generator<string> {
 }
 
 function* ownWarnings(table: PromisedTable): Generator<string> {
-  const sealed = table.properties.filter(isSecret).map(({ name }) => name);
+  const sealed = table.properties.filter(isConfidential).map(({ name }) => name);
   if (sealed.length > 0 && ownerOf(table, 'subject') === null)
     yield `: has no subject, so that ${sealed.join(', ')} can be erased for its whole tenant alone; add { property: subject, value: … } if its rows are about persons`;
 }
 
 function* columnWarnings(table: PromisedTable, column: PromisedColumn): Generator<string> {
   const { name, primaryKey, classification } = column;
-  if (primaryKey && isSecret(column))
+  if (primaryKey && isConfidential(column))
     yield `, column ${name}: is of the key and ${classification}, so that its readers have a token in its place; classify it internal if it tells of nobody`;
   const isOpen = ruleOf(column) === 'keep' && classification !== 'public';
   if (isOpen && ownerOf(table, 'subject') !== null && isTelling(name) && coarserBy(column) === null)
     yield `, column ${name}: may single out a person together with others, and leaves as it is; add for example { property: hierarchy, value: { prefixes: [3, 1] } }, which anonymous data sets need`;
 }
-
-const isSecret = ({ classification }: PromisedColumn): boolean =>
-  classification === 'confidential' || classification === 'restricted';
 
 /** Names of what single persons are known by where several of them come together. */
 const isTelling = (name: string): boolean =>

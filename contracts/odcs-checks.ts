@@ -1,62 +1,55 @@
 import { anonFaults } from './anon-checks.ts';
-import type { Classification, Reference, Rule, Sensitivity } from './contract.ts';
+import {
+  type Classification,
+  isConfidential,
+  type Reference,
+  type Rule,
+  type Sensitivity,
+} from './contract.ts';
 import { dpFaults } from './dp.ts';
 import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
 import { isBlurred } from './strictness.ts';
 import { typeName } from './type-name.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
+import { propertyOf } from './property-of.ts';
 import { termsFaults } from './terms.ts';
 
 /** Every table of every document: contracts are right or wrong together. */
 export type Promises = readonly PromisedTable[];
 
 /** What govern does with a column. Silence drops. */
-export function ruleOf({ customProperties }: PromisedColumn): Rule {
-  for (const each of customProperties) if (each.property === 'rule') return each.value;
-  return 'drop';
-}
+export const ruleOf = (column: PromisedColumn): Rule => propertyOf(column, 'rule') ?? 'drop';
 
 /** How much it would hurt if a column were known: by its classification where nothing is said. */
-export function sensitivityOf({ customProperties, classification }: PromisedColumn): Sensitivity {
-  for (const each of customProperties) if (each.property === 'sensitivity') return each.value;
-  return { public: 'low', internal: 'low', confidential: 'medium', restricted: 'high' }[
-    classification
-  ] as Sensitivity;
-}
+export const sensitivityOf = (column: PromisedColumn): Sensitivity =>
+  propertyOf(column, 'sensitivity') ?? usualSensitivity[column.classification];
+
+const usualSensitivity: Readonly<Record<Classification, Sensitivity>> = {
+  public: 'low',
+  internal: 'low',
+  confidential: 'medium',
+  restricted: 'high',
+};
 
 /** How the values of a column are made coarser, if anything is said of it. */
-export function coarserBy({ customProperties }: PromisedColumn): Hierarchy | null {
-  for (const each of customProperties)
-    if (each.property === 'hierarchy') return hierarchyOf(each.value);
-  return null;
+export function coarserBy(column: PromisedColumn): Hierarchy | null {
+  const promised = propertyOf(column, 'hierarchy');
+  return promised && hierarchyOf(promised);
 }
 
 /** The column that says whose a row is: its tenant, or the person it is about. */
-export function ownerOf(table: PromisedTable, owner: 'tenant' | 'subject'): string | null {
-  for (const each of table.customProperties) if (each.property === owner) return each.value;
-  return null;
-}
+export const ownerOf = (table: PromisedTable, owner: 'tenant' | 'subject'): string | null =>
+  propertyOf(table, owner);
 
 /**
  * Whether something is said of a table by its name alone: `outbox`, that there is none but messages in the WAL
  * that bear its name; `insertOnly`, that nothing but inserts ever happens to it.
  */
-export const saysOf = (
-  { customProperties }: PromisedTable,
-  said: 'outbox' | 'insertOnly',
-): boolean => customProperties.some(({ property }) => property === said);
+export const saysOf = (table: PromisedTable, said: 'outbox' | 'insertOnly'): boolean =>
+  propertyOf(table, said) !== null;
 
 /** What a table is in the graph, or null if it has no place in it. */
-export function graphOf({ customProperties }: PromisedTable): PromisedGraph | null {
-  for (const each of customProperties) if (each.property === 'graph') return each.value;
-  return null;
-}
-
-/** The noisy aggregates of a table, if any are promised. */
-export function dpIn({ customProperties }: PromisedTable) {
-  for (const each of customProperties) if (each.property === 'dp') return each.value;
-  return null;
-}
+export const graphOf = (table: PromisedTable): PromisedGraph | null => propertyOf(table, 'graph');
 
 /** The column that another one points to by its foreign key; null if it has none, or points nowhere. */
 export function pointsTo(
@@ -95,8 +88,6 @@ export function faultsOf(promises: Promises): readonly string[] {
 const columnOf = (table: PromisedTable, name: string): PromisedColumn | undefined =>
   table.properties.find((column) => column.name === name);
 
-const secret: readonly Classification[] = ['confidential', 'restricted'];
-
 function* doubles(table: PromisedTable, promises: Promises): Generator<string> {
   const first = promises.find(({ physicalName }) => physicalName === table.physicalName);
   if (first && first !== table)
@@ -107,7 +98,7 @@ function* doubles(table: PromisedTable, promises: Promises): Generator<string> {
     yield `: says "${name}" twice; keep one of the two`;
   for (const { name, customProperties } of table.properties)
     for (const twice of repeated(customProperties.map(({ property }) => property)))
-      yield `, column ${name}: has more than one ${twice}; keep one, for example { property: rule, value: drop }`;
+      yield `, column ${name}: has more than one ${twice}; keep one of the two`;
 }
 
 const repeated = (names: readonly string[]) =>
@@ -135,11 +126,9 @@ function* ownerFaults(table: PromisedTable): Generator<string> {
       yield `: its ${owner} is the column ${column}, which it does not have; name one of: ${names(table)}`;
   }
   const tenant = columnOf(table, ownerOf(table, 'tenant') ?? '');
-  if (tenant && secret.includes(tenant.classification))
+  if (tenant && isConfidential(tenant))
     yield `, column ${tenant.name}: is the tenant and ${tenant.classification}; govern must read it to make tokens, so classify it internal`;
-  const confidential = table.properties.find(({ classification }) =>
-    secret.includes(classification),
-  );
+  const confidential = table.properties.find(isConfidential);
   const owned = ownerOf(table, 'tenant') !== null || ownerOf(table, 'subject') !== null;
   if (confidential && !owned)
     yield `, column ${confidential.name}: is ${confidential.classification}, but the table has no subject and no tenant under whose key to seal it; add for example { property: tenant, value: tenant_id }`;
@@ -154,17 +143,16 @@ function* columnFaults(
 ): Generator<string> {
   const rule = ruleOf(column);
   const place = `, column ${column.name}:`;
-  if (rule === 'keep' && secret.includes(column.classification))
+  if (rule === 'keep' && isConfidential(column))
     yield `${place} is ${column.classification}, and its rule is keep; use mask, tokenise, generalise or drop`;
   if (rule === 'generalise' && !coarserBy(column))
     yield `${place} its rule is generalise, but it has no hierarchy; add for example { property: hierarchy, value: { prefixes: [3, 1] } }`;
   if (column.physicalName !== undefined && column.physicalName !== column.name)
     yield `${place} is called ${column.physicalName} by the database; write that as its name, and how people call it as businessName`;
-  if (column.examples && secret.includes(column.classification))
+  if (column.examples && isConfidential(column))
     yield `${place} is ${column.classification}, and has examples: remove them, for they may be somebody's`;
-  for (const each of column.customProperties)
-    if (each.property === 'hierarchy')
-      for (const fault of hierarchyFaults(each.value)) yield `${place} ${fault}`;
+  const hierarchy = propertyOf(column, 'hierarchy');
+  if (hierarchy) for (const fault of hierarchyFaults(hierarchy)) yield `${place} ${fault}`;
   const to = column.relationships[0]?.to;
   if (to === undefined) return;
   const target = pointsTo(table, column.name, promises);
@@ -236,7 +224,7 @@ function* endFaults(
 }
 
 function* aggregateFaults(table: PromisedTable, promises: Promises): Generator<string> {
-  const dp = dpIn(table);
+  const dp = propertyOf(table, 'dp');
   if (!dp) return;
   const columns = table.properties.map(
     ({ name, physicalType }) => [name, typeName(physicalType)] as const,
@@ -249,6 +237,6 @@ function* aggregateFaults(table: PromisedTable, promises: Promises): Generator<s
   const { dataset } = dp;
   for (const other of promises)
     if (dataset !== undefined && other.physicalName < table.physicalName)
-      if (dpIn(other)?.dataset === dataset)
+      if (propertyOf(other, 'dp')?.dataset === dataset)
         yield `: its dp is the dataset ${dataset}, which is that of ${other.physicalName} too; give it another name`;
 }

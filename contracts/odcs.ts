@@ -5,7 +5,6 @@ import { dpOf } from './dp.ts';
 import { InvalidContracts, type PromisedTable, readDocument } from './odcs-document.ts';
 import {
   coarserBy,
-  dpIn,
   faultsOf,
   graphOf,
   ownerOf,
@@ -15,6 +14,7 @@ import {
   saysOf,
   sensitivityOf,
 } from './odcs-checks.ts';
+import { propertyOf } from './property-of.ts';
 import { promisesIn, writtenIn } from './read-promises.ts';
 import { typeName } from './type-name.ts';
 
@@ -50,7 +50,7 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
   }));
   const subject = ownerOf(table, 'subject');
   const graph = graphOf(table);
-  const dp = dpIn(table);
+  const [anon, dp] = [propertyOf(table, 'anon'), propertyOf(table, 'dp')];
   const promise = {
     table: table.physicalName,
     key: keyOf(table),
@@ -60,7 +60,7 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
     columns,
     ...(saysOf(table, 'outbox') && { outbox: true as const }),
     ...(saysOf(table, 'insertOnly') && { insertOnly: true as const }),
-    ...anonIn(table),
+    ...(anon && { anon: anonOf(anon) }),
     ...(dp && { dp: dpOf(dp) }),
     graph:
       graph === null
@@ -74,12 +74,6 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
           },
   };
   return { ...promise, revision: hash('sha256', canonical(promise), 'hex').slice(0, 16) };
-}
-
-function anonIn({ customProperties }: PromisedTable): Pick<TableContract, 'anon'> {
-  for (const each of customProperties)
-    if (each.property === 'anon') return { anon: anonOf(each.value) };
-  return {};
 }
 
 /** In the order of the key, as an object keeps it: names that are numbers come first. One key has one text, whoever writes it. */

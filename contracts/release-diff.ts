@@ -1,14 +1,15 @@
 import type { PromisedTable } from './odcs-document.ts';
+import { propertyOf } from './property-of.ts';
 import type { Said } from './said.ts';
 
-const releases: Readonly<Record<string, string>> = {
-  anon: 'its k-anonymous rows',
-  dp: 'its noisy aggregates',
-};
+const releases = [
+  { property: 'anon', name: 'its k-anonymous rows' },
+  { property: 'dp', name: 'its noisy aggregates' },
+] as const;
 
 /** What two contracts of a table promise otherwise of what it releases: none of it goes together with what is out. */
 export const releaseChanges = (was: PromisedTable, is: PromisedTable): readonly Said[] =>
-  Object.entries(releases).flatMap(([property, name]) => {
+  releases.flatMap(({ property, name }): readonly Said[] => {
     const [before, after] = [settingsOf(was, property), settingsOf(is, property)];
     if (!before) return after ? [{ what: `${name} are released now`, breaks: null }] : [];
     if (!after) return [{ what: `${name} are not released any more`, breaks: 'readers miss them' }];
@@ -22,11 +23,12 @@ export const releaseChanges = (was: PromisedTable, is: PromisedTable): readonly 
   });
 
 /** Settings by their path, each as JSON. */
-function settingsOf(table: PromisedTable, property: string): ReadonlyMap<string, string> | null {
-  const all: readonly { readonly property: string; readonly value: unknown }[] =
-    table.customProperties;
-  const found = all.find((each) => each.property === property);
-  return found ? new Map(leaves(found.value, [])) : null;
+function settingsOf(
+  table: PromisedTable,
+  property: 'anon' | 'dp',
+): ReadonlyMap<string, string> | null {
+  const found = propertyOf(table, property);
+  return found && new Map(leaves(found, []));
 }
 
 const leaves = (

@@ -1,4 +1,5 @@
 import type { PromisedTable } from './odcs-document.ts';
+import { propertyOf } from './property-of.ts';
 import { qualityFaults, type QualityRule, qualityOf } from './quality.ts';
 
 /** What a contract promises beside the columns: who answers for the table, how long its rows are kept, how good they are. */
@@ -37,7 +38,7 @@ export function termsOf(table: PromisedTable): Terms {
 /** What is wrong with the terms of a table. */
 export function termsFaults(table: PromisedTable): readonly string[] {
   const found = retentions(table);
-  const isOutbox = table.customProperties.some(({ property }) => property === 'outbox');
+  const isOutbox = propertyOf(table, 'outbox') !== null;
   return [
     ...qualityFaults(table),
     ...(isOutbox && qualityOf(table).length > 0

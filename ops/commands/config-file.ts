@@ -14,16 +14,21 @@ export const configOption = (flags = '--config <file>') =>
 
 /** The configuration that was named, or the project's, or that which `npm start` wrote for the embedded stack. */
 export async function configFile(named: string | undefined): Promise<string> {
-  if (named !== undefined) return named;
-  const candidates = ['conductor.yaml', join(home(), 'conductor.yaml')];
-  for (const path of candidates) {
+  const path = named ?? (await foundConfig());
+  if (path !== null) return path;
+  throw new ConfigError(
+    'there is no conductor.yaml here: copy conductor.example.yaml to conductor.yaml, or run `npm start` for the embedded stack',
+  );
+}
+
+/** The configuration that is there where none was named; null where there is none. */
+export async function foundConfig(): Promise<string | null> {
+  for (const path of ['conductor.yaml', join(home(), 'conductor.yaml')]) {
     const there = await access(path).then(
       () => true,
       () => false,
     );
     if (there) return path;
   }
-  throw new ConfigError(
-    'there is no conductor.yaml here: copy conductor.example.yaml to conductor.yaml, or run `npm start` for the embedded stack',
-  );
+  return null;
 }

@@ -87,8 +87,8 @@ async function check(
     files.length > 0 ? files : [folder],
     database,
   );
-  const measured =
-    flags.data === true && faults.length === 0 ? await measuredOf(terms, flags.config) : [];
+  const isMeasured = flags.data === true && faults.length === 0;
+  const measured = isMeasured ? await measuredOf(terms, flags.config) : [];
   const broken = measured.filter(isWrong);
   if (faults.length > 0) process.exitCode = 1;
   else if (broken.length > 0) process.exitCode = 3;
@@ -96,7 +96,7 @@ async function check(
   for (const fault of faults) print(`wrong     ${fault}`);
   for (const warning of warnings) print(`look at   ${warning}`);
   for (const each of measured) print(measuredText(each));
-  const data = flags.data ? `, ${broken.length} broken promises of data` : '';
+  const data = isMeasured ? `, ${broken.length} broken promises of data` : '';
   print(`${tables} contracts: ${faults.length} wrong, ${warnings.length} to look at${data}`);
 }
 

@@ -1,9 +1,9 @@
-import { access, readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../../contracts/config.ts';
-import { home } from '../commands/config-file.ts';
+import { foundConfig } from '../commands/config-file.ts';
 
 /** What contracts can be looked at with: no server is asked, so that no secret of the configuration is needed. */
 export interface ContractsFolder {
@@ -18,13 +18,13 @@ const settings = z.object({
 
 /** The folder of contracts that is configured, or the one that would be by default. */
 export async function contractsFolder(named: string | undefined): Promise<ContractsFolder> {
-  const path = named ?? (await existing(['conductor.yaml', join(home(), 'conductor.yaml')]));
+  const path = named ?? (await foundConfig());
   const given = process.env['CONDUCTOR_CONTRACTS'];
   if (path === null)
     return { folder: resolve(given ?? settings.parse({}).contracts), database: null };
   const { contracts, database } = await read(path);
   const folder = given ?? contracts;
-  return { folder: isAbsolute(folder) ? folder : resolve(dirname(path), folder), database };
+  return { folder: resolve(dirname(path), folder), database };
 }
 
 async function read(path: string): Promise<z.infer<typeof settings>> {
@@ -41,15 +41,4 @@ async function read(path: string): Promise<z.infer<typeof settings>> {
       `${path} cannot be used: \`contracts\` is to name a folder, and \`database\` to be a name`,
     );
   }
-}
-
-async function existing(paths: readonly string[]): Promise<string | null> {
-  for (const path of paths) {
-    const there = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (there) return path;
-  }
-  return null;
 }

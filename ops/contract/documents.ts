@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { isContractFile, type Written, writtenIn } from '../../contracts/read-promises.ts';
@@ -58,4 +58,4 @@ export async function documentsIn(revision: string, path: string): Promise<reado
 }
 
 const ask = async (folder: string, args: readonly string[]): Promise<string> =>
-  (await git('git', ['-C', join(folder), ...args], { maxBuffer: mostBytes })).stdout;
+  (await git('git', ['-C', folder, ...args], { maxBuffer: mostBytes })).stdout;

@@ -7,7 +7,8 @@ export type Looked = (table: Relation, column: Column) => Seen | null;
 
 /**
  * What a column holds, by its name, its type and what its values look like. What was seen makes a guess
- * stricter, never laxer: a thousand harmless values say nothing of the next one.
+ * stricter, never laxer: a thousand harmless values say nothing of the next one. Only what was masked because its
+ * name tells nothing is treated as what it looks like.
  */
 export function guessFrom(relation: Relation, column: Column, looked: Looked): Guess {
   const guess = guessColumn(relation.name, column);

@@ -4,7 +4,12 @@ import { publicUrl } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import { type ContractChange, contractChanges } from '../../contracts/contract-diff.ts';
 import { readDocument, type PromisedTable } from '../../contracts/odcs-document.ts';
-import { promisesIn, type Written, writtenIn } from '../../contracts/read-promises.ts';
+import {
+  isContractFile,
+  promisesIn,
+  type Written,
+  writtenIn,
+} from '../../contracts/read-promises.ts';
 import { ownPool } from '../../pipelines/wal/own-pool.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import { type Catalog, tableName } from '../init/catalog.ts';
@@ -84,7 +89,7 @@ const headOf = (rows: number) =>
 
 const documentsIn = async (folder: string): Promise<readonly Written[]> => {
   const isThere = await readdir(folder).then(
-    (names) => names.some((name) => /\.ya?ml$/.test(name)),
+    (names) => names.some(isContractFile),
     () => false,
   );
   return isThere ? writtenIn(folder) : [];

@@ -1,6 +1,6 @@
 import { governedTopic } from '../../contracts/topics.ts';
 import { type Catalog, primaryKey, type Relation, type Server, tableName } from './catalog.ts';
-import { propose } from './proposal.ts';
+import { guessByName, propose } from './proposal.ts';
 import type { Proposal } from './proposed.ts';
 import { isFull } from './replica-identity.ts';
 import type { Guessing } from './verdicts.ts';
@@ -21,7 +21,11 @@ const publishesGenerated = 180_000;
 const longestTopic = 240; // Kafka takes 249; a new version of a topic needs some of them.
 
 /** Proposes a contract for each table that can be captured, and says of each other one why it cannot. */
-export function choose({ server, relations }: Catalog, database: string, guess?: Guessing): Chosen {
+export function choose(
+  { server, relations }: Catalog,
+  database: string,
+  guess: Guessing = guessByName,
+): Chosen {
   const reasons = new Map(
     relations.map((relation) => [relation, unfit(relation, { server, database })]),
   );
@@ -46,18 +50,15 @@ const stuckReason =
 function chooseOf(
   relations: readonly Relation[],
   { version }: Server,
-  guess: Guessing | undefined,
+  guess: Guessing,
 ): Pick<Chosen, 'proposals' | 'generated'> {
   const able = version >= publishesGenerated;
   const generated = able && relations.some((relation) => keyIsGenerated(relation));
-  const proposals = propose(relations, { generated, ...(guess && { guess }) });
+  const proposals = propose(relations, { generated, guess });
   const needed =
     able && !generated && proposals.some((each) => isFull(each) && has(each.relation, 'stored'));
   return needed
-    ? {
-        proposals: propose(relations, { generated: true, ...(guess && { guess }) }),
-        generated: true,
-      }
+    ? { proposals: propose(relations, { generated: true, guess }), generated: true }
     : { proposals, generated };
 }
 

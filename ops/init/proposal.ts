@@ -7,10 +7,13 @@ import type { Proposal, ProposedColumn } from './proposed.ts';
 import { References } from './references.ts';
 import { type Draft, type Guessing, isOfSinks, Verdicts } from './verdicts.ts';
 
+/** What a column is taken to hold where nothing is known but names and types. */
+export const guessByName: Guessing = ({ name }, column) => guessColumn(name, column);
+
 /** Proposes a contract for every table, from names and types alone unless more is known. They hold against each other. */
 export function propose(
   relations: readonly Relation[],
-  { generated, guess = byName }: { readonly generated: boolean; readonly guess?: Guessing },
+  { generated, guess = guessByName }: { readonly generated: boolean; readonly guess?: Guessing },
 ): readonly Proposal[] {
   const word = commonTenantWord(relations);
   const drafts = relations.map((relation) => {
@@ -46,8 +49,6 @@ export function propose(
     notes: [...each.notes, ...meetingNotes(each, all)],
   }));
 }
-
-const byName: Guessing = ({ name }, column) => guessColumn(name, column);
 
 function proposal(draft: Draft, references: References, verdicts: Verdicts): Proposal {
   const { relation, leftOut } = draft;

@@ -9,6 +9,13 @@ const breaking = (was: Json, is: Json, before: Json = {}, after: Json = {}) =>
   contractChanges(read(was, before), read(is, after));
 
 const properties = (...all: readonly Json[]) => ({ customProperties: all });
+const said = {
+  rule: 'generalise',
+  hierarchy: { prefixes: [3, 1], level: 2 },
+  sensitivity: 'medium',
+};
+const saying = (more: Partial<typeof said>) =>
+  properties(...Object.entries({ ...said, ...more }).map(([name, value]) => own(name, value)));
 const base = {
   id: column('id', key),
   tenant_id: column('tenant_id'),
@@ -18,11 +25,7 @@ const base = {
     required: true,
     unique: true,
     quality: [{ metric: 'nullValues', mustBeLessThan: 5 }],
-    ...properties(
-      own('rule', 'generalise'),
-      own('hierarchy', { prefixes: [3, 1], level: 2 }),
-      own('sensitivity', 'medium'),
-    ),
+    ...saying({}),
   }),
 };
 const owned = [
@@ -35,11 +38,7 @@ const orders = (columns: Json = {}, custom: readonly Json[] = owned, more: Json 
   ...more,
 });
 const email = (more: Json) => orders({ email: { ...base.email, ...more } });
-const emailProperties = (rule: string, hierarchy: unknown, sensitivity: string) =>
-  email(
-    properties(own('rule', rule), own('hierarchy', hierarchy), own('sensitivity', sensitivity)),
-  );
-const coarse = { prefixes: [3, 1], level: 2 };
+const emailSaying = (more: Partial<typeof said>) => email(saying(more));
 
 describe('a change is named, and breaks or does not', () => {
   test.each<[change: string, is: Json, what: string, breaks: string | null]>([
@@ -60,43 +59,38 @@ describe('a change is named, and breaks or does not', () => {
     ['repeats allowed', email({ unique: false }), 'is not unique any more', 'twice'],
     [
       'tokens of what was classes: policy calls that stricter, and so does this',
-      emailProperties('tokenise', coarse, 'medium'),
+      emailSaying({ rule: 'tokenise' }),
       'its rule is tightened: generalise before, tokenise now',
       'find less',
     ],
     [
       'a rule opened',
-      emailProperties('keep', coarse, 'medium'),
+      emailSaying({ rule: 'keep' }),
       'its rule is loosened: generalise before, keep now',
       'withheld',
     ],
-    [
-      'a rule tightened',
-      emailProperties('drop', coarse, 'medium'),
-      'its rule is tightened',
-      'find less',
-    ],
+    ['a rule tightened', emailSaying({ rule: 'drop' }), 'its rule is tightened', 'find less'],
     [
       'a finer level',
-      emailProperties('generalise', { ...coarse, level: 1 }, 'medium'),
+      emailSaying({ hierarchy: { prefixes: [3, 1], level: 1 } }),
       'generalised to level 1, not 2',
       'told more',
     ],
     [
       'another hierarchy',
-      emailProperties('generalise', { prefixes: [4, 1], level: 2 }, 'medium'),
+      emailSaying({ hierarchy: { prefixes: [4, 1], level: 2 } }),
       'its hierarchy is another',
       'do not meet',
     ],
     [
       'less sensitive',
-      emailProperties('generalise', coarse, 'low'),
+      emailSaying({ sensitivity: 'low' }),
       'its sensitivity was medium, and is low',
       'policy may tell more',
     ],
     [
       'more sensitive',
-      emailProperties('generalise', coarse, 'high'),
+      emailSaying({ sensitivity: 'high' }),
       'its sensitivity was medium, and is high',
       null,
     ],

@@ -65,7 +65,7 @@ describe('contracts that contradict themselves or each other are refused', () =>
     [
       'two rules for a column',
       alone(column('id', { ...key, customProperties: [own('rule', 'keep'), own('rule', 'drop')] })),
-      'public.orders, column id: has more than one rule',
+      'public.orders, column id: has more than one rule; keep one of the two',
     ],
     [
       'two tenants',

@@ -16,7 +16,7 @@ test.each<[value: string, pattern: Pattern]>([
   ['378282246310005', 'a card number'],
   ['5555555555554444', 'a card number'],
   ['078-05-1120', 'a number that an authority gave'],
-  ['QQ123456C'.replace('QQ', 'AB'), 'a number that an authority gave'],
+  ['AB123456C', 'a number that an authority gave'],
   ['12345678Z', 'a number that an authority gave'],
   ['X1234567L', 'a number that an authority gave'],
   ['111.444.777-35', 'a number that an authority gave'],
