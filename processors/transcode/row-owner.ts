@@ -1,5 +1,5 @@
-import type { TableContract } from '../../contracts/contract.ts';
 import type { Owner } from '../../contracts/keys/keyring.ts';
+import { type OwnedRows, ownerNamed } from '../../contracts/keys/owners.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Column, Image } from './columns.ts';
@@ -8,10 +8,10 @@ import type { Column, Image } from './columns.ts';
 export class RowOwner {
   readonly tenant: Column | null;
   readonly subject: Column | null;
-  readonly #contract: Pick<TableContract, 'tenant' | 'subject'>;
+  readonly #contract: OwnedRows;
   readonly #scratch = new Bytes(256);
 
-  constructor(contract: Pick<TableContract, 'tenant' | 'subject'>, columns: readonly Column[]) {
+  constructor(contract: OwnedRows, columns: readonly Column[]) {
     const named = (name: string | null | undefined) =>
       columns.find(({ avro }) => avro.name === name) ?? null;
     this.#contract = contract;
@@ -39,10 +39,7 @@ export class RowOwner {
 
   /** The row's subject; its tenant where it has none; null if it tells neither. */
   ownerOf(image: Image): Owner | null {
-    const { subject, tenant: column } = this.#contract;
-    const tenant = this.tenantOf(image);
     const person = this.subject?.text(image.tuple, this.#scratch) ?? null;
-    if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
-    return tenant === null ? null : { tenant, domain: column ?? '', subject: null };
+    return ownerNamed(this.#contract, this.tenantOf(image), person);
   }
 }
