@@ -71,7 +71,7 @@ function ownersOf(
 function keyOf({ columns, key }: Told, image: Image | null): readonly Column[] | null {
   if (key.length === 0 || !image) return null;
   const found = key.flatMap((name) => columns.find(({ avro }) => avro.name === name) ?? []);
-  const isWhole = found.every((column) => column.isTold(image) && !column.isUnchanged(image.tuple));
+  const isWhole = found.every((column) => column.tells(image));
   return isWhole && found.length === key.length ? found : null;
 }
 

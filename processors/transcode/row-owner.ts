@@ -24,13 +24,16 @@ export class RowOwner {
     return this.tenant?.text(tuple, this.#scratch) ?? null;
   }
 
+  /** Whether an image tells all that names its owner. */
+  isToldBy(image: Image): boolean {
+    return [this.tenant, this.subject].every((column) => column?.tells(image) ?? true);
+  }
+
   /** The owner of an image of which perhaps only the key was sent; null if it does not tell what names him. */
   told(image: Image): Owner | null {
-    const isTold = (column: Column | null) =>
-      !column || (column.isTold(image) && !column.isUnchanged(image.tuple));
-    if (!isTold(this.tenant)) return null;
+    if (!this.isToldBy(image)) return null;
     try {
-      if (isTold(this.subject)) return this.ownerOf(image);
+      return this.ownerOf(image);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error; // What cannot be read names nobody.
     }
