@@ -149,12 +149,11 @@ export class Ring implements Disposable {
     if (slots.length === 0 || this.saysErased(ownerOf(record))) return 'destroyed';
     let known = 0;
     for (const { by, wrapped } of slots) {
-      const id = by.toString('hex');
-      const key = this.keys.get(id);
+      const key = this.keys.get(by);
       if (!key) continue;
       known++;
       try {
-        return createSecretKey(unwrapKey(key, wrapped, boundTo(id, refOf(record))));
+        return createSecretKey(unwrapKey(key, wrapped, boundTo(by, refOf(record))));
       } catch {
         // Half written before a power cut, and then the other one is whole.
       }
@@ -170,7 +169,7 @@ export class Ring implements Disposable {
     const { id, key: by } = this.#wrappingOf(tenant);
     if (!by) throw new KeyringError('a key that is closed cannot wrap another');
     const key = randomBytes(keyLength);
-    const slot = { by: Buffer.from(id, 'hex'), wrapped: wrapKey(by, key, boundTo(id, ref)) };
+    const slot = { by: id, wrapped: wrapKey(by, key, boundTo(id, ref)) };
     const record = recordOf({ kind: kinds.subject, at: nowSeconds(), owner, ref, slot });
     this.records.append(record);
     return { record, key: createSecretKey(key) };
@@ -205,8 +204,7 @@ export class Ring implements Disposable {
   isVoid(number: number, record: Buffer): boolean {
     const slots = slotsOf(record);
     return (
-      slots.length > 0 &&
-      slots.every(({ by }) => (this.#replaced.get(by.toString('hex')) ?? Infinity) < number)
+      slots.length > 0 && slots.every(({ by }) => (this.#replaced.get(by) ?? Infinity) < number)
     );
   }
 
