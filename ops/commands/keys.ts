@@ -196,7 +196,9 @@ async function destroy({
   const config = await loadConfig(await configFile(flags.config));
   const owners = ownersOf(await readContracts(config), { tenant, table, subject });
   if (!yes)
-    return print(
+    return tell(
+      flags.json,
+      { versions: null, rewrapped: null }, // Nothing was done.
       `would destroy every key of this subject of ${owners[0]?.domain}, for ever${rotateTenant ? ', and replace the key of its tenant' : ''}; say --yes`,
     );
   using admin = await administerKeyring(config.keyring);
