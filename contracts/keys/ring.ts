@@ -224,12 +224,13 @@ export class Ring implements Disposable {
   #learnSubject(number: number, owner: Buffer, ref: Buffer): void {
     const before = this.newestOf(owner);
     if (ref.equals(owner) && before >= 0) return; // Of two first keys the first counts.
-    this.#owners.set(owner, number);
-    if (before < 0) return;
-    const earlier = Buffer.from(refOf(this.records.at(before)));
-    this.#refs.set(earlier, before);
-    this.#refs.set(ref, number);
-    this.epoch++;
+    if (before >= 0) {
+      const earlier = Buffer.from(refOf(this.records.at(before)));
+      this.#refs.set(earlier, before);
+      this.#refs.set(ref, number);
+      this.epoch++;
+    }
+    this.#owners.set(owner, number); // Last: if the disk fails before, all of it is done again.
   }
 
   [Symbol.dispose](): void {

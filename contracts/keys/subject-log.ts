@@ -105,10 +105,12 @@ export class SubjectLog implements Disposable {
     this.scan(from, Infinity, (number, record) => {
       if (number === 0 && kindOf(record) !== kinds.head)
         throw new KeyringError(`${this.path} is no keyring of this version of Conductor`);
-      this.#read = number + 1; // What learns of one may ask for it.
-      if (number > 0) learn(number, record);
+      if (number > 0) {
+        learn(number, record);
+        this.disk.written(); // Whoever wrote it may not have synced it yet.
+      }
+      this.#read = number + 1; // Not before: what could not be learned is to be read again.
     });
-    if (this.#read > Math.max(from, 1)) this.disk.written(); // Whoever wrote it may not have synced it yet.
     return this.#read - from;
   }
 
