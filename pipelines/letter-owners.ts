@@ -1,5 +1,6 @@
 import { type ColumnContract, isConfidential, type TableContract } from '../contracts/contract.ts';
 import type { LetterOwner, Owner } from '../contracts/keys/keyring.ts';
+import { letterOwners, ownerNamed } from '../contracts/keys/owners.ts';
 import type { Registry } from '../contracts/registry.ts';
 import { tableOf } from '../contracts/topics.ts';
 import type { Captured } from '../processors/transcode/output.ts';
@@ -48,17 +49,13 @@ function ownersOf(
   const contract = contracts.get(table);
   if (!contract) return [];
   const plain = new Set(contract.columns.filter(isPlain).map(({ name }) => name));
-  const found = [before, after].flatMap((row) => (row && ownerOf(contract, row, plain)) ?? []);
-  const subjects = found.filter(({ subject }) => subject !== null);
-  const owners = subjects.length > 0 ? subjects : found;
-  return [...new Map(owners.map((owner) => [JSON.stringify(owner), owner])).values()];
+  return letterOwners(
+    [before, after].flatMap((row) => (row && ownerOf(contract, row, plain)) ?? []),
+  );
 }
 
-function ownerOf(
-  { tenant: column, subject }: TableContract,
-  row: Row,
-  plain: ReadonlySet<string>,
-): Owner | null {
+function ownerOf(contract: TableContract, row: Row, plain: ReadonlySet<string>): Owner | null {
+  const { tenant: column, subject } = contract;
   const textOf = (name: string): string | null | undefined => {
     const value = row[name];
     if (!plain.has(name) || value === undefined || value === unchanged) return undefined;
@@ -67,7 +64,5 @@ function ownerOf(
   const tenant = column === null ? null : textOf(column);
   if (tenant === undefined) return null;
   const person = subject ? textOf(subject.column) : null;
-  if (subject && typeof person === 'string')
-    return { tenant, domain: subject.domain, subject: person };
-  return tenant === null ? null : { tenant, domain: column ?? '', subject: null };
+  return ownerNamed(contract, tenant, person ?? null);
 }

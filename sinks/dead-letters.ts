@@ -6,7 +6,7 @@ import type { Sink } from '../pipelines/flow/sink.ts';
 import type { Refused } from '../pipelines/flow/stage.ts';
 import { type DeadLetter, deadLetterSchema } from '../schemas/dead-letter.ts';
 import { frame } from '../schemas/wire.ts';
-import { letterBoxes } from './letter-boxes.ts';
+import { letterBoxes, type LetterKeys } from './letter-boxes.ts';
 import { type Outgoing, topicSink } from './topic.ts';
 
 const letterBytes = 30 * 1024 * 1024;
@@ -41,12 +41,10 @@ export async function deadLetters<T>(
   const topic = deadLettersTopic(pipeline);
   const schema = await registry.register(topic, deadLetterSchema);
 
-  function* chunksOf(refused: Refused<T>, keys: readonly OwnedKey[]): Iterable<Outgoing> {
+  function* chunksOf(refused: Refused<T>, keys: LetterKeys): Iterable<Outgoing> {
     const { lane, key, payload, ...open } = letterOf(refused);
     const headers = { id: open.id, reason: open.reason };
-    const [first, ...others] = keys;
-    if (!first) return;
-    const { parts, sealed } = letterBoxes([first, ...others], open.id, payload, chunkBytes);
+    const { parts, sealed } = letterBoxes(keys, open.id, payload, chunkBytes);
     let chunk = 0;
     for (const box of sealed) {
       const place = { sealed: box, chunk: chunk++, chunks: parts, seals: keys.length };
@@ -90,14 +88,15 @@ function keysFor(
   keyring: Keyring,
   pipeline: string,
   owners: readonly LetterOwner[],
-): readonly OwnedKey[] | 'destroyed' {
+): LetterKeys | 'destroyed' {
   const keys: OwnedKey[] = [];
   for (const owner of owners) {
     const owned = 'ref' in owner ? named(keyring, owner.ref) : keyring.keyOf(owner);
     if (owned === 'destroyed') return owned;
     if (owned && !keys.some(({ ref }) => ref.equals(owned.ref))) keys.push(owned);
   }
-  if (keys.length > 0) return keys;
+  const [first, ...others] = keys;
+  if (first) return [first, ...others];
   const own = keyring.keyOf({ tenant: null, domain: 'dead-letters', subject: pipeline });
   if (own === 'destroyed')
     throw new Error(`the key of the dead letters of ${pipeline} was destroyed: give it a new name`);

@@ -2,9 +2,12 @@ import { hash } from 'node:crypto';
 import type { OwnedKey } from '../contracts/keys/keyring.ts';
 import { partsOf, seal, sealInParts } from '../schemas/sealed-box.ts';
 
+/** The keys of all whom a letter tells of: it has one at least. */
+export type LetterKeys = readonly [OwnedKey, ...OwnedKey[]];
+
 /** A letter sealed under every key of whom it tells: one box within the other, the first key's outermost, piece by piece. */
 export function letterBoxes(
-  [outer, ...inner]: readonly [OwnedKey, ...OwnedKey[]],
+  [outer, ...inner]: LetterKeys,
   change: string,
   payload: Buffer,
   partBytes: number,

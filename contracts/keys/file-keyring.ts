@@ -157,6 +157,7 @@ class FileKeyring implements Keyring {
   #look(): void {
     try {
       this.#readOn();
+      if (!(this.#failed instanceof KeyringError)) this.#failed = null; // The disk is back.
       this.#ring.keys.open().catch(() => {}); // `refresh` asks again, and says what is wrong.
     } catch (error) {
       this.#failed = error;

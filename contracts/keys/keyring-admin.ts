@@ -103,8 +103,7 @@ export class KeyringAdmin implements Disposable {
     const { records } = this.#ring;
     records.scan(1, records.count, (number, record) => {
       if (!this.#counts(number, record) || this.#ring.newestOf(ownerOf(record)) !== number) return;
-      if (slotsOf(record).some(({ by }) => ids.has(by.toString('hex'))))
-        owners.push(Buffer.from(ownerOf(record)));
+      if (slotsOf(record).some(({ by }) => ids.has(by))) owners.push(Buffer.from(ownerOf(record)));
     });
     for (const owner of owners)
       if (!this.#ring.isErased(owner)) this.#ring.append(owner, randomBytes(nameLength), tenant);
@@ -146,7 +145,7 @@ export class KeyringAdmin implements Disposable {
   #keysOfErased(): ReadonlySet<string> {
     const under = new Set<string>();
     this.#scanErased((_, slots) => {
-      for (const { by } of slots) under.add(by.toString('hex'));
+      for (const { by } of slots) under.add(by);
     });
     return under;
   }
@@ -218,18 +217,15 @@ export class KeyringAdmin implements Disposable {
     records.scan(1, records.count, (number, record) => {
       if (!this.#counts(number, record) || this.#ring.saysErased(ownerOf(record))) return;
       const slots = slotsOf(record);
-      const from = slots.find(({ by }) => old.has(by.toString('hex')));
-      const to = from && old.get(from.by.toString('hex'));
-      const key = from && keys.get(from.by.toString('hex'));
+      const from = slots.find(({ by }) => old.has(by));
+      const to = from && old.get(from.by);
+      const key = from && keys.get(from.by);
       if (!from || !to?.key || !key) return;
       const ref = refOf(record);
       if (slots.some((slot) => isWhole(slot, to, ref))) return;
-      const opened = unwrapKey(key, from.wrapped, boundTo(from.by.toString('hex'), ref));
+      const opened = unwrapKey(key, from.wrapped, boundTo(from.by, ref));
       const wrapped = wrapKey(to.key, opened, boundTo(to.id, ref));
-      records.setSlot(number, from.number === 0 ? 1 : 0, {
-        by: Buffer.from(to.id, 'hex'),
-        wrapped,
-      });
+      records.setSlot(number, from.number === 0 ? 1 : 0, { by: to.id, wrapped });
       rewrapped++;
     });
     await records.disk.saved();
@@ -264,7 +260,7 @@ export class KeyringAdmin implements Disposable {
 
 /** Whether a record is wrapped by a key already: a kill may have left half of it. */
 function isWhole({ by, wrapped }: Slot, { id, key }: WrappingKey, ref: Buffer): boolean {
-  if (by.toString('hex') !== id || !key) return false;
+  if (by !== id || !key) return false;
   try {
     return unwrapKey(key, wrapped, boundTo(id, ref)).length > 0;
   } catch {

@@ -34,13 +34,12 @@ export function checkOldRoot(path: string, rootKey: string): void {
  * was, under one common key. A torn last one is left out.
  */
 export function* oldRecords(path: string): Iterable<Buffer> {
-  const by = Buffer.from(commonId, 'hex');
   for (const old of chunksOf(path)) {
     const records: Buffer[] = [];
     for (let at = 0; at < old.length; at += oldLength) {
       const ref = old.subarray(at, at + nameLength);
       const wrapped = old.subarray(at + nameLength, at + oldLength);
-      const slot = wrapped.equals(none) ? {} : { slot: { by, wrapped } };
+      const slot = wrapped.equals(none) ? {} : { slot: { by: commonId, wrapped } };
       records.push(recordOf({ kind: kinds.subject, at: 0, owner: ref, ref, ...slot }));
     }
     yield Buffer.concat(records);

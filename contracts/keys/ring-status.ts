@@ -29,7 +29,7 @@ export function statusOf(ring: Ring): RingStatus {
     if (kindOf(record) !== kinds.subject || ring.isVoid(number, record)) return;
     const slots = slotsOf(record);
     const isNewest = ring.newestOf(ownerOf(record)) === number;
-    const id = slots.map(({ by }) => by.toString('hex')).find((by) => !keys.isGone(by));
+    const id = slots.find(({ by }) => !keys.isGone(by))?.by;
     if (id === undefined) return;
     versions.set(id, (versions.get(id) ?? 0) + 1);
     if (isNewest) subjects.set(id, (subjects.get(id) ?? 0) + 1);

@@ -8,6 +8,7 @@ import { RecordTable } from './record-table.ts';
 import { makeRing, ringPaths } from './ring-files.ts';
 import type { RootKey } from './root-key.ts';
 import {
+  idLength,
   kindOf,
   kinds,
   nameLength,
@@ -37,8 +38,12 @@ export class Ring implements Disposable {
   readonly keys: WrappingKeys;
   readonly records: SubjectLog;
   epoch = 0;
-  readonly #owners = new RecordTable(); // The newest record of each owner.
-  readonly #refs = new RecordTable(); // Those of owners who have several.
+  /** The newest record of each owner. */
+  readonly #owners = new RecordTable((number, owner) =>
+    ownerOf(this.records.at(number)).equals(owner),
+  );
+  /** Those of owners who have several. */
+  readonly #refs = new RecordTable((number, ref) => refOf(this.records.at(number)).equals(ref));
   readonly #replaced = new Map<string, number>(); // Keys that wrap nothing new, each since a record.
   readonly #erased = new Set<string>();
   readonly #naming: KeyObject;
@@ -112,14 +117,14 @@ export class Ring implements Disposable {
 
   /** The number of an owner's newest record; -1 if there is none. */
   newestOf(owner: Buffer): number {
-    return this.#owners.find(owner, (number) => this.#isOwned(number, owner));
+    return this.#owners.find(owner);
   }
 
   /** The number of the record that a box names; -1 if there is none. */
   recordOf(ref: Buffer): number {
     const newest = this.newestOf(ref); // The first key of an owner bears the owner's name.
     if (newest >= 0 && refOf(this.records.at(newest)).equals(ref)) return newest;
-    return this.#refs.find(ref, (number) => this.#isRef(number, ref));
+    return this.#refs.find(ref);
   }
 
   /** Whether it was said of an owner, in the order that all read, that he is erased; once there were zeros alone. */
@@ -144,12 +149,11 @@ export class Ring implements Disposable {
     if (slots.length === 0 || this.saysErased(ownerOf(record))) return 'destroyed';
     let known = 0;
     for (const { by, wrapped } of slots) {
-      const id = by.toString('hex');
-      const key = this.keys.get(id);
+      const key = this.keys.get(by);
       if (!key) continue;
       known++;
       try {
-        return createSecretKey(unwrapKey(key, wrapped, boundTo(id, refOf(record))));
+        return createSecretKey(unwrapKey(key, wrapped, boundTo(by, refOf(record))));
       } catch {
         // Half written before a power cut, and then the other one is whole.
       }
@@ -165,7 +169,7 @@ export class Ring implements Disposable {
     const { id, key: by } = this.#wrappingOf(tenant);
     if (!by) throw new KeyringError('a key that is closed cannot wrap another');
     const key = randomBytes(keyLength);
-    const slot = { by: Buffer.from(id, 'hex'), wrapped: wrapKey(by, key, boundTo(id, ref)) };
+    const slot = { by: id, wrapped: wrapKey(by, key, boundTo(id, ref)) };
     const record = recordOf({ kind: kinds.subject, at: nowSeconds(), owner, ref, slot });
     this.records.append(record);
     return { record, key: createSecretKey(key) };
@@ -200,8 +204,7 @@ export class Ring implements Disposable {
   isVoid(number: number, record: Buffer): boolean {
     const slots = slotsOf(record);
     return (
-      slots.length > 0 &&
-      slots.every(({ by }) => (this.#replaced.get(by.toString('hex')) ?? Infinity) < number)
+      slots.length > 0 && slots.every(({ by }) => (this.#replaced.get(by) ?? Infinity) < number)
     );
   }
 
@@ -211,30 +214,23 @@ export class Ring implements Disposable {
       this.#erased.add(ownerOf(record).toString('latin1'));
       this.epoch++;
     } else if (kind === kinds.replaced) {
-      const id = refOf(record).toString('hex', 0, 8);
+      const id = refOf(record).toString('hex', 0, idLength);
       if (!this.#replaced.has(id)) this.#replaced.set(id, number);
       this.keys.readOn(); // What replaces it was written first.
     } else if (kind === kinds.subject && !this.isVoid(number, record))
-      this.#learnSubject(number, Buffer.from(ownerOf(record)), Buffer.from(refOf(record)));
+      this.#learnSubject(number, ownerOf(record), refOf(record));
   }
 
   #learnSubject(number: number, owner: Buffer, ref: Buffer): void {
     const before = this.newestOf(owner);
     if (ref.equals(owner) && before >= 0) return; // Of two first keys the first counts.
-    this.#owners.set(owner, number, (other) => this.#isOwned(other, owner));
-    if (before < 0) return;
-    const earlier = Buffer.from(refOf(this.records.at(before)));
-    this.#refs.set(earlier, before, (other) => this.#isRef(other, earlier));
-    this.#refs.set(ref, number, (other) => this.#isRef(other, ref));
-    this.epoch++;
-  }
-
-  #isOwned(number: number, owner: Buffer): boolean {
-    return ownerOf(this.records.at(number)).equals(owner);
-  }
-
-  #isRef(number: number, ref: Buffer): boolean {
-    return refOf(this.records.at(number)).equals(ref);
+    if (before >= 0) {
+      const earlier = Buffer.from(refOf(this.records.at(before)));
+      this.#refs.set(earlier, before);
+      this.#refs.set(ref, number);
+      this.epoch++;
+    }
+    this.#owners.set(owner, number); // Last: if the disk fails before, all of it is done again.
   }
 
   [Symbol.dispose](): void {

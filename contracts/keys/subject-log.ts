@@ -22,7 +22,7 @@ const nothing = Buffer.alloc(slotLength);
 
 /** A subject's key wrapped by a key of its tenant. */
 export interface Slot {
-  readonly by: Buffer; // The id of the key that wraps it.
+  readonly by: string; // The id of the key that wraps it, in hex.
   readonly wrapped: Buffer;
 }
 
@@ -41,7 +41,7 @@ export function recordOf({ kind, at, owner, ref, slot }: NewRecord): Buffer {
   record.writeUInt32BE(at, 4);
   owner?.copy(record, ownerAt);
   ref?.copy(record, refAt);
-  if (slot) Buffer.concat([slot.by, slot.wrapped]).copy(record, slotsAt);
+  if (slot) bytesOf(slot).copy(record, slotsAt);
   return record;
 }
 
@@ -62,9 +62,11 @@ export function slotsOf(record: Buffer): readonly (Slot & { readonly number: 0 |
     const at = slotsAt + number * slotLength;
     const slot = record.subarray(at, at + slotLength);
     if (slot.equals(nothing)) return [];
-    return { number, by: slot.subarray(0, idLength), wrapped: slot.subarray(idLength) };
+    return { number, by: slot.toString('hex', 0, idLength), wrapped: slot.subarray(idLength) };
   });
 }
+
+const bytesOf = ({ by, wrapped }: Slot): Buffer => Buffer.concat([Buffer.from(by, 'hex'), wrapped]);
 
 /**
  * Subjects' keys in one append-only file of fixed records, which several processes share: a record is one
@@ -103,10 +105,12 @@ export class SubjectLog implements Disposable {
     this.scan(from, Infinity, (number, record) => {
       if (number === 0 && kindOf(record) !== kinds.head)
         throw new KeyringError(`${this.path} is no keyring of this version of Conductor`);
-      this.#read = number + 1; // What learns of one may ask for it.
-      if (number > 0) learn(number, record);
+      if (number > 0) {
+        learn(number, record);
+        this.disk.written(); // Whoever wrote it may not have synced it yet.
+      }
+      this.#read = number + 1; // Not before: what could not be learned is to be read again.
     });
-    if (this.#read > Math.max(from, 1)) this.disk.written(); // Whoever wrote it may not have synced it yet.
     return this.#read - from;
   }
 
@@ -129,10 +133,10 @@ export class SubjectLog implements Disposable {
     return this.#one;
   }
 
-  setSlot(number: number, slot: 0 | 1, { by, wrapped }: Slot): void {
+  setSlot(number: number, place: 0 | 1, slot: Slot): void {
     this.disk.written();
-    const at = number * recordLength + slotsAt + slot * slotLength;
-    writeSync(this.#within, Buffer.concat([by, wrapped]), 0, slotLength, at);
+    const at = number * recordLength + slotsAt + place * slotLength;
+    writeSync(this.#within, bytesOf(slot), 0, slotLength, at);
   }
 
   /** Overwrites the key of a record: it is destroyed. */

@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { CannotRun } from '../../contracts/cannot-run.ts';
 import { type Config, loadConfig } from '../../contracts/config.ts';
 import { administerKeyring } from '../../contracts/keys/open-keyring.ts';
 import { destroyedText } from '../keys/destroyed-text.ts';
 import { ownerOf, ownersOf } from '../keys/owners.ts';
-import { statusText } from '../keys/status-text.ts';
 import { rotateTokens } from '../keys/rotate-tokens.ts';
+import { secretIn } from '../keys/secret-file.ts';
+import { statusText } from '../keys/status-text.ts';
 import { readContracts } from '../worker/setting.ts';
 import { configFile, configOption } from './config-file.ts';
 import { UsageError } from './usage-error.ts';
@@ -173,7 +171,7 @@ async function rotateRoot(config: Config, { to, finish, json }: Flags): Promise<
     );
   using admin = await administerKeyring(
     config.keyring,
-    to === undefined ? null : await rootKeyIn(to),
+    to === undefined ? null : await secretIn(to, `--to ${to}`),
   );
   await admin.rotateRoot();
   const next =
@@ -198,7 +196,9 @@ async function destroy({
   const config = await loadConfig(await configFile(flags.config));
   const owners = ownersOf(await readContracts(config), { tenant, table, subject });
   if (!yes)
-    return print(
+    return tell(
+      flags.json,
+      { versions: null, rewrapped: null }, // Nothing was done.
       `would destroy every key of this subject of ${owners[0]?.domain}, for ever${rotateTenant ? ', and replace the key of its tenant' : ''}; say --yes`,
     );
   using admin = await administerKeyring(config.keyring);
@@ -228,22 +228,6 @@ function checked(flags: Flags): Flags {
   if (level === 'subject' && subject === undefined && tenant === undefined)
     throw new UsageError('say whose keys: --tenant, and --table and --subject for one of them');
   return flags;
-}
-
-/** The root key that a file holds; a new one is made if it is not there. */
-async function rootKeyIn(path: string): Promise<string> {
-  const made = `${randomBytes(32).toString('hex')}\n`;
-  const text = await readFile(path, 'utf8').catch(async () => {
-    await writeFile(path, made, { mode: 0o600, flag: 'wx', flush: true });
-    return made;
-  });
-  if (!/^[0-9a-f]{64}$/.test(text.trim()))
-    throw new CannotRun({
-      what: 'the new root key is not of 64 hex digits',
-      where: `--to ${path}`,
-      fix: 'name a file that is not there, and one is made; or write one with openssl rand -hex 32',
-    });
-  return text.trim();
 }
 
 const tell = (json: boolean | undefined, object: object, text: string): void =>

@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { CannotRun } from '../../contracts/cannot-run.ts';
 import { loadConfig } from '../../contracts/config.ts';
 import { announced, EvidenceLog, revoked } from '../../pipelines/prove/evidence-log.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { type Verifier, verifierText } from '../../schemas/signed-note.ts';
 import { type SigningKey, signingKey } from '../../schemas/signing-key.ts';
+import { secretIn } from '../keys/secret-file.ts';
 import { proveEntry } from '../provenance/proof-text.ts';
 import { trustedKeys } from '../provenance/trusted-keys.ts';
 import { cosign } from '../provenance/witness.ts';
@@ -54,7 +52,7 @@ function addKeys(group: Command): void {
     .addHelpText('after', '\nExample:\n  conductor provenance rotate --new-key signing-2027.key')
     .action(
       async ({ config: named, newKey, reason }: Named & { newKey: string; reason: string }) => {
-        const key = await keyIn(newKey);
+        const key = signingKey(await secretIn(newKey));
         await append(named, (log) => {
           if (log.evidence.isRevoked(key.id))
             throw new UsageError(`the key in ${newKey} was revoked, for good: name another file`);
@@ -109,7 +107,7 @@ function addProofs(group: Command): void {
       '\nExample:\n  conductor provenance cosign --log provenance --keys log.keys --name witness.example --key witness.key --kept cosigned',
     )
     .action(async (flags: Record<'log' | 'keys' | 'name' | 'key' | 'kept', string>) => {
-      const key = await keyIn(flags.key);
+      const key = signingKey(await secretIn(flags.key));
       const { name, kept, log: folder } = flags;
       const log = await logKey(flags.keys);
       const { size } = await cosign({ name, key, log, folder, kept });
@@ -149,20 +147,4 @@ async function append(
   const settings = logSettings({ config, kafka: kafkaOptions(config, 'provenance') });
   await using log = await EvidenceLog.open(settings);
   await say(log, settings.key);
-}
-
-/** The secret key in a file that nobody else may read; made if there is no such file. */
-async function keyIn(path: string): Promise<SigningKey> {
-  await writeFile(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    },
-  );
-  const seed = (await readFile(path, 'utf8')).trim();
-  if (/^[0-9a-f]{64}$/.test(seed)) return signingKey(seed);
-  throw new CannotRun({
-    what: 'it holds no key: 64 hex digits are wanted',
-    where: path,
-    fix: 'name another file; one that is not there is made',
-  });
 }

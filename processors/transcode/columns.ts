@@ -112,6 +112,11 @@ export class Column {
     return whole || this.inIdentity;
   }
 
+  /** Whether an image tells what this column holds: a value, or null. */
+  tells(image: Image): boolean {
+    return this.isTold(image) && !this.isUnchanged(image.tuple);
+  }
+
   /** The value as text, for owners and tokens; null where there is none. */
   text(tuple: Tuple, scratch: Bytes): string | null {
     const { index } = this;

@@ -1,5 +1,5 @@
-import type { TableContract } from '../../contracts/contract.ts';
 import type { Owner } from '../../contracts/keys/keyring.ts';
+import { letterOwners, type OwnedRows } from '../../contracts/keys/owners.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import type { Op } from '../../schemas/change.ts';
 import type { Position } from '../../schemas/position.ts';
@@ -25,8 +25,6 @@ export interface Told {
   readonly key: readonly string[];
   readonly contract: OwnedRows | null;
 }
-
-type OwnedRows = Pick<TableContract, 'tenant' | 'subject'>;
 
 /**
  * Keeps a change that is refused. It may be so large that no value of it may become a string: what the
@@ -66,17 +64,14 @@ function ownersOf(
 ): readonly Owner[] {
   if (!contract) return [];
   const rows = new RowOwner(contract, columns);
-  const found = images.flatMap((image) => (image ? (rows.told(image) ?? []) : []));
-  const subjects = found.filter(({ subject }) => subject !== null);
-  const owners = subjects.length > 0 ? subjects : found;
-  return [...new Map(owners.map((owner) => [JSON.stringify(owner), owner])).values()];
+  return letterOwners(images.flatMap((image) => (image && rows.told(image)) ?? []));
 }
 
 /** The columns of the key, if the row tells them all. */
 function keyOf({ columns, key }: Told, image: Image | null): readonly Column[] | null {
   if (key.length === 0 || !image) return null;
   const found = key.flatMap((name) => columns.find(({ avro }) => avro.name === name) ?? []);
-  const isWhole = found.every((column) => column.isTold(image) && !column.isUnchanged(image.tuple));
+  const isWhole = found.every((column) => column.tells(image));
   return isWhole && found.length === key.length ? found : null;
 }
 

@@ -1,5 +1,5 @@
-import type { TableContract } from '../../contracts/contract.ts';
 import type { Owner } from '../../contracts/keys/keyring.ts';
+import { type OwnedRows, ownerNamed } from '../../contracts/keys/owners.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Column, Image } from './columns.ts';
@@ -8,10 +8,10 @@ import type { Column, Image } from './columns.ts';
 export class RowOwner {
   readonly tenant: Column | null;
   readonly subject: Column | null;
-  readonly #contract: Pick<TableContract, 'tenant' | 'subject'>;
+  readonly #contract: OwnedRows;
   readonly #scratch = new Bytes(256);
 
-  constructor(contract: Pick<TableContract, 'tenant' | 'subject'>, columns: readonly Column[]) {
+  constructor(contract: OwnedRows, columns: readonly Column[]) {
     const named = (name: string | null | undefined) =>
       columns.find(({ avro }) => avro.name === name) ?? null;
     this.#contract = contract;
@@ -24,13 +24,16 @@ export class RowOwner {
     return this.tenant?.text(tuple, this.#scratch) ?? null;
   }
 
+  /** Whether an image tells all that names its owner. */
+  isToldBy(image: Image): boolean {
+    return [this.tenant, this.subject].every((column) => column?.tells(image) ?? true);
+  }
+
   /** The owner of an image of which perhaps only the key was sent; null if it does not tell what names him. */
   told(image: Image): Owner | null {
-    const isTold = (column: Column | null) =>
-      !column || (column.isTold(image) && !column.isUnchanged(image.tuple));
-    if (!isTold(this.tenant)) return null;
+    if (!this.isToldBy(image)) return null;
     try {
-      if (isTold(this.subject)) return this.ownerOf(image);
+      return this.ownerOf(image);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error; // What cannot be read names nobody.
     }
@@ -39,10 +42,7 @@ export class RowOwner {
 
   /** The row's subject; its tenant where it has none; null if it tells neither. */
   ownerOf(image: Image): Owner | null {
-    const { subject, tenant: column } = this.#contract;
-    const tenant = this.tenantOf(image);
     const person = this.subject?.text(image.tuple, this.#scratch) ?? null;
-    if (subject && person !== null) return { tenant, domain: subject.domain, subject: person };
-    return tenant === null ? null : { tenant, domain: column ?? '', subject: null };
+    return ownerNamed(this.#contract, this.tenantOf(image), person);
   }
 }

@@ -93,10 +93,8 @@ export class Secrets {
 
   /** Seals for whom a row leaves; null if it tells nothing of him, or not who he is, or he is erased. */
   #leaver(before: Image): Sealer | null {
-    const { tenant, subject } = this.#owner;
-    for (const column of [tenant, subject])
-      if (column && (!column.isTold(before) || column.isUnchanged(before.tuple))) return null;
-    if (!this.#columns.some(({ column }) => tells(column, before))) return null;
+    if (!this.#owner.isToldBy(before)) return null;
+    if (!this.#columns.some(({ column }) => column.tells(before))) return null;
     const sealer = this.#sealerOf(before);
     return sealer === 'destroyed' ? null : sealer;
   }
@@ -131,7 +129,7 @@ export class Secrets {
     const begun = out.at;
     if (image) {
       for (const { column, name } of this.#columns) {
-        if (isNew ? !column.isTold(image) : !tells(column, image)) continue;
+        if (isNew ? !column.isTold(image) : !column.tells(image)) continue;
         out.byte(out.at === begun ? 0x7b : 0x2c);
         out.copy(name, 0, name.length);
         column.json('secret', image.tuple, out);
@@ -186,10 +184,6 @@ export class Secrets {
     );
   }
 }
-
-/** Whether an image tells what a column holds. */
-const tells = (column: Column, image: Image): boolean =>
-  column.isTold(image) && !column.isUnchanged(image.tuple);
 
 const isOpen = ({ classification }: TableContract['columns'][number]): boolean =>
   classification === 'public' || classification === 'internal';

@@ -53,7 +53,7 @@ test('a record is 176 bytes: kind, time, owner, name, and two slots of an id and
   expect(record.toString('hex', 8, 24)).toBe(ref);
   expect(record.toString('hex', 24, 40)).toBe(ref);
   const [slot] = slotsOf(record);
-  expect(slot!.by.toString('hex')).toBe(record.toString('hex', 40, 48));
+  expect(slot!.by).toBe(record.toString('hex', 40, 48));
   expect(slot!.wrapped.length).toBe(60);
   const at = record.readUInt32BE(4);
   const owner = Buffer.from(ref, 'hex');
