@@ -232,10 +232,10 @@ export class LivePolicies implements AsyncDisposable {
     try {
       const beside = shadow === this.#first.revision ? this.#first : this.#rollout.bundle(shadow);
       this.#shadow = await Shadow.load(this.#setting, policy, beside);
-      await this.#shadow.report('first');
     } catch (error) {
       this.#refuse('shadow', shadow, error);
     }
+    await this.#report();
   }
 
   async #report(): Promise<void> {
