@@ -51,6 +51,7 @@ export class LivePolicies implements AsyncDisposable {
   #inUse: InUse | null = null;
   #shadow: Shadow | null = null;
   #shadowOf = ''; // Beside which active revision which shadow was tried last.
+  #again: ReturnType<typeof setTimeout> | undefined;
   readonly #turns = new InTurn(() => this.#follow());
 
   private constructor(setting: Setting, means: Means, first: PolicyBundle) {
@@ -84,9 +85,12 @@ export class LivePolicies implements AsyncDisposable {
       throw error;
     }
     const reporting = setInterval(() => void live.#report(), reportEveryMs);
-    live.#stack.defer(() => clearInterval(reporting));
-    live.#stack.defer(() => live.#turns.over());
     live.#stack.defer(() => live.#report());
+    live.#stack.defer(() => {
+      clearInterval(reporting);
+      clearTimeout(live.#again);
+    });
+    live.#stack.defer(() => live.#turns.end());
     return live;
   }
 
@@ -133,7 +137,7 @@ export class LivePolicies implements AsyncDisposable {
         this.#settled();
       } catch (error) {
         this.#refuse('active', asked, error);
-        if (error instanceof NotNow) this.#again();
+        if (error instanceof NotNow) this.#tryAgain();
       }
     await this.#beside();
   }
@@ -143,9 +147,9 @@ export class LivePolicies implements AsyncDisposable {
     this.#setting.counters.policy.failed('active', false);
   }
 
-  #again(): void {
-    const timer = setTimeout(() => this.#turns.news(), againMs);
-    this.#stack.defer(() => clearTimeout(timer));
+  #tryAgain(): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#turns.news(), againMs);
   }
 
   #refuse(role: 'active' | 'shadow', revision: string, error: unknown): void {
