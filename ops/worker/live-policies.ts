@@ -1,5 +1,6 @@
 import { NotNow } from '../../contracts/cannot-run.ts';
 import type { PolicyBundle } from '../../contracts/policy/bundle.ts';
+import { conflictsOf } from '../../contracts/policy/conflicts.ts';
 import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
 import { Rollout } from '../../contracts/policy/rollout.ts';
@@ -202,21 +203,11 @@ export class LivePolicies implements AsyncDisposable {
 
   #tellConflicts(policy: Policy): void {
     const { contracts, config, counters } = this.#setting;
-    for (const contract of contracts.values())
-      for (const { column, level, rules, actions } of policy.plan(contract, config.govern)
-        .conflicts)
-        log.warn(
-          {
-            pipeline: counters.pipeline,
-            policy: policy.revision,
-            table: contract.table,
-            column,
-            level,
-            rules,
-            actions,
-          },
-          'rules of one level disagree; the strictest counts',
-        );
+    for (const conflict of conflictsOf(policy, contracts, config.govern))
+      log.warn(
+        { pipeline: counters.pipeline, policy: policy.revision, ...conflict },
+        'rules of one level disagree; the strictest counts',
+      );
   }
 
   /** Has the shadow revision run beside the active one, if there is one. */
