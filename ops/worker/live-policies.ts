@@ -108,7 +108,7 @@ export class LivePolicies implements AsyncDisposable {
   async #begin(): Promise<void> {
     const before = lastGood.get(this.#setting);
     try {
-      await this.#use(this.#wanted());
+      await this.#use(this.#bundle(this.#asked()));
       this.#settled();
     } catch (error) {
       if (!before || error instanceof NotNow) throw error;
@@ -123,9 +123,8 @@ export class LivePolicies implements AsyncDisposable {
     return this.#rollout.state.active ?? this.#first.revision;
   }
 
-  #wanted(): PolicyBundle {
-    const asked = this.#asked();
-    return asked === this.#first.revision ? this.#first : this.#rollout.bundle(asked);
+  #bundle(revision: string): PolicyBundle {
+    return revision === this.#first.revision ? this.#first : this.#rollout.bundle(revision);
   }
 
   /** Takes up what was rolled out. Whatever goes wrong, what is in use stays in use. */
@@ -134,7 +133,7 @@ export class LivePolicies implements AsyncDisposable {
     if (asked === this.#inUse?.bundle.revision) this.#settled();
     else
       try {
-        await this.#use(this.#wanted());
+        await this.#use(this.#bundle(asked));
         this.#settled();
       } catch (error) {
         this.#refuse('active', asked, error);
@@ -225,8 +224,7 @@ export class LivePolicies implements AsyncDisposable {
     counters.differs(0);
     if (shadow === null) return;
     try {
-      const beside = shadow === this.#first.revision ? this.#first : this.#rollout.bundle(shadow);
-      this.#shadow = await Shadow.load(this.#setting, policy, beside);
+      this.#shadow = await Shadow.load(this.#setting, policy, this.#bundle(shadow));
     } catch (error) {
       this.#refuse('shadow', shadow, error);
     }
