@@ -2,7 +2,6 @@ import { isConfidential } from '../../contracts/contract.ts';
 import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import type { TablePlans } from '../../contracts/policy/table-plans.ts';
 import { AvroCursor } from '../../schemas/avro-cursor.ts';
-import { ops } from '../../schemas/avro.ts';
 import { columnReader } from '../../schemas/avro-reader.ts';
 import { writeKey, writeText } from '../../schemas/avro-writer.ts';
 import { Bytes } from '../../schemas/bytes.ts';
@@ -42,7 +41,6 @@ interface Way {
 
 const absent = 0;
 const present = 2; // The second branch of a union, in Avro's zigzag.
-const insert = ops.indexOf('insert');
 
 /**
  * Makes of captured changes what may be read of them, from bytes to bytes: what they are known by is copied as it
@@ -103,7 +101,7 @@ export class Release {
     out.byte(before.present ? present : absent);
     if (before.present) this.#writeImage('before', secret, unchanged);
     out.byte(after.present ? present : absent);
-    if (after.present) this.#writeImage('after', secret, op === insert ? null : unchanged);
+    if (after.present) this.#writeImage('after', secret, op === 'insert' ? null : unchanged);
     this.#writeProvenance();
     writeText(this.#form.plans.form.policy, out);
   }
