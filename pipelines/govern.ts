@@ -106,8 +106,8 @@ export class Governing implements Gatherer<Received, Records> {
     const secret = open({ table: table.table, op, sealed });
     if (!secret) return;
     release.write(secret, key);
-    this.#watching?.(table.table, release.tenant);
     this.#append(this.#laneOf(table, partition), topic, release);
+    this.#watching?.(table.table, release.tenant);
   }
 
   take(): readonly Records[] {
