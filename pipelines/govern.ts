@@ -6,7 +6,6 @@ import { Release, type ReleasedForm } from '../processors/release/release.ts';
 import { LaneSlab } from '../processors/transcode/lane-slab.ts';
 import type { SlabPool } from '../processors/transcode/slab-pool.ts';
 import type { Opener } from '../processors/unseal.ts';
-import { ops } from '../schemas/avro.ts';
 import { Bytes } from '../schemas/bytes.ts';
 import type { Records } from '../schemas/records.ts';
 import { Refusal } from '../schemas/refusal.ts';
@@ -101,14 +100,14 @@ export class Governing implements Gatherer<Received, Records> {
     } catch (cause) {
       throw new Refusal('undecodable', 'a value does not fit its registered schema', { cause });
     }
-    const { timeline, lsn, seq, part, source, sealed } = cursor;
+    const { timeline, lsn, seq, part, source, op, sealed } = cursor;
     const { dedupe, open } = this.#rules;
     if (!dedupe.admit(topic, partition, source, { timeline, lsn, seq, part })) return;
-    const secret = open({ table: table.table, op: ops[cursor.op] ?? 'insert', sealed });
+    const secret = open({ table: table.table, op, sealed });
     if (!secret) return;
     release.write(secret, key);
-    this.#watching?.(table.table, release.tenant);
     this.#append(this.#laneOf(table, partition), topic, release);
+    this.#watching?.(table.table, release.tenant);
   }
 
   take(): readonly Records[] {

@@ -78,16 +78,10 @@ const isNothing = (value: Value | Unchanged): value is null | Unchanged =>
 /** Makes a change readable, or throws a `Refusal`. */
 export type Redact = (change: Stamped, secret: Secret) => Governed;
 
-/** What a redaction may need beside tokens. */
-interface Means {
-  readonly seals?: ColumnSealer; // Without it, a plan that seals refuses.
-  readonly form?: PlannedContract; // If not all rows are of one plan.
-}
-
-/** Applies a plan to both images and the key of a change, whatever else the change carries. */
-export function redaction(plan: PlannedContract, tokens: Tokeniser, means: Means = {}) {
-  const way = rowRedaction(redactedColumns(plan, tokens, means.form));
-  return { row: way.row, change: changeRedaction(plan, () => way, means.seals) };
+/** Applies a plan to both images and the key of a change, whatever else the change carries. A plan that seals refuses. */
+export function redaction(plan: PlannedContract, tokens: Tokeniser) {
+  const way = rowRedaction(redactedColumns(plan, tokens));
+  return { row: way.row, change: changeRedaction(plan, () => way, sealless) };
 }
 
 /** How rows go by one plan. */
@@ -136,7 +130,7 @@ export function rowRedaction(columns: readonly RedactedColumn[]): RowRedaction {
 export function changeRedaction(
   plan: PlannedContract,
   by: (image: Row | null) => RowRedaction,
-  seals: ColumnSealer = sealless,
+  seals: ColumnSealer,
 ): Redact {
   return (change, secret) => {
     const { sealed: _, ...rest } = change;

@@ -1,7 +1,8 @@
 import type { Type } from 'avsc';
 import { AvroCursor } from './avro-cursor.ts';
-import { columnName } from './avro.ts';
+import { columnName, ops } from './avro.ts';
 import { logicalOf } from './avro-types.ts';
+import type { Op } from './change.ts';
 
 /** What of a schema's types is looked at, whichever copy of `avsc` made them. */
 export interface KnownType extends Type {
@@ -45,7 +46,7 @@ export class ChangeCursor {
   lsn = 0n;
   seq = 0;
   part = 0;
-  op = 0; // By its number in the schema.
+  op: Op = 'insert';
   readonly headAt = bodyAt;
   keyAt = 0; // Where the head ends.
   readonly key: ImagePlaces;
@@ -76,16 +77,16 @@ export class ChangeCursor {
     this.lsn = cursor.bigint();
     this.seq = cursor.number();
     this.part = cursor.number();
-    this.op = cursor.number();
+    this.op = opOf(cursor.number());
     for (let n = 0; n < 3; n++) cursor.number(); // Transaction, commit time, watermark.
     this.keyAt = cursor.at;
-    this.key.present = cursor.number() === 1;
+    this.key.present = isPresent(cursor);
     if (this.key.present) find(cursor, this.keyFields, this.key);
-    this.before.present = cursor.number() === 1;
+    this.before.present = isPresent(cursor);
     if (this.before.present) find(cursor, this.rowFields, this.before);
-    this.after.present = cursor.number() === 1;
+    this.after.present = isPresent(cursor);
     if (this.after.present) find(cursor, this.rowFields, this.after);
-    this.sealed = cursor.number() === 1 ? cursor.bytes() : null;
+    this.sealed = isPresent(cursor) ? cursor.bytes() : null;
     if (!cursor.isAtEnd) throw new RangeError('the Avro does not end where the value does');
   }
 
@@ -100,6 +101,21 @@ export class ChangeCursor {
     this.#known = Buffer.from(data.subarray(bodyAt, end));
   }
 }
+
+function opOf(number: number): Op {
+  const op = ops[number];
+  if (op === undefined) throw new RangeError('an enum in the Avro has no such symbol');
+  return op;
+}
+
+/** Which branch a union with null is in. */
+function isPresent(cursor: AvroCursor): boolean {
+  const branch = cursor.number();
+  if (branch !== 0 && branch !== 1) throw noBranch();
+  return branch === 1;
+}
+
+const noBranch = () => new RangeError('a union in the Avro has no such branch');
 
 /** Whether bytes stand at a place: of so few a call costs more than the loop. */
 function isAt(bytes: Buffer, data: Buffer, from: number): boolean {
@@ -198,6 +214,6 @@ function pass(cursor: AvroCursor, skip: Skip | undefined): void {
       cursor.at += 8;
       return;
     case undefined:
-      throw new RangeError('a union in the Avro has no such branch');
+      throw noBranch();
   }
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { CannotRun } from '../cannot-run.ts';
+import { jsonOf } from '../json-text.ts';
 import { type PolicyData, policyData } from './rules.ts';
 
 /** Policies as they were compiled: their wasm, the data that they decide by, and a name that no other has. */
@@ -94,14 +95,6 @@ const damaged = (where: string, what: string, cause?: unknown) =>
     { what, where, fix: 'conductor policy build, and name the folder that it writes' },
     { cause },
   );
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const named = z.record(z.string(), z.array(z.object({ name: z.string() })));
 

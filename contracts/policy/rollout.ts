@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonOf } from '../json-text.ts';
 import { parseBundle, type PolicyBundle, PolicyFailure } from './bundle.ts';
 
 /** Which revision decides, and which one runs beside it; null stands for the bundle that a worker came with, or none. */
@@ -53,13 +54,5 @@ export class Rollout {
       where: 'the topic of policies',
       fix: 'conductor policy publish the bundle again',
     });
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -66,7 +66,7 @@ export async function livePolicy(
     },
     async [Symbol.asyncDispose]() {
       await following[Symbol.asyncDispose]();
-      await turns.over();
+      await turns.end();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../../contracts/config.ts';
 import { readBundle, shippedBundle } from '../../contracts/policy/bundle.ts';
+import { conflictText } from '../../contracts/policy/conflicts.ts';
 import { policyDiffsTopic } from '../../contracts/topics.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { tails } from '../../pipelines/topic/tail.ts';
@@ -143,10 +144,8 @@ function diffLine(diff: DiffReport): string {
 function tell(flags: Flags, checked: Checked, line: string): void {
   if (flags.json) return print(JSON.stringify(checked));
   print(line);
-  for (const { table, column, level, rules, actions } of checked.conflicts)
-    print(
-      `  conflict: table ${table}, column ${column}: the ${level} rules ${rules.join(' and ')} wish ${actions.join(' and ')}; the strictest counts`,
-    );
+  for (const conflict of checked.conflicts)
+    print(`  conflict: table ${conflict.table}, ${conflictText(conflict)}`);
   for (const { rule, says } of checked.idle) print(`  idle: rule ${rule} ${says}`);
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../../contracts/config.ts';
 import { PolicyFailure } from '../../contracts/policy/bundle.ts';
+import { conflictText } from '../../contracts/policy/conflicts.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { revisionOf } from '../policy/active.ts';
 import { type Loaded, type Preview, preview, type Shown } from '../policy/preview.ts';
@@ -108,10 +109,7 @@ function linesOf({ active, other, columns, ...head }: Preview): readonly string[
     ),
     ...[active, ...(other ? [other] : [])].flatMap(({ revision, failed, conflicts }) => [
       ...(failed === null ? [] : [`revision ${revision}: ${failed}`]),
-      ...conflicts.map(
-        ({ column, level, rules, actions }) =>
-          `revision ${revision}, column ${column}: the ${level} rules ${rules.join(' and ')} wish ${actions.join(' and ')}; the strictest counts`,
-      ),
+      ...conflicts.map((conflict) => `revision ${revision}, ${conflictText(conflict)}`),
     ]),
   ];
 }

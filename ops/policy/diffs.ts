@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { TableContract } from '../../contracts/contract.ts';
+import { jsonOf } from '../../contracts/json-text.ts';
 import { compare } from '../../contracts/policy/compare.ts';
 import type { Policy, Reader } from '../../contracts/policy/policy.ts';
 
@@ -47,11 +48,7 @@ export function diffsOf(
 
 /** The report of a record; null if it is none. */
 export function parseReport(text: string): DiffReport | null {
-  try {
-    return report.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
+  return report.safeParse(jsonOf(text)).data ?? null;
 }
 
 /** Reports of the same diff taken together: the last of them, with the changes of all. */

@@ -20,8 +20,9 @@ export class InTurn {
     if (this.#hasBegun) this.#working = this.#working.then(this.#work);
   }
 
-  /** Resolves when all turns so far are over. */
-  over(): Promise<void> {
+  /** No turn begins any more; resolves when those that had been asked for are over. */
+  end(): Promise<void> {
+    this.#hasBegun = false;
     return this.#working;
   }
 }

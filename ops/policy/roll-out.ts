@@ -2,8 +2,8 @@ import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { bundleText, type PolicyBundle, PolicyFailure } from '../../contracts/policy/bundle.ts';
+import { conflictsOf, type TableConflict } from '../../contracts/policy/conflicts.ts';
 import { type IdleRule, idleRules } from '../../contracts/policy/idle-rules.ts';
-import type { Conflict } from '../../contracts/policy/plan.ts';
 import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
 import { refuseRekeyed } from '../../contracts/policy/rekeyed.ts';
 import {
@@ -27,7 +27,7 @@ export interface RollingOut {
 /** A revision that may be rolled out, and what of it a person should know. */
 export interface Checked {
   readonly revision: string;
-  readonly conflicts: readonly (Conflict & { readonly table: string })[];
+  readonly conflicts: readonly TableConflict[];
   readonly idle: readonly IdleRule[];
 }
 
@@ -110,14 +110,6 @@ const setState = ({ kafka, config }: RollingOut, state: PolicyState): Promise<vo
 /** Plans every table as govern would; throws `PolicyFailure` where it could not. */
 function check({ config, contracts }: RollingOut, policy: Policy): Checked {
   tablePlans(policy, contracts, config.govern);
-  const conflicts = [...contracts.values()].flatMap((contract) =>
-    [null, ...policy.tenants].flatMap((tenant) =>
-      policy
-        .plan(contract, config.govern, tenant)
-        .conflicts.map((conflict) => ({ table: contract.table, ...conflict })),
-    ),
-  );
-  const idle = idleRules(policy.data, contracts);
-  const different = new Map(conflicts.map((conflict) => [JSON.stringify(conflict), conflict]));
-  return { revision: policy.revision, conflicts: [...different.values()], idle };
+  const conflicts = conflictsOf(policy, contracts, config.govern);
+  return { revision: policy.revision, conflicts, idle: idleRules(policy.data, contracts) };
 }

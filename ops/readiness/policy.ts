@@ -1,5 +1,6 @@
 import type { Config } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
+import { conflictsOf, conflictText } from '../../contracts/policy/conflicts.ts';
 import { idleRules } from '../../contracts/policy/idle-rules.ts';
 import { loadPolicy } from '../../contracts/policy/policy.ts';
 import { tablePlans } from '../../contracts/policy/table-plans.ts';
@@ -16,14 +17,12 @@ export async function checkPolicy(
   const { govern } = config;
   tablePlans(policy, contracts, govern);
   const tier = policy.tierOf(govern.roles);
-  const conflicts = [...contracts.values()].flatMap((contract) =>
-    policy.plan(contract, govern).conflicts.map(({ column, level, rules, actions }) =>
-      warning('policy', {
-        what: `table ${contract.table}, column ${column}: the ${level} rules ${rules.join(' and ')} wish ${actions.join(' and ')}; the strictest counts`,
-        where: `revision ${policy.revision}`,
-        fix: 'let one of them speak, then conductor policy build',
-      }),
-    ),
+  const conflicts = conflictsOf(policy, contracts, govern).map((conflict) =>
+    warning('policy', {
+      what: `table ${conflict.table}, ${conflictText(conflict)}`,
+      where: `revision ${policy.revision}`,
+      fix: 'let one of them speak, then conductor policy build',
+    }),
   );
   const idle = idleRules(policy.data, contracts).map(({ rule, says }) =>
     warning('policy', {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { calculateJwkThumbprint } from 'jose';
 import { z } from 'zod';
 import { CannotRun } from '../../contracts/cannot-run.ts';
+import { jsonOf } from '../../contracts/json-text.ts';
 
 /** A public key as it is published; `nbf` and `exp` say when what it signed is taken (as in OpenID Federation). */
 const publicKey = z.object({
@@ -129,12 +130,4 @@ async function ownTurn(directory: string): Promise<Turn> {
     },
     [Symbol.asyncDispose]: () => rm(path, { force: true }),
   };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -49,7 +49,6 @@ const msSince = (ms: number | null): number => (ms === null ? 0 : performance.no
 /** The metrics of one worker, and the counters of each of its pipelines. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #labels = ['pipeline'] as const;
   readonly #settled = this.#counter('conductor_settled_total', 'Changes settled.');
   readonly #retries = this.#counter(
     'conductor_retries_total',
@@ -93,30 +92,26 @@ export class Metrics {
     'conductor_unrecorded_seconds',
     'How long what is settled has waited for its checkpoint.',
   );
-  readonly #refused = new Counter({
-    name: 'conductor_refused_total',
-    help: 'Changes that became dead letters.',
-    labelNames: ['pipeline', 'reason'],
-    registers: [this.registry],
-  });
-  readonly #refusedTables = new Counter({
-    name: 'conductor_refused_schema_total',
-    help: 'Times a table came in a form whose changes are refused until a person accepts it.',
-    labelNames: ['pipeline', 'table'],
-    registers: [this.registry],
-  });
-  readonly #unpublished = new Gauge({
-    name: 'conductor_table_unpublished',
-    help: 'Whether a table under contract is not published, or not there (1): nothing of it is captured.',
-    labelNames: ['pipeline', 'table'],
-    registers: [this.registry],
-  });
-  readonly #differs = new Gauge({
-    name: 'conductor_copy_differs',
-    help: 'Whether a table differed from its topic (1) once it was copied.',
-    labelNames: ['pipeline', 'table'],
-    registers: [this.registry],
-  });
+  readonly #refused = this.#counter(
+    'conductor_refused_total',
+    'Changes that became dead letters.',
+    'reason',
+  );
+  readonly #refusedTables = this.#counter(
+    'conductor_refused_schema_total',
+    'Times a table came in a form whose changes are refused until a person accepts it.',
+    'table',
+  );
+  readonly #unpublished = this.#gauge(
+    'conductor_table_unpublished',
+    'Whether a table under contract is not published, or not there (1): nothing of it is captured.',
+    'table',
+  );
+  readonly #differs = this.#gauge(
+    'conductor_copy_differs',
+    'Whether a table differed from its topic (1) once it was copied.',
+    'table',
+  );
   readonly #policy = policyMetrics(this.registry);
   readonly #anonymity = new AnonymityGauges(this.registry);
   #noise: NoiseMetrics | null = null; // Workers without such datasets have none.
@@ -124,12 +119,11 @@ export class Metrics {
     'conductor_manifests_total',
     'Manifests written: segments of streams that are proved.',
   );
-  readonly #unproved = new Gauge({
-    name: 'conductor_unproved_records',
-    help: 'Governed records that no manifest covers yet.',
-    labelNames: ['pipeline', 'stream'],
-    registers: [this.registry],
-  });
+  readonly #unproved = this.#gauge(
+    'conductor_unproved_records',
+    'Governed records that no manifest covers yet.',
+    'stream',
+  );
   readonly #ledgers = new Map<string, Ledger>();
   readonly #states = new Map<string, State>();
 
@@ -215,11 +209,15 @@ export class Metrics {
     this.#walLeft.set({ pipeline }, budget.secondsLeft);
   }
 
-  #counter(name: string, help: string) {
-    return new Counter({ name, help, labelNames: this.#labels, registers: [this.registry] });
+  #counter<More extends string = never>(name: string, help: string, ...more: readonly More[]) {
+    return new Counter({ name, help, ...this.#with(more) });
   }
 
-  #gauge(name: string, help: string) {
-    return new Gauge({ name, help, labelNames: this.#labels, registers: [this.registry] });
+  #gauge<More extends string = never>(name: string, help: string, ...more: readonly More[]) {
+    return new Gauge({ name, help, ...this.#with(more) });
+  }
+
+  #with<More extends string>(more: readonly More[]) {
+    return { labelNames: ['pipeline' as const, ...more], registers: [this.registry] };
   }
 }

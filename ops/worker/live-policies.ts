@@ -1,5 +1,6 @@
 import { NotNow } from '../../contracts/cannot-run.ts';
 import type { PolicyBundle } from '../../contracts/policy/bundle.ts';
+import { conflictsOf } from '../../contracts/policy/conflicts.ts';
 import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import { loadPolicy, type Policy } from '../../contracts/policy/policy.ts';
 import { Rollout } from '../../contracts/policy/rollout.ts';
@@ -51,6 +52,7 @@ export class LivePolicies implements AsyncDisposable {
   #inUse: InUse | null = null;
   #shadow: Shadow | null = null;
   #shadowOf = ''; // Beside which active revision which shadow was tried last.
+  #again: ReturnType<typeof setTimeout> | undefined;
   readonly #turns = new InTurn(() => this.#follow());
 
   private constructor(setting: Setting, means: Means, first: PolicyBundle) {
@@ -84,9 +86,12 @@ export class LivePolicies implements AsyncDisposable {
       throw error;
     }
     const reporting = setInterval(() => void live.#report(), reportEveryMs);
-    live.#stack.defer(() => clearInterval(reporting));
-    live.#stack.defer(() => live.#turns.over());
     live.#stack.defer(() => live.#report());
+    live.#stack.defer(() => {
+      clearInterval(reporting);
+      clearTimeout(live.#again);
+    });
+    live.#stack.defer(() => live.#turns.end());
     return live;
   }
 
@@ -103,7 +108,7 @@ export class LivePolicies implements AsyncDisposable {
   async #begin(): Promise<void> {
     const before = lastGood.get(this.#setting);
     try {
-      await this.#use(this.#wanted());
+      await this.#use(this.#bundle(this.#asked()));
       this.#settled();
     } catch (error) {
       if (!before || error instanceof NotNow) throw error;
@@ -118,9 +123,8 @@ export class LivePolicies implements AsyncDisposable {
     return this.#rollout.state.active ?? this.#first.revision;
   }
 
-  #wanted(): PolicyBundle {
-    const asked = this.#asked();
-    return asked === this.#first.revision ? this.#first : this.#rollout.bundle(asked);
+  #bundle(revision: string): PolicyBundle {
+    return revision === this.#first.revision ? this.#first : this.#rollout.bundle(revision);
   }
 
   /** Takes up what was rolled out. Whatever goes wrong, what is in use stays in use. */
@@ -129,11 +133,11 @@ export class LivePolicies implements AsyncDisposable {
     if (asked === this.#inUse?.bundle.revision) this.#settled();
     else
       try {
-        await this.#use(this.#wanted());
+        await this.#use(this.#bundle(asked));
         this.#settled();
       } catch (error) {
         this.#refuse('active', asked, error);
-        if (error instanceof NotNow) this.#again();
+        if (error instanceof NotNow) this.#tryAgain();
       }
     await this.#beside();
   }
@@ -143,9 +147,9 @@ export class LivePolicies implements AsyncDisposable {
     this.#setting.counters.policy.failed('active', false);
   }
 
-  #again(): void {
-    const timer = setTimeout(() => this.#turns.news(), againMs);
-    this.#stack.defer(() => clearTimeout(timer));
+  #tryAgain(): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#turns.news(), againMs);
   }
 
   #refuse(role: 'active' | 'shadow', revision: string, error: unknown): void {
@@ -198,21 +202,11 @@ export class LivePolicies implements AsyncDisposable {
 
   #tellConflicts(policy: Policy): void {
     const { contracts, config, counters } = this.#setting;
-    for (const contract of contracts.values())
-      for (const { column, level, rules, actions } of policy.plan(contract, config.govern)
-        .conflicts)
-        log.warn(
-          {
-            pipeline: counters.pipeline,
-            policy: policy.revision,
-            table: contract.table,
-            column,
-            level,
-            rules,
-            actions,
-          },
-          'rules of one level disagree; the strictest counts',
-        );
+    for (const conflict of conflictsOf(policy, contracts, config.govern))
+      log.warn(
+        { pipeline: counters.pipeline, policy: policy.revision, ...conflict },
+        'rules of one level disagree; the strictest counts',
+      );
   }
 
   /** Has the shadow revision run beside the active one, if there is one. */
@@ -230,12 +224,11 @@ export class LivePolicies implements AsyncDisposable {
     counters.differs(0);
     if (shadow === null) return;
     try {
-      const beside = shadow === this.#first.revision ? this.#first : this.#rollout.bundle(shadow);
-      this.#shadow = await Shadow.load(this.#setting, policy, beside);
-      await this.#shadow.report('first');
+      this.#shadow = await Shadow.load(this.#setting, policy, this.#bundle(shadow));
     } catch (error) {
       this.#refuse('shadow', shadow, error);
     }
+    await this.#report();
   }
 
   async #report(): Promise<void> {

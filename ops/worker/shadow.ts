@@ -13,17 +13,16 @@ type Diff = Omit<DiffReport, 'at' | 'changes'> & { changes: number };
  * otherwise. Whatever is wrong with it is its own.
  */
 export class Shadow {
-  readonly revision: string;
   readonly #setting: Setting;
   readonly #diffs: ReadonlyMap<string, readonly Diff[]>;
   readonly #owners: ReadonlySet<string>;
   #seen = 0;
   #different = 0;
+  #isTold = false; // Which columns it decides otherwise.
 
   private constructor(setting: Setting, active: Policy, shadow: Policy) {
     const { config, contracts } = setting;
     const found = diffsOf(contracts, config.govern, { active, shadow });
-    this.revision = shadow.revision;
     this.#setting = setting;
     this.#owners = new Set([...active.tenants, ...shadow.tenants]);
     this.#diffs = Map.groupBy(
@@ -54,22 +53,27 @@ export class Shadow {
   };
 
   /** Writes what was counted since the last report; the first one tells all diffs, touched or not. */
-  async report(first?: 'first'): Promise<void> {
+  async report(): Promise<void> {
     const { kafka, config } = this.#setting;
     this.#setting.counters.policy.shadowed(this.#seen, this.#different);
     this.#seen = this.#different = 0;
     const at = new Date().toISOString();
-    const due = [...this.#diffs.values()].flat().filter(({ changes }) => first || changes > 0);
+    const due = [...this.#diffs.values()]
+      .flat()
+      .filter(({ changes }) => !this.#isTold || changes > 0);
     if (due.length === 0) return;
-    const texts = due.map((diff) => {
-      const { shadow, table, tenant, column } = diff;
-      return [
-        JSON.stringify([shadow, table, tenant, column]),
-        JSON.stringify({ at, ...diff }),
-      ] as const;
+    const counted = due.map((diff) => ({ diff, report: { at, ...diff } }));
+    for (const { diff } of counted) diff.changes = 0; // Another report may begin before this one is written.
+    const texts = counted.map(({ report }) => {
+      const { shadow, table, tenant, column } = report;
+      return [JSON.stringify([shadow, table, tenant, column]), JSON.stringify(report)] as const;
     });
-    const counted = due.map(({ changes }) => changes);
-    await writeKeyed(kafka, policyDiffsTopic(config.policy.topic), texts);
-    for (const [index, diff] of due.entries()) diff.changes -= counted[index] ?? 0;
+    try {
+      await writeKeyed(kafka, policyDiffsTopic(config.policy.topic), texts);
+      this.#isTold = true;
+    } catch (error) {
+      for (const { diff, report } of counted) diff.changes += report.changes;
+      throw error;
+    }
   }
 }

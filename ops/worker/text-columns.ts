@@ -4,6 +4,7 @@ import { governedColumns, type TableContract } from '../../contracts/contract.ts
 import type { Registry } from '../../contracts/registry.ts';
 import { tableOf } from '../../contracts/topics.ts';
 import { type AvroColumn, avroName, kindOf } from '../../schemas/avro.ts';
+import { logicalOf } from '../../schemas/avro-types.ts';
 import { schemaIdOf } from '../../schemas/wire.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 
@@ -71,5 +72,6 @@ function isText(type: Type, { name }: Pick<AvroColumn, 'name'>): boolean {
     | types.RecordType
     | undefined;
   const value = row?.field(avroName(name))?.type as types.UnwrappedUnionType | undefined;
-  return value?.types[1]?.typeName === 'string';
+  const own = value?.types[1];
+  return own?.typeName === 'string' && !logicalOf(own); // A uuid is a string of its own kind.
 }

@@ -1,7 +1,6 @@
 import type { Type } from 'avsc';
 import { AvroCursor } from '../../schemas/avro-cursor.ts';
 import { columnReader } from '../../schemas/avro-reader.ts';
-import { ops } from '../../schemas/avro.ts';
 import { ChangeCursor } from '../../schemas/change-cursor.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
@@ -30,7 +29,7 @@ export class RowReader {
   }
 
   get op(): Op {
-    return ops[this.#cursor.op] ?? 'insert';
+    return this.#cursor.op;
   }
 
   /** Whether there is a row once it is done. */

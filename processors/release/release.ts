@@ -2,7 +2,6 @@ import { isConfidential } from '../../contracts/contract.ts';
 import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import type { TablePlans } from '../../contracts/policy/table-plans.ts';
 import { AvroCursor } from '../../schemas/avro-cursor.ts';
-import { ops } from '../../schemas/avro.ts';
 import { columnReader } from '../../schemas/avro-reader.ts';
 import { writeKey, writeText } from '../../schemas/avro-writer.ts';
 import { Bytes } from '../../schemas/bytes.ts';
@@ -36,13 +35,14 @@ export interface ReleasedForm {
 interface Way {
   readonly columns: readonly RedactedColumn[];
   readonly image: ImageRelease;
-  readonly keyFields: readonly Field[] | null; // Null for a key that leaves as it came.
+  readonly keepsKey: boolean; // It leaves as it came.
   readonly hasSeals: boolean;
 }
 
+type Read = ReturnType<typeof columnReader>;
+
 const absent = 0;
 const present = 2; // The second branch of a union, in Avro's zigzag.
-const insert = ops.indexOf('insert');
 
 /**
  * Makes of captured changes what may be read of them, from bytes to bytes: what they are known by is copied as it
@@ -56,7 +56,8 @@ export class Release {
   readonly #ways: (tenant: string | null) => Way;
   readonly #hasOneWay: boolean;
   readonly #tenantAt: number;
-  readonly #readTenant: ReturnType<typeof columnReader> | null;
+  readonly #readKey: readonly Read[]; // Of its columns, in their order.
+  readonly #readRow: readonly Read[];
   #origin = { lsn: -1n, timeline: -1, source: '', text: Buffer.alloc(0) };
 
   constructor(came: KnownType, form: ReleasedForm) {
@@ -76,13 +77,13 @@ export class Release {
       return {
         columns,
         image: new ImageRelease(rowFields, leaving),
-        keyFields: keyPlan(keyFields, leavingKey, columns),
+        keepsKey: isKept(keyFields, leavingKey, columns),
         hasSeals: columns.some(({ rule }) => rule === 'seal'),
       };
     });
     this.#tenantAt = rowFields.findIndex(({ name }) => name === plans.everybody.tenant);
-    const tenant = rowFields[this.#tenantAt];
-    this.#readTenant = tenant ? columnReader(tenant.type) : null;
+    this.#readKey = keyFields.map(({ type }) => columnReader(type));
+    this.#readRow = rowFields.map(({ type }) => columnReader(type));
   }
 
   /** Whose the change is that the cursor read, if it tells. */
@@ -103,7 +104,7 @@ export class Release {
     out.byte(before.present ? present : absent);
     if (before.present) this.#writeImage('before', secret, unchanged);
     out.byte(after.present ? present : absent);
-    if (after.present) this.#writeImage('after', secret, op === insert ? null : unchanged);
+    if (after.present) this.#writeImage('after', secret, op === 'insert' ? null : unchanged);
     this.#writeProvenance();
     writeText(this.#form.plans.form.policy, out);
   }
@@ -131,13 +132,19 @@ export class Release {
     return this.#ways(this.#hasOneWay ? null : this.#told(image));
   }
 
+  /** The tenant that one of the images tells. */
   #told(...images: readonly ImagePlaces[]): string | null {
-    return this.#readTenant && toldBy(this.cursor.data, this.#readTenant, this.#tenantAt, images);
+    return this.#toldAt(this.#tenantAt, images);
+  }
+
+  #toldAt(index: number, images: readonly ImagePlaces[]): string | null {
+    const read = this.#readRow[index];
+    return read ? toldBy(this.cursor.data, read, index, images) : null;
   }
 
   #sealing(image: 'before' | 'after', secret: Row | null): Sealing {
     const { cursor } = this;
-    const { system, log, timeline, lsn, seq, part, data, rowFields } = cursor;
+    const { system, log, timeline, lsn, seq, part, rowFields } = cursor;
     return {
       plan: this.#form.plans.form,
       image,
@@ -146,8 +153,7 @@ export class Release {
         const hidden = secret?.[column] ?? null;
         if (hidden !== null && hidden !== unchanged) return `${hidden}`;
         const at = rowFields.findIndex(({ name }) => name === column);
-        const field = rowFields[at];
-        return field ? toldBy(data, columnReader(field.type), at, [cursor[image]]) : null;
+        return this.#toldAt(at, [cursor[image]]);
       },
     };
   }
@@ -158,16 +164,17 @@ export class Release {
     text.clear();
     out.byte(key.present ? present : absent);
     if (!key.present) return;
-    const { keyFields, columns } = this.#wayOf(cursor.after.present ? cursor.after : cursor.before);
-    if (!keyFields && sentKey) {
+    const { keepsKey, columns } = this.#wayOf(cursor.after.present ? cursor.after : cursor.before);
+    if (keepsKey && sentKey) {
       out.copy(data, keyAt + 1, (key.ends.at(-1) ?? keyAt + 1) - keyAt - 1);
       text.copy(sentKey, 0, sentKey.length);
       return;
     }
     const { shape } = this.#form;
     const tenant = () => this.#tenant(cursor.after, cursor.before);
-    const released = cursor.keyFields.flatMap(({ name, type }, at): [string, Value][] => {
-      const value = columnReader(type)(new AvroCursor(data, key.starts[at] ?? 0));
+    const released = this.#readKey.flatMap((read, at): [string, Value][] => {
+      const name = cursor.keyFields[at]?.name ?? '';
+      const value = read(new AvroCursor(data, key.starts[at] ?? 0));
       const column = columns.find((each) => each.name === name);
       if (!column) return [];
       // A confidential key was made a token when it was captured.
@@ -207,20 +214,20 @@ export class Release {
   }
 }
 
-/** The fields of a key whose columns are changed on their way; null if all of it leaves as it came. */
-function keyPlan(
+/** Whether a key leaves as it came: none of its columns is changed on its way. */
+function isKept(
   came: readonly Field[],
   leaving: readonly Field[],
   columns: readonly RedactedColumn[],
-): readonly Field[] | null {
-  const isSame =
+): boolean {
+  return (
     came.length === leaving.length &&
     came.every(({ name, layout }, at) => {
       const column = columns.find((each) => each.name === name);
       const isKept = column && (isConfidential(column) || column.rule === 'keep');
       return isKept && leaving[at]?.name === name && leaving[at]?.layout === layout;
-    });
-  return isSame ? null : came;
+    })
+  );
 }
 
 /** The fields of the key and of the row in a schema of governed changes. */

@@ -184,9 +184,11 @@ test('of a batch the first record bears the marks of its lane, and then every so
 
 test('a change that grows too large for its topic by what govern adds is refused, and the rest goes on', () => {
   const { rules, record } = world();
-  const all = new Governing(rules());
+  let seen = 0;
+  const all = new Governing({ ...rules(), watching: () => () => void seen++ });
   const [large, small] = [record(10n, marker, 'x'.repeat(10 * 1024 * 1024 - 800)), record(11n)];
   expect(() => all.add(large)).toThrow(expect.objectContaining({ reason: 'too-large' }));
   all.add(small);
   expect(all.take().flatMap((records) => releasedIn(records, users)).length).toBe(1);
+  expect(seen).toBe(1); // A shadow counts what leaves.
 });

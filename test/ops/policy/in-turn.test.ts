@@ -11,7 +11,7 @@ test('news that come while the first turn is taken are taken up after it', async
     newest = 'new';
     turns.news();
   });
-  await turns.over();
+  await turns.end();
   expect(taken.at(0)).toBe('old');
   expect(taken.at(-1)).toBe('new');
 });
@@ -28,7 +28,7 @@ test('turns are taken one after the other', async () => {
   });
   await turns.begin(async () => {});
   for (let n = 0; n < 5; n++) turns.news();
-  await turns.over();
+  await turns.end();
   expect([most, all]).toEqual([1, 6]);
 });
 
@@ -38,6 +38,18 @@ test('before a first turn that succeeds there is none', async () => {
   turns.news();
   await expect(turns.begin(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   turns.news();
-  await turns.over();
+  await turns.end();
   expect(all).toBe(0);
+});
+
+test('at the end what was asked for is done, and news of after it begin nothing', async () => {
+  let all = 0;
+  const turns = new InTurn(async () => void all++);
+  await turns.begin(async () => {});
+  turns.news();
+  const ended = turns.end();
+  turns.news();
+  await ended;
+  await turns.end();
+  expect(all).toBe(2);
 });
