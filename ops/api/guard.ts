@@ -15,10 +15,8 @@ export type Told = (field: string, outcome: 'allowed' | 'denied' | 'unavailable'
 /** Decides by policy, notes the decision, and answers only what is allowed and noted. */
 export function guardBy(policy: () => Policy, audit: Audit, told: Told): Guard {
   return async (served, args, call, operation) => {
-    const by = policy();
-    const asking = { served, claims: call.claims, operation, by };
-    const about = aboutOf(served, args, call.claims);
-    const ruling = await noted(asking, about).catch((error: unknown) => {
+    const asking = { served, claims: call.claims, operation, by: policy() };
+    const { about, ruling } = await noted(asking, args).catch((error: unknown) => {
       told(served.name, 'unavailable');
       // What a database says could quote what was asked: its kind is enough to go and look.
       log.error({ field: served.name, error: kindOf(error) }, 'a call was not decided or noted');
@@ -35,8 +33,9 @@ export function guardBy(policy: () => Policy, audit: Audit, told: Told): Guard {
     });
   };
 
-  async function noted(asking: Asking, about: About | GraphQLError): Promise<Ruling> {
+  async function noted(asking: Asking, args: unknown) {
     const { served, claims, operation, by } = asking;
+    const about = aboutOf(served, args, claims);
     const ruling = await ruled(asking, about);
     await audit.note({
       claims,
@@ -47,7 +46,7 @@ export function guardBy(policy: () => Policy, audit: Audit, told: Told): Guard {
       ...ruling,
       revision: by.revision,
     });
-    return ruling;
+    return { about, ruling };
   }
 
   async function ruled({ served, claims, by }: Asking, about: About | GraphQLError) {
