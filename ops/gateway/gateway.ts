@@ -100,11 +100,14 @@ async function readRows(
   const limit = first + 1;
   const found = await reader.rows({ contract, columns, tenant, after: key, limit, signal });
   const page = found.slice(0, first);
+  let redacted = 0;
   const rows = page.map((row) => {
     const owner = (contract.tenant === null ? null : row[contract.tenant]) ?? claims.tenant;
-    return viewOf(owner).row(row, owner);
+    const view = viewOf(owner);
+    redacted += columns.length - view.asTheyRest.size;
+    return view.row(row, owner);
   });
-  metrics.redacted(table, page.length * countRedacted(contract, viewOf(claims.tenant)));
+  metrics.redacted(table, redacted);
   const last = found.length > first ? page.at(-1) : undefined;
   return { table, rows, next: last ? await cursors.seal(reading, keyOf(contract, last)) : null };
 }
@@ -248,6 +251,3 @@ async function views(
     known: [claims.tenant, '', ...known.keys(), ...named, ...sight.policy.tenants],
   });
 }
-
-const countRedacted = (contract: TableContract, { asTheyRest }: View): number =>
-  columnsToRead(contract).length - asTheyRest.size;
