@@ -5,7 +5,7 @@ import { type Claims, everyTenant, scopesOf } from '../../contracts/token-claims
 import type { Tokeniser } from '../../processors/tokens.ts';
 import type { OpenSealed, RestingRow, View } from '../../processors/view.ts';
 import type { ApiMetrics } from '../api/api-metrics.ts';
-import { seesEveryTenant } from '../api/judge.ts';
+import { decided, seesEveryTenant } from '../api/judge.ts';
 import { refused } from '../api/refused.ts';
 import type { RedactionRules } from '../rollout/redaction-rules.ts';
 import type { Rollout } from '../rollout/rollout.ts';
@@ -204,14 +204,7 @@ function subjectOf(contract: TableContract, { policy, published }: GatewayParts)
 /** Exempt is who says so in the token's scope and is allowed it by policy. */
 const isExempt = (policy: Policy, claims: Claims, table: string): boolean =>
   (scopesOf(claims)?.includes('analytics.exempt') ?? false) &&
-  policy.decide({
-    action: 'analytics.exempt',
-    roles: claims.roles,
-    scopes: scopesOf(claims),
-    purpose: claims.purpose,
-    tenant: claims.tenant,
-    dataset: table,
-  }).allow;
+  decided(policy, 'analytics.exempt', claims, { tenant: claims.tenant, dataset: table }).allow;
 
 interface Views {
   (tenant: string): View;
