@@ -85,7 +85,7 @@ function opened({ contract = people, rule = () => null, rows = [], groups = [] }
       all: async () => on,
       of: async (tenant) =>
         on.find((each) => each.tenant === tenant) ?? { ...on[0]!, tenant, state: 'off' },
-      move: async () => 0,
+      move: async () => {},
     },
     orders: { all: async () => [], set: async () => {}, lift: async () => false },
     cursors: cursors(Buffer.alloc(32)),
