@@ -119,10 +119,9 @@ describe('signed otherwise:', () => {
   test('by the public key as a secret', async () => {
     const [{ x } = { x: '' }] = await publicKeys(place.directory);
     for (const secret of [Buffer.from(x, 'base64url'), Buffer.from(x)]) {
-      const padded = Buffer.concat([secret, Buffer.alloc(0)]);
       const token = await new SignJWT(claims)
         .setProtectedHeader({ ...header(), alg: 'HS256' })
-        .sign(padded);
+        .sign(secret);
       expect(await check(token)).toBe('algorithm');
     }
   });
