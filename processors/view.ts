@@ -10,9 +10,7 @@ export type RestingRow = Readonly<Record<string, string | null>>;
 
 /** How a reader sees the rows of a table. */
 export interface View {
-  /** Columns that are shown at all, as they rest or made less. */
-  readonly columns: readonly string[];
-  /** Those of them that nothing is done to. */
+  /** Columns that are shown with nothing done to them. */
   readonly asTheyRest: ReadonlySet<string>;
   /** Columns whose values are as their contract has had them all along, so that equal ones rest equal. */
   readonly groupable: ReadonlySet<string>;
@@ -43,11 +41,10 @@ export function viewing(contract: TableContract, narrow: TableContract, means: M
     const wanted = narrow.columns[at];
     if (column.rule === 'drop' || wanted?.name !== column.name) continue;
     if (wanted.rule === 'drop' || wanted.rule === 'seal') continue;
-    shown.set(column.name, showingOf(contract, wanted, means));
+    shown.set(column.name, showingOf(contract, { column, wanted }, means));
     if (isAsPromised(column, wanted) && !means.sealed.has(column.name)) groupable.add(column.name);
   }
   return {
-    columns: [...shown.keys()],
     asTheyRest: new Set([...shown].flatMap(([name, showing]) => (showing ? [] : [name]))),
     groupable,
     row(resting, tenant) {
@@ -69,17 +66,17 @@ const isAsPromised = (promised: ColumnContract, wanted: ColumnContract): boolean
 
 function showingOf(
   contract: TableContract,
-  column: ColumnContract,
+  { column, wanted }: { readonly column: ColumnContract; readonly wanted: ColumnContract },
   { tokens, sealed, open }: Means,
 ): Showing {
-  const { name, rule, hierarchy } = column;
+  const { name, rule, hierarchy } = wanted;
   if (rule === 'keep') return sealed.has(name) ? (open ?? (() => mask)) : null;
   if (sealed.has(name)) return () => mask;
   if (rule === 'tokenise') {
-    const domain = tokenDomain(contract, column);
+    const domain = tokenDomain(contract, wanted);
     // Where the contract keeps a value, one of that form may be a value: a token of a token gives nothing away.
-    const rests = contract.columns.find((promised) => promised.name === name)?.rule;
-    const stays = (value: string) => value === mask || (rests === 'tokenise' && isToken(value));
+    const stays = (value: string) =>
+      value === mask || (column.rule === 'tokenise' && isToken(value));
     return (value, tenant) => (stays(value) ? value : tokens(tenant, domain, value));
   }
   if (rule !== 'generalise' || !hierarchy) return () => mask;

@@ -2,6 +2,7 @@ import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Config } from '../../contracts/config.ts';
 import type { Claims } from '../../contracts/token-claims.ts';
+import { type Answer, errors, json } from './answer.ts';
 import { limitsOf } from './limits.ts';
 import type { Call } from './schema.ts';
 
@@ -10,12 +11,6 @@ export const graphqlPath = '/graphql';
 interface Asked {
   readonly claims: Claims;
   readonly signal: AbortSignal;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
 }
 
 /** Answers GraphQL, for a bearer who was verified: one document a request, within its limits, and in time. */
@@ -57,7 +52,8 @@ export function answering(schema: GraphQLSchema, settings: Config['api']) {
     const response = await Promise.race([answer, lateBy(signal)]);
     if (!response) {
       answer.catch(() => {}); // Nobody waits for it any more.
-      return late(settings.timeoutSeconds);
+      const late = `it was not answered in the ${settings.timeoutSeconds} s of api.timeoutSeconds`;
+      return json(504, errors('TIMEOUT', late));
     }
     const text = await response.text();
     return {
@@ -70,19 +66,6 @@ export function answering(schema: GraphQLSchema, settings: Config['api']) {
 
 const lateBy = (signal: AbortSignal) =>
   new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null)));
-
-const late = (seconds: number): Answer => ({
-  status: 504,
-  headers: { 'content-type': 'application/json' },
-  body: `${JSON.stringify({
-    errors: [
-      {
-        message: `it was not answered in the ${seconds} s of api.timeoutSeconds`,
-        extensions: { code: 'TIMEOUT' },
-      },
-    ],
-  })}\n`,
-});
 
 /** Who may not ask for the schema is not told of it by a guess that was nearly right. */
 function withoutHints(text: string): string {

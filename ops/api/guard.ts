@@ -4,23 +4,19 @@ import { PolicyFailure } from '../../contracts/policy/bundle.ts';
 import type { Policy } from '../../contracts/policy/policy.ts';
 import type { Claims } from '../../contracts/token-claims.ts';
 import { log } from '../log.ts';
+import type { ApiMetrics } from './api-metrics.ts';
 import type { Audit } from './audit.ts';
+import { kindOf } from './error-kind.ts';
 import { type About, denied, rule, type Ruling } from './judge.ts';
 import { refused } from './refused.ts';
 import type { Guard, Served } from './schema.ts';
 
-/** Told of every call, for metrics. */
-export type Told = (field: string, outcome: 'allowed' | 'denied' | 'unavailable') => void;
-
 /** Decides by policy, notes the decision, and answers only what is allowed and noted. */
-export function guardBy(policy: () => Policy, audit: Audit, told: Told): Guard {
+export function guardBy(policy: () => Policy, audit: Audit, told: ApiMetrics['call']): Guard {
   return async (served, args, call, operation) => {
-    const by = policy();
-    const asking = { served, claims: call.claims, operation, by };
-    const about = aboutOf(served, args, call.claims);
-    const ruling = await noted(asking, about).catch((error: unknown) => {
+    const asking = { served, claims: call.claims, operation, by: policy() };
+    const { about, ruling } = await noted(asking, args).catch((error: unknown) => {
       told(served.name, 'unavailable');
-      // What a database says could quote what was asked: its kind is enough to go and look.
       log.error({ field: served.name, error: kindOf(error) }, 'a call was not decided or noted');
       throw refused(
         'UNAVAILABLE',
@@ -35,8 +31,9 @@ export function guardBy(policy: () => Policy, audit: Audit, told: Told): Guard {
     });
   };
 
-  async function noted(asking: Asking, about: About | GraphQLError): Promise<Ruling> {
+  async function noted(asking: Asking, args: unknown) {
     const { served, claims, operation, by } = asking;
+    const about = aboutOf(served, args, claims);
     const ruling = await ruled(asking, about);
     await audit.note({
       claims,
@@ -47,7 +44,7 @@ export function guardBy(policy: () => Policy, audit: Audit, told: Told): Guard {
       ...ruling,
       revision: by.revision,
     });
-    return ruling;
+    return { about, ruling };
   }
 
   async function ruled({ served, claims, by }: Asking, about: About | GraphQLError) {
@@ -100,5 +97,3 @@ const words: Readonly<Record<string, string>> = {
   'policy-scope': 'the scopes of the token do not reach it',
   replayed: 'the token was good for one call, and that was made',
 };
-
-const kindOf = (error: unknown): string => (error instanceof Error ? error.name : 'unknown');

@@ -9,8 +9,10 @@ import type { Claims } from '../../contracts/token-claims.ts';
 import { log } from '../log.ts';
 import type { PublicKey } from '../tokens/key-file.ts';
 import { TokenRefused, type Verifier } from '../tokens/verify.ts';
+import { type Answer, errors, json } from './answer.ts';
 import type { ApiMetrics } from './api-metrics.ts';
 import { BadRequest, jsonBody } from './body.ts';
+import { kindOf } from './error-kind.ts';
 import { answering, graphqlPath } from './graphql.ts';
 
 export interface Api extends AsyncDisposable {
@@ -24,13 +26,6 @@ export interface HostParts {
   readonly keys: () => Promise<readonly PublicKey[]>;
   readonly healthy: () => Promise<boolean>;
   readonly metrics: ApiMetrics;
-}
-
-/** What a request is answered with. */
-interface Answer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string;
 }
 
 const loopback = /^(127(\.\d+){3}|::1|localhost)$/;
@@ -54,7 +49,7 @@ export async function serveApi(parts: HostParts): Promise<Api> {
       .catch(failed)
       .then((answer) => send(response, answer))
       .catch((error: unknown) => {
-        log.error({ error: error instanceof Error ? error.name : 'unknown' }, 'not answered');
+        log.error({ error: kindOf(error) }, 'not answered');
         response.destroy();
       })
       .finally(() => parts.metrics.answered((performance.now() - began) / 1_000));
@@ -140,21 +135,11 @@ async function bearer(
   }
 }
 
-const errors = (code: string, message: string, reason?: string) => ({
-  errors: [{ message, extensions: { code, ...(reason !== undefined && { reason }) } }],
-});
-
-const json = (status: number, body: object, headers: Answer['headers'] = {}): Answer => ({
-  status,
-  headers: { 'content-type': 'application/json', ...headers },
-  body: `${JSON.stringify(body)}\n`,
-});
-
 /** What is not known is told to the log, by its kind, and to nobody else. */
 function failed(error: unknown): Answer {
   if (error instanceof BadRequest)
     return json(error.status, errors('BAD_REQUEST', error.message), { connection: 'close' });
-  log.error({ error: error instanceof Error ? error.name : 'unknown' }, 'a request failed');
+  log.error({ error: kindOf(error) }, 'a request failed');
   return json(500, errors('INTERNAL', 'the host has failed; its log says more'));
 }
 

@@ -1,4 +1,4 @@
-import type { Policy } from '../../contracts/policy/policy.ts';
+import type { Decision, Policy } from '../../contracts/policy/policy.ts';
 import { type Claims, everyTenant, scopesOf } from '../../contracts/token-claims.ts';
 
 /** What a call is about, where that is another tenant than its bearer's, or a table. */
@@ -21,16 +21,21 @@ export function rule(policy: Policy, ability: string, claims: Claims, about: Abo
   if (tenant !== claims.tenant && !seesEveryTenant(claims)) return denied('another-tenant');
   if (!isGranted(claims, about)) return denied('authorization-details');
   if (!policy.data.purposes.includes(claims.purpose)) return denied('unknown-purpose');
-  const { allow, level, rules } = policy.decide({
-    action: ability,
-    roles: claims.roles,
-    scopes: scopesOf(claims),
-    purpose: claims.purpose,
-    tenant,
-    dataset: about.dataset ?? null,
-  });
+  const dataset = about.dataset ?? null;
+  const { allow, level, rules } = decided(policy, ability, claims, { tenant, dataset });
   return { allowed: allow, reason: `policy-${level}`, rules };
 }
+
+/** What policy says of an ability, for whoever bears this token. */
+export const decided = (
+  policy: Policy,
+  action: string,
+  claims: Claims,
+  about: { readonly tenant: string | null; readonly dataset: string | null },
+): Decision => {
+  const { roles, purpose } = claims;
+  return policy.decide({ action, roles, purpose, scopes: scopesOf(claims), ...about });
+};
 
 /** Only a token that says so itself sees every tenant: no role brings it along. */
 export const seesEveryTenant = (claims: Claims): boolean =>

@@ -23,6 +23,7 @@ import { publicKeys } from '../tokens/key-file.ts';
 import { verifier } from '../tokens/verify.ts';
 import type { ApiMetrics } from './api-metrics.ts';
 import { auditIn } from './audit.ts';
+import { kindOf } from './error-kind.ts';
 import { guardBy } from './guard.ts';
 import { livePolicy } from './live-policy.ts';
 import type { PolicyCounters } from '../worker/policy-counters.ts';
@@ -86,10 +87,7 @@ export async function openApi({
   );
   const forget = () =>
     void audit.forget().catch((error: unknown) => {
-      log.warn(
-        { error: error instanceof Error ? error.name : 'unknown' },
-        'the audit keeps more than 30 days',
-      );
+      log.warn({ error: kindOf(error) }, 'the audit keeps more than 30 days');
     });
   await inState(audit.forget());
   const forgetting = setInterval(forget, hourMs);

@@ -32,7 +32,7 @@ export function privacyFields(parts: Parts): Readonly<Record<string, Field>> {
       about: ({ tenantId: tenant }) => ({ tenant }),
       answer: async ({ tenantId: tenant, enabled }, { claims }) => {
         const state = enabled ? 'on' : 'off';
-        await rollout.move([{ tenant, state, by: claims.sub, why: 'enablePrivacyV2' }]);
+        await rollout.move({ tenants: [tenant], state, by: claims.sub, why: 'enablePrivacyV2' });
         return true;
       },
     }),

@@ -160,7 +160,7 @@ async function moveOne(
   if (!dryRun && order.indexOf(to) > order.indexOf(state))
     refuseRed(redOf(await readMonitors(api.monitors)));
   const by = userInfo().username;
-  if (!dryRun) await rollout.move([{ tenant, state: to, by, why: 'one tenant' }]);
+  if (!dryRun) await rollout.move({ tenants: [tenant], state: to, by, why: 'one tenant' });
   const verb = dryRun ? 'would move' : 'moves';
   print(
     json ? JSON.stringify({ tenant, from: state, to }) : `${tenant} ${verb} from ${state} to ${to}`,

@@ -5,7 +5,7 @@ import { type Claims, everyTenant, scopesOf } from '../../contracts/token-claims
 import type { Tokeniser } from '../../processors/tokens.ts';
 import type { OpenSealed, RestingRow, View } from '../../processors/view.ts';
 import type { ApiMetrics } from '../api/api-metrics.ts';
-import { seesEveryTenant } from '../api/judge.ts';
+import { decided, seesEveryTenant } from '../api/judge.ts';
 import { refused } from '../api/refused.ts';
 import type { RedactionRules } from '../rollout/redaction-rules.ts';
 import type { Rollout } from '../rollout/rollout.ts';
@@ -100,11 +100,14 @@ async function readRows(
   const limit = first + 1;
   const found = await reader.rows({ contract, columns, tenant, after: key, limit, signal });
   const page = found.slice(0, first);
+  let redacted = 0;
   const rows = page.map((row) => {
     const owner = (contract.tenant === null ? null : row[contract.tenant]) ?? claims.tenant;
-    return viewOf(owner).row(row, owner);
+    const view = viewOf(owner);
+    redacted += columns.length - view.asTheyRest.size;
+    return view.row(row, owner);
   });
-  metrics.redacted(table, page.length * countRedacted(contract, viewOf(claims.tenant)));
+  metrics.redacted(table, redacted);
   const last = found.length > first ? page.at(-1) : undefined;
   return { table, rows, next: last ? await cursors.seal(reading, keyOf(contract, last)) : null };
 }
@@ -201,14 +204,7 @@ function subjectOf(contract: TableContract, { policy, published }: GatewayParts)
 /** Exempt is who says so in the token's scope and is allowed it by policy. */
 const isExempt = (policy: Policy, claims: Claims, table: string): boolean =>
   (scopesOf(claims)?.includes('analytics.exempt') ?? false) &&
-  policy.decide({
-    action: 'analytics.exempt',
-    roles: claims.roles,
-    scopes: scopesOf(claims),
-    purpose: claims.purpose,
-    tenant: claims.tenant,
-    dataset: table,
-  }).allow;
+  decided(policy, 'analytics.exempt', claims, { tenant: claims.tenant, dataset: table }).allow;
 
 interface Views {
   (tenant: string): View;
@@ -248,6 +244,3 @@ async function views(
     known: [claims.tenant, '', ...known.keys(), ...named, ...sight.policy.tenants],
   });
 }
-
-const countRedacted = (contract: TableContract, { asTheyRest }: View): number =>
-  columnsToRead(contract).length - asTheyRest.size;

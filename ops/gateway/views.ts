@@ -1,9 +1,10 @@
 import type { TableContract } from '../../contracts/contract.ts';
 import { narrowed } from '../../contracts/policy/plan.ts';
-import { type Claims, scopesOf } from '../../contracts/token-claims.ts';
+import type { Claims } from '../../contracts/token-claims.ts';
 import type { Policy, Reader } from '../../contracts/policy/policy.ts';
 import type { Tokeniser } from '../../processors/tokens.ts';
 import { type OpenSealed, type View, viewing } from '../../processors/view.ts';
+import { decided } from '../api/judge.ts';
 import { concerns, type RedactionRule } from '../rollout/redaction-rules.ts';
 import type { RolloutState } from '../rollout/rollout.ts';
 
@@ -51,20 +52,12 @@ export function seenBy({ policy, published, tokens, open }: Sight, seeing: Seein
       .plan(contract, published, tenant)
       .columns.flatMap(({ name, action }) => (action === 'seal' ? [name] : [])),
   );
-  const may = sealed.size > 0 && mayUnseal(policy, seeing);
+  const may =
+    sealed.size > 0 &&
+    decided(policy, 'data.unseal', claims, { tenant, dataset: contract.table }).allow;
   const view = viewing(contract, ordered, { tokens, sealed, open: may ? open : null });
   return { view, differences };
 }
-
-const mayUnseal = (policy: Policy, { claims, tenant, contract }: Seeing): boolean =>
-  policy.decide({
-    action: 'data.unseal',
-    roles: claims.roles,
-    scopes: scopesOf(claims),
-    purpose: claims.purpose,
-    tenant,
-    dataset: contract.table,
-  }).allow;
 
 function obeying(
   contract: TableContract,

@@ -1,3 +1,5 @@
+import { epsilons } from '../../contracts/dp.ts';
+
 /** A measure that a wave waits for. */
 export interface Monitor {
   readonly name: string;
@@ -29,8 +31,8 @@ const watched: readonly Watched[] = [
   {
     name: 'differential privacy',
     metrics: ['conductor_dp_epsilon'],
-    isGreen: (value) => value === 1 || value === 2 || value === 4,
-    red: 'ε is none of 1, 2 and 4',
+    isGreen: (value) => epsilons.some((epsilon) => epsilon === value),
+    red: `ε is none of ${epsilons.join(', ')}`,
   },
   {
     name: 'canaries',

@@ -1,4 +1,4 @@
-import { type ConnectionPool, type Queryable, sql } from '@databases/pg';
+import { type ConnectionPool, type Queryable, sql, type SQLQuery } from '@databases/pg';
 
 /** Whether policy's plans hold for a tenant; see ADR 18. */
 export type RolloutState = 'off' | 'shadow' | 'on';
@@ -11,7 +11,7 @@ export interface TenantState {
 }
 
 export interface Move {
-  readonly tenant: string;
+  readonly tenants: readonly string[];
   readonly state: RolloutState;
   readonly by: string;
   readonly why: string;
@@ -22,8 +22,8 @@ export interface Rollout {
   of(tenant: string): Promise<TenantState>;
   /** All who were ever moved, as they are now. */
   readonly all: () => Promise<readonly TenantState[]>;
-  /** Moves several at once or none of them; says how many were not there already. */
-  move(moves: readonly Move[]): Promise<number>;
+  /** Moves all of them or none; who is there already stays, and nothing is written of it. */
+  move(move: Move): Promise<void>;
 }
 
 /** Keeps the rollout in `privacy_rollout` of Conductor's own database: rows are only added, the last of a tenant counts. */
@@ -35,16 +35,18 @@ export async function rolloutIn(db: ConnectionPool): Promise<Rollout> {
       return row ?? { tenant, state: 'off', changedBy: null, changedAt: null };
     },
     all: () => rows(db, sql``),
-    move: (moves) =>
-      db.tx(async (tx) => {
-        await tx.query(lock); // Of two who move a tenant at once, one comes after the other.
-        const now = new Map((await rows(tx, sql``)).map(({ tenant, state }) => [tenant, state]));
-        const due = moves.filter(({ tenant, state }) => (now.get(tenant) ?? 'off') !== state);
-        for (const { tenant, state, by, why } of due)
-          await tx.query(sql`
-            INSERT INTO privacy_rollout (tenant, state, by, why) VALUES (${tenant}, ${state}, ${by}, ${why})`);
-        return due.length;
-      }),
+    async move({ tenants, state, by, why }) {
+      await db.tx((tx) =>
+        tx.query([
+          lock, // Of two who move a tenant at once, one comes after the other.
+          sql`
+            INSERT INTO privacy_rollout (tenant, state, by, why)
+            SELECT moved.tenant, ${state}, ${by}, ${why} FROM unnest(${[...tenants]}::text[]) AS moved (tenant)
+            LEFT JOIN (${latest(sql``)}) AS now ON now.tenant = moved.tenant
+            WHERE coalesce(now.state, 'off') <> ${state}`,
+        ]),
+      );
+    },
   };
 }
 
@@ -57,10 +59,12 @@ interface Row {
   readonly at: Date;
 }
 
-async function rows(db: Queryable, where: ReturnType<typeof sql>): Promise<readonly TenantState[]> {
-  const found = (await db.query(sql`
-    SELECT DISTINCT ON (tenant) tenant, state, by, at FROM privacy_rollout ${where}
-    ORDER BY tenant, id DESC`)) as readonly Row[];
+const latest = (where: SQLQuery): SQLQuery => sql`
+  SELECT DISTINCT ON (tenant) tenant, state, by, at FROM privacy_rollout ${where}
+  ORDER BY tenant, id DESC`;
+
+async function rows(db: Queryable, where: SQLQuery): Promise<readonly TenantState[]> {
+  const found = (await db.query(latest(where))) as readonly Row[];
   return found.map(({ tenant, state, by, at }) => ({
     tenant,
     state,

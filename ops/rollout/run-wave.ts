@@ -35,8 +35,7 @@ export async function runWave(
   const red = redOf(monitors);
   if (!isDry) {
     refuseRed(red);
-    const why = `wave ${percent}`;
-    await rollout.move(moves.map((tenant) => ({ tenant, state: to, by, why })));
+    await rollout.move({ tenants: moves, state: to, by, why: `wave ${percent}` });
   }
   return { tenants: tenants.length, chosen: chosen.length, moves, to, monitors, red, isDry };
 }

@@ -3,14 +3,14 @@ import {
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
-  randomUUID,
 } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { calculateJwkThumbprint } from 'jose';
 import { z } from 'zod';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { jsonOf } from '../../contracts/json-text.ts';
+import { lockIn } from '../../contracts/keys/ring-lock.ts';
 
 /** A public key as it is published; `nbf` and `exp` say when what it signed is taken (as in OpenID Federation). */
 const publicKey = z.object({
@@ -55,7 +55,8 @@ export async function addKey(
   next: (made: Pick<PublicKey, 'kid' | 'x'>, known: readonly PublicKey[]) => readonly PublicKey[],
 ): Promise<PublicKey> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await using turn = await ownTurn(directory);
+  // Two at once would each publish a set without the other's.
+  using _ = lockIn(directory, { name: 'jwks', what: 'the signing keys' });
   const { privateKey, publicKey: open } = generateKeyPairSync('ed25519');
   const { x = '' } = open.export({ format: 'jwk' });
   const kid = await calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x });
@@ -65,9 +66,9 @@ export async function addKey(
     cipher: 'aes-256-cbc',
     passphrase: passphraseOf(secret),
   });
-  await writeFile(privateFile(directory, kid), wrapped, { mode: 0o600 });
+  await writeFile(privateFile(directory, kid), wrapped, { mode: 0o600, flush: true });
   const keys = next({ kid, x }, await publicKeys(directory));
-  await turn.publish(`${JSON.stringify({ keys }, null, 2)}\n`);
+  await publish(directory, `${JSON.stringify({ keys }, null, 2)}\n`);
   const added = keys.find((key) => key.kid === kid);
   if (!added) throw new TypeError('a key that was made was not published');
   return added;
@@ -104,30 +105,9 @@ const privateFile = (directory: string, kid: string) => join(directory, `${kid}.
 
 const passphraseOf = (secret: Buffer) => secret.toString('base64');
 
-interface Turn extends AsyncDisposable {
-  publish(text: string): Promise<void>;
-}
-
-/** Who changes keys does it alone: two at once would each publish a set without the other's. */
-async function ownTurn(directory: string): Promise<Turn> {
-  const path = join(directory, 'jwks.turn');
-  const file = await open(path, 'wx').catch((cause: unknown) => {
-    throw new CannotRun(
-      {
-        what: 'somebody else changes the signing keys',
-        where: path,
-        fix: 'try again in a moment; remove that file if whoever made it is gone',
-      },
-      { cause },
-    );
-  });
-  await file.close();
-  return {
-    async publish(text) {
-      const next = join(directory, `jwks.${randomUUID()}.next`);
-      await writeFile(next, text, { mode: 0o644, flush: true });
-      await rename(next, keySetFile(directory));
-    },
-    [Symbol.asyncDispose]: () => rm(path, { force: true }),
-  };
+/** Whoever reads the set meanwhile reads the old one or the new, and never a part. */
+async function publish(directory: string, text: string): Promise<void> {
+  const next = `${keySetFile(directory)}.next`;
+  await writeFile(next, text, { mode: 0o644, flush: true });
+  await rename(next, keySetFile(directory));
 }

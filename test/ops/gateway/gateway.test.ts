@@ -73,6 +73,7 @@ function opened({ contract = people, rule = () => null, rows = [], groups = [] }
     changedBy: 'root',
     changedAt: new Date(0),
   }));
+  const registry = new Registry();
   const gateway = gatewayOf({
     contracts: new Map([[contract.table, contract]]),
     policy: () => policy,
@@ -84,16 +85,17 @@ function opened({ contract = people, rule = () => null, rows = [], groups = [] }
       all: async () => on,
       of: async (tenant) =>
         on.find((each) => each.tenant === tenant) ?? { ...on[0]!, tenant, state: 'off' },
-      move: async () => 0,
+      move: async () => {},
     },
     orders: { all: async () => [], set: async () => {}, lift: async () => false },
     cursors: cursors(Buffer.alloc(32)),
-    metrics: apiMetrics(new Registry()),
+    metrics: apiMetrics(registry),
     mostRows: 10,
   });
   const { signal } = new AbortController();
   const { table } = contract;
   return {
+    metrics: () => registry.metrics(),
     rows: (more: Partial<Claims> = {}) =>
       gateway.rows({ table, first: 5, after: null }, { ...claims, ...more }, signal),
     counts: (more: Partial<Claims> = {}) =>
@@ -160,6 +162,11 @@ test('whoever reads every tenant is shown of each what policy shows of it', asyn
   const rule = (name: string, tenant: string | null): Rule | null =>
     name === 'mood' && tenant === '7' ? 'mask' : null;
   const rows = ['1', '7'].map((tenant) => ({ id: tenant, tenant_id: tenant, mood: 'sad' }));
-  const page = await opened({ rule, rows }).rows(everybody);
+  const world = opened({ rule, rows });
+  const page = await world.rows(everybody);
   expect(page.rows.map(({ mood }) => mood)).toEqual(['sad', '***']);
+  // One field of one row was made less, and none of the other's.
+  expect(await world.metrics()).toContain(
+    'conductor_api_redacted_fields_total{table="public.users"} 1',
+  );
 });
