@@ -9,18 +9,25 @@ export interface Counts {
   readonly skipped: number;
 }
 
-/** A run's counts, and the names of what it skipped. */
-export type Tally = Counts & { readonly skippedNames: readonly string[] };
+/** A run's counts, and a line for each test that it skipped, or that failed. */
+export type Tally = Counts & { readonly notPassed: readonly string[] };
 
 /** Something went wrong that is no test. */
-export const oneFailure: Tally = { passed: 0, failed: 1, skipped: 0, skippedNames: [] };
+export const oneFailure: Tally = { passed: 0, failed: 1, skipped: 0, notPassed: [] };
 
 const report = z.object({
   testResults: z.array(
     z.object({
       name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      message: z.string().default(''),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).default([]),
+        }),
+      ),
     }),
   ),
 });
@@ -37,15 +44,28 @@ export async function countRun(file: string, status: number | null): Promise<Tal
     (each) =>
       each.status === 'failed' && each.assertionResults.every((test) => test.status !== 'failed'),
   );
-  const failed = tests.filter((test) => test.status === 'failed').length + broken.length;
+  const red = tests.filter((test) => test.status === 'failed');
+  const failed = red.length + broken.length;
+  const unexplained = failed === 0 && status !== 0;
   const skipped = tests.filter((test) => test.status !== 'failed' && test.status !== 'passed');
   return {
     passed: tests.filter((test) => test.status === 'passed').length,
-    failed: failed === 0 && status !== 0 ? 1 : failed,
+    failed: unexplained ? 1 : failed,
     skipped: skipped.length,
-    skippedNames: skipped.map((test) => test.fullName),
+    notPassed: [
+      ...skipped.map((test) => `skipped: ${test.fullName}`),
+      ...broken.map(({ name, message }) => failedText(name, message)),
+      ...red.map((test) => failedText(test.fullName, test.failureMessages[0] ?? '')),
+      ...(unexplained
+        ? [`failed: a run that ended with ${status}, though no test of it failed`]
+        : []),
+    ],
   };
 }
+
+/** The end of a log may be all that is left of it: what failed is said there with its reason. */
+const failedText = (name: string, message: string) =>
+  [`failed: ${name}`, ...message.split('\n').slice(0, 5)].join('\n  ').trimEnd();
 
 /** The files of a report; null if it is absent, or if the run died while it wrote it. */
 async function readReport(file: string) {
@@ -63,7 +83,9 @@ export function countChecks(checks: readonly Check[]): Tally {
     passed: of('passed').length,
     failed: of('failed').length,
     skipped: of('skipped').length,
-    skippedNames: of('skipped').map(({ name }) => name),
+    notPassed: (['skipped', 'failed'] as const).flatMap((outcome) =>
+      of(outcome).map(({ name }) => `${outcome}: ${name}`),
+    ),
   };
 }
 
@@ -74,7 +96,7 @@ export function total(tallies: readonly Tally[]): Tally {
     passed: sum((tally) => tally.passed),
     failed: sum((tally) => tally.failed),
     skipped: sum((tally) => tally.skipped),
-    skippedNames: tallies.flatMap((tally) => tally.skippedNames),
+    notPassed: tallies.flatMap((tally) => tally.notPassed),
   };
 }
 

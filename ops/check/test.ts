@@ -34,7 +34,7 @@ export async function runTests(
       tallies.push(await onStack({ filter, reports, signal, print }));
     if (signal.aborted) tallies.push(oneFailure);
     const counts = total(tallies);
-    for (const name of counts.skippedNames) print(`skipped: ${name}\n`);
+    for (const line of counts.notPassed) print(`${line}\n`);
     return counts;
   } finally {
     await rm(reports, { recursive: true, force: true });

@@ -150,16 +150,29 @@ describe('the count at the end of the tests', () => {
       passed: 1,
       failed: 0,
       skipped: 2,
-      skippedNames: ['a pending', 'a skipped'],
+      notPassed: ['skipped: a pending', 'skipped: a skipped'],
     });
   });
 
   test.each([
-    ['a failed test', [file('failed', 'passed', 'failed')], 1],
-    ['a file that did not load', [file('failed')], 1],
-    ['a failing exit code that no test explains', [file('passed', 'passed')], 1],
-  ])('counts %s as a failure', async (_, results, status) => {
-    expect(await countRun(report(results), status)).toMatchObject({ failed: 1 });
+    ['a failed test', [file('failed', 'passed', 'failed')], 'failed: a failed'],
+    ['a file that did not load', [file('failed')], 'failed: a.test.ts'],
+    [
+      'a failing exit code that no test explains',
+      [file('passed', 'passed')],
+      'failed: a run that ended with 1, though no test of it failed',
+    ],
+  ])('counts %s as a failure, and names it', async (_, results, line) => {
+    expect(await countRun(report(results), 1)).toMatchObject({ failed: 1, notPassed: [line] });
+  });
+
+  test('says in a few lines why a test failed', async () => {
+    const failureMessages = ['expected 1 to be 2\nat a\nat b\nat c\nat d\nat e'];
+    const test = { fullName: 'sums', status: 'failed', failureMessages };
+    const counts = await countRun(report([{ ...file('failed'), assertionResults: [test] }]), 1);
+    expect(counts.notPassed).toEqual([
+      'failed: sums\n  expected 1 to be 2\n  at a\n  at b\n  at c\n  at d',
+    ]);
   });
 
   test('counts a run that left no report, or half of one, as a failure', async () => {
@@ -169,7 +182,7 @@ describe('the count at the end of the tests', () => {
   });
 
   test('is the sum of all runs, in one line', () => {
-    const one = { passed: 1, failed: 2, skipped: 3, skippedNames: ['x'] };
+    const one = { passed: 1, failed: 2, skipped: 3, notPassed: ['x'] };
     expect(countsText(total([one, one]))).toBe('2 passed, 4 failed, 6 skipped');
   });
 
