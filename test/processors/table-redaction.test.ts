@@ -27,7 +27,10 @@ const arriving = (of: TableContract) =>
   fc.record({
     change: changeOf(of),
     dropped: fc.subarray(of.columns.map(({ name }) => name)),
-    added: fc.dictionary(fc.string({ minLength: 1 }), fc.constant(`${marker} of no contract`)),
+    added: fc.dictionary(
+      fc.string({ minLength: 1 }).filter((name) => of.columns.every((each) => each.name !== name)),
+      fc.constant(`${marker} of no contract`),
+    ),
     retyped: fc.subarray(of.columns.map(({ name }) => name)),
   });
 
