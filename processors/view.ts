@@ -1,4 +1,4 @@
-import type { ColumnContract, TableContract } from '../contracts/contract.ts';
+import type { ColumnContract, Rule, TableContract } from '../contracts/contract.ts';
 import type { Hierarchy } from '../contracts/hierarchy.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { generaliser } from './generalise.ts';
@@ -22,7 +22,7 @@ export type OpenSealed = (text: string) => string | null;
 
 interface Means {
   readonly tokens: Tokeniser;
-  readonly sealed: ReadonlySet<string>; // Columns that the stream seals.
+  readonly released: ReadonlyMap<string, Rule>; // How the stream releases columns, where policy says more than the contract.
   readonly open: OpenSealed | null; // Null: whoever reads may not.
 }
 
@@ -42,7 +42,8 @@ export function viewing(contract: TableContract, narrow: TableContract, means: M
     if (column.rule === 'drop' || wanted?.name !== column.name) continue;
     if (wanted.rule === 'drop' || wanted.rule === 'seal') continue;
     shown.set(column.name, showingOf(contract, { column, wanted }, means));
-    if (isAsPromised(column, wanted) && !means.sealed.has(column.name)) groupable.add(column.name);
+    if (isAsPromised(column, wanted) && means.released.get(column.name) !== 'seal')
+      groupable.add(column.name);
   }
   return {
     asTheyRest: new Set([...shown].flatMap(([name, showing]) => (showing ? [] : [name]))),
@@ -67,22 +68,23 @@ const isAsPromised = (promised: ColumnContract, wanted: ColumnContract): boolean
 function showingOf(
   contract: TableContract,
   { column, wanted }: { readonly column: ColumnContract; readonly wanted: ColumnContract },
-  { tokens, sealed, open }: Means,
+  { tokens, released, open }: Means,
 ): Showing {
   const { name, rule, hierarchy } = wanted;
-  if (rule === 'keep') return sealed.has(name) ? (open ?? (() => mask)) : null;
-  if (sealed.has(name)) return () => mask;
+  const isSealed = released.get(name) === 'seal';
+  if (rule === 'keep') return isSealed ? (open ?? (() => mask)) : null;
+  if (isSealed) return () => mask;
+  // Where nobody makes tokens or classes, what looks like one may be a value.
+  const isMade = column.rule === rule || released.get(name) === rule;
   if (rule === 'tokenise') {
     const domain = tokenDomain(contract, wanted);
-    // Where the contract keeps a value, one of that form may be a value: a token of a token gives nothing away.
-    const stays = (value: string) =>
-      value === mask || (column.rule === 'tokenise' && isToken(value));
+    const stays = (value: string) => value === mask || (isMade && isToken(value));
     return (value, tenant) => (stays(value) ? value : tokens(tenant, domain, value));
   }
   if (rule !== 'generalise' || !hierarchy) return () => mask;
   const classOf = generaliser(hierarchy, `table ${contract.table}, column ${name}`);
   return (value) => {
-    if (value === mask || isClass(hierarchy, value)) return value;
+    if (value === mask || (isMade && isClass(hierarchy, value))) return value;
     try {
       return classOf(value, hierarchy.level);
     } catch (error) {

@@ -27,7 +27,7 @@ const tokens = (tenant: string, domain: string, value: unknown) =>
   Buffer.from(`${tenant}/${domain}/${String(value)}/-----------------`)
     .toString('base64url')
     .slice(0, 22);
-const means = { tokens, sealed: new Set<string>(), open: null };
+const means = { tokens, released: new Map<string, Rule>(), open: null };
 const ages = { kind: 'intervals', from: 0, to: 120, widths: [10, 40], level: 1 } as const;
 
 const rules = fc.constantFrom(...lattice);
@@ -104,15 +104,29 @@ test.for([
   ['nor does what is no number', 1, 'ada', '***'],
 ] as const)('%s', ([, level, resting, shown]) => {
   const narrow = column('x', 'generalise', { hierarchy: { ...ages, level } });
-  const view = viewing(tableOf(column('x', 'keep', { hierarchy: ages })), tableOf(narrow), means);
+  const promised = tableOf(column('x', 'generalise', { hierarchy: ages }));
+  const view = viewing(promised, tableOf(narrow), means);
   expect(view.row({ x: resting }, '7')['x']).toBe(shown);
+});
+
+test.for([
+  ['what looks like a class is a value where nobody makes classes', 'keep', '***'],
+  ['what the stream makes a class stays, whatever the contract keeps', 'generalise', 'A*'],
+] as const)('%s', ([, rule, shown]) => {
+  const codes = { kind: 'prefixes', lengths: [2, 1], level: 1 } as const;
+  const kept = tableOf(column('x', 'keep', { hierarchy: codes }));
+  const narrow = tableOf(column('x', 'generalise', { hierarchy: codes }));
+  const view = viewing(kept, narrow, { ...means, released: new Map([['x', rule]]) });
+  expect(view.row({ x: 'A*' }, '7')['x']).toBe(shown);
 });
 
 test('a sealed column is opened for who may and whose plan keeps it, and for nobody else', () => {
   const kept = tableOf(column('x', 'keep'));
-  const sealed = new Set(['x']);
+  const released = new Map<string, Rule>([['x', 'seal']]);
   const seen = (rule: Rule, open: ((text: string) => string | null) | null) =>
-    viewing(kept, tableOf(column('x', rule)), { tokens, sealed, open }).row({ x: 'box' }, '7')['x'];
+    viewing(kept, tableOf(column('x', rule)), { tokens, released, open }).row({ x: 'box' }, '7')[
+      'x'
+    ];
   expect(seen('keep', () => 'opened')).toBe('opened');
   expect(seen('keep', () => null)).toBe(null); // Its subject was erased.
   expect(seen('keep', null)).toBe('***');
