@@ -133,19 +133,13 @@ const places = (count: number): ImagePlaces => ({
 });
 
 /** The fields of the record in a union with null. */
-function fieldsOf(union: KnownType | undefined): readonly Field[] {
+export function fieldsOf(union: KnownType | undefined): readonly Field[] {
   const record = union?.types?.find(({ typeName }) => typeName === 'record');
   return (record?.fields ?? []).map(fieldOf);
 }
 
 /** A field of an image of a row, or of a key. */
-export function fieldOf({
-  name,
-  type,
-}: {
-  readonly name: string;
-  readonly type: KnownType;
-}): Field {
+function fieldOf({ name, type }: { readonly name: string; readonly type: KnownType }): Field {
   const isUnion = type.typeName.startsWith('union');
   const branches = isUnion ? (type.types ?? []) : [type];
   const layout = branches.map((branch) => {

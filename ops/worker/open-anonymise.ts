@@ -79,13 +79,20 @@ async function anonymised(
   const topic = anonymousTopic(dataset);
   const source = changesTopic(config.database, table.table);
   const { k, quasi_identifiers: region, window } = table.anon;
-  const { id } = await registry.register(
+  const { id, type } = await registry.register(
     topic,
     anonymousSchema({ dataset, region, row: attributeColumns(table) }),
   );
   const pseudonyms = pseudonymsOf(keyring, dataset);
   const open = unsealing(keyring, () => counters.erased());
-  const means = { registry, keyring, pseudonyms, open, mostBytes: chunkBytes / (2 * (k + 1)) };
+  const means = {
+    registry,
+    keyring,
+    pseudonyms,
+    open,
+    mostBytes: chunkBytes / (2 * (k + 1)),
+    type,
+  };
   return {
     task: {
       name: `anon/${dataset}`,

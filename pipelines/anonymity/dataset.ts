@@ -36,7 +36,7 @@ export interface DatasetParts {
 }
 
 const leastSummaryBytes = 8 * 1024 * 1024;
-const pieceBytes = 4 * 1024 * 1024;
+const pieceBytes = 1024 * 1024;
 const mostWaiting = 50_000;
 
 /**
@@ -87,6 +87,7 @@ export class Dataset implements WindowUser {
     );
     const journal = this.#book.takeJournal();
     const waiting = [...teller.waiting].map(({ place, since }) => ({ ...place, since }));
+    const figures = this.#figures(window, outcome, waiting.length);
     this.#journalBytes += journal.length;
     const isDue = this.#journalBytes > Math.max(leastSummaryBytes, this.#summaryBytes);
     return {
@@ -95,7 +96,7 @@ export class Dataset implements WindowUser {
         return this.#store.save(tx, { journal, summary, waiting, outbox });
       },
       send: async () => {
-        this.#report(window, outcome, waiting.length);
+        this.#parts.seen(figures);
         await this.#send(outbox);
         for (const records of outbox) this.#parts.publishing.pool.recycle(records);
       },
@@ -166,14 +167,10 @@ export class Dataset implements WindowUser {
     }
   }
 
-  #report(window: ClosedWindow, outcome: Outcome, waiting: number): void {
+  #figures(window: ClosedWindow, outcome: Outcome, waiting: number): AnonymityFigures {
     const { dataset, table } = this.#parts;
-    this.#parts.seen({
-      dataset,
-      k: table.anon.k,
-      waiting,
-      ...figuresOf(window, outcome, this.#book.regions),
-    });
+    const counted = figuresOf(window, outcome, this.#book.regions);
+    return { dataset, k: table.anon.k, waiting, ...counted };
   }
 }
 

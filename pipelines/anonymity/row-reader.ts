@@ -1,22 +1,33 @@
 import type { Type } from 'avsc';
 import { AvroCursor } from '../../schemas/avro-cursor.ts';
 import { columnReader } from '../../schemas/avro-reader.ts';
+import type { Bytes } from '../../schemas/bytes.ts';
 import { ChangeCursor } from '../../schemas/change-cursor.ts';
 import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { unchanged, type Unchanged, type Value } from '../../schemas/value.ts';
 
-type Read = ReturnType<typeof columnReader>;
+interface Column {
+  readonly at: number;
+  readonly read: ReturnType<typeof columnReader>;
+  readonly layout: string;
+  readonly unchangedAt: number; // The branch of what was not sent, as its byte.
+}
 
 /** Reads changes of one schema, and of their new rows no more than what is asked for. */
 export class RowReader {
   readonly #cursor: ChangeCursor;
-  readonly #columns = new Map<string, { readonly at: number; readonly read: Read }>();
+  readonly #columns = new Map<string, Column>();
 
   constructor(type: Type) {
     this.#cursor = new ChangeCursor(type);
     for (const [at, field] of this.#cursor.rowFields.entries())
-      this.#columns.set(field.name, { at, read: columnReader(field.type) });
+      this.#columns.set(field.name, {
+        at,
+        read: columnReader(field.type),
+        layout: field.layout,
+        unchangedAt: (field.skips.length - 1) * 2,
+      });
   }
 
   /** Moves on to a change. */
@@ -52,5 +63,18 @@ export class RowReader {
     if (!found) return this.lost;
     const { data, after } = this.#cursor;
     return found.read(new AvroCursor(data, after.starts[found.at] ?? 0));
+  }
+  /**
+   * Copies a column of the new row as it lies there, if it does so in the layout that it is to leave in. False, and
+   * nothing is copied, where it does not, or was not sent.
+   */
+  copy(name: string, layout: string, out: Bytes): boolean {
+    const found = this.#columns.get(name);
+    if (found?.layout !== layout) return false;
+    const { data, after } = this.#cursor;
+    const start = after.starts[found.at] ?? 0;
+    if (data[start] === found.unchangedAt) return false;
+    out.copy(data, start, (after.ends[found.at] ?? 0) - start);
+    return true;
   }
 }

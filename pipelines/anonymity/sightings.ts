@@ -15,6 +15,7 @@ import { type AvroColumn, kindOf } from '../../schemas/avro.ts';
 import { writeColumn } from '../../schemas/avro-writer.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import type { Op } from '../../schemas/change.ts';
+import { fieldsOf, type KnownType } from '../../schemas/change-cursor.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { boxesOf, keyRefOf } from '../../schemas/sealed-box.ts';
 import type { Secret } from '../../schemas/secret.ts';
@@ -32,6 +33,7 @@ interface Means {
   readonly pseudonyms: Pseudonyms;
   readonly open: Opener;
   readonly mostBytes: number; // Of what is told beside the quasi-identifiers.
+  readonly type: KnownType; // Of the dataset's records.
 }
 
 /** The columns that are told beside the quasi-identifiers, in the form of the dataset's schema. */
@@ -82,9 +84,12 @@ export class Sightings {
     this.#sensitive = anon.diversity && found(table, anon.diversity.column);
     const told = named(anon.attributes, columns);
     const avro = attributeColumns(table);
+    const fields = fieldsOf(means.type.fields?.find(({ name }) => name === 'row')?.type);
     this.#attributes = told.flatMap((column, at) => {
       const told = avro[at];
-      return told ? [{ column, avro: told, apply: coarsening(table.table, column) }] : [];
+      const isKept = column.rule === 'keep' && !isConfidential(column);
+      const layout = isKept ? (fields[at]?.layout ?? null) : null;
+      return told ? [{ column, avro: told, layout, apply: coarsening(table.table, column) }] : [];
     });
     const looked = [this.#subject, ...this.#identifiers, ...told];
     this.#opens = [...looked, ...(this.#sensitive ? [this.#sensitive] : [])].some(isConfidential);
@@ -153,7 +158,7 @@ export class Sightings {
     const values = this.#identifiers.map(read);
     const sensitive = this.#sensitive && read(this.#sensitive);
     const isWhole = subject !== unchanged && sensitive !== unchanged;
-    if (!isWhole || !areWhole(values) || !this.#writeAttributes(read))
+    if (!isWhole || !areWhole(values) || !this.#writeAttributes(reader, read))
       return { why: 'incomplete', subject };
     return {
       subject,
@@ -174,10 +179,14 @@ export class Sightings {
   }
 
   /** Writes what is told beside the quasi-identifiers; false if it was not sent whole. */
-  #writeAttributes(read: (column: ColumnContract) => Value | Unchanged): boolean {
+  #writeAttributes(
+    reader: RowReader,
+    read: (column: ColumnContract) => Value | Unchanged,
+  ): boolean {
     const out = this.#scratch;
     out.clear();
-    for (const { column, avro, apply } of this.#attributes) {
+    for (const { column, avro, layout, apply } of this.#attributes) {
+      if (layout !== null && reader.copy(column.name, layout, out)) continue;
       const value = read(column);
       if (value === unchanged) return false;
       writeColumn(avro, value === null ? null : apply(value), out);
@@ -196,6 +205,7 @@ export class Sightings {
 interface Attribute {
   readonly column: ColumnContract;
   readonly avro: AvroColumn;
+  readonly layout: string | null; // That it leaves in as it came.
   readonly apply: (value: Exclude<Value, null>) => Value;
 }
 

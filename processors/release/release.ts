@@ -8,7 +8,7 @@ import { Bytes } from '../../schemas/bytes.ts';
 import {
   ChangeCursor,
   type Field,
-  fieldOf,
+  fieldsOf,
   type ImagePlaces,
   type KnownType,
 } from '../../schemas/change-cursor.ts';
@@ -233,9 +233,7 @@ function isKept(
 /** The fields of the key and of the row in a schema of governed changes. */
 function imagesOf(type: KnownType): readonly (readonly Field[])[] {
   const fields = type.fields ?? [];
-  return ['key', 'before'].map((name) => {
-    const union = fields.find((field) => field.name === name)?.type;
-    const record = union?.types?.find(({ typeName }) => typeName === 'record');
-    return (record?.fields ?? []).map(fieldOf);
-  });
+  return ['key', 'before'].map((name) =>
+    fieldsOf(fields.find((field) => field.name === name)?.type),
+  );
 }

@@ -93,6 +93,7 @@ export const sightingsOf = (table: AnonymousTable, keyring: MemoryKeyring): Sigh
     pseudonyms: pseudonymsOf(keyring, 'people'),
     open: unsealing(keyring, () => {}),
     mostBytes: 1_000,
+    type: typeFor(table),
   });
 
 const types = new WeakMap<AnonymousTable, avro.Type>();
@@ -107,11 +108,16 @@ const typeOf = (table: AnonymousTable): avro.Type =>
     { ...avroOptions },
   );
 
+function typeFor(table: AnonymousTable): avro.Type {
+  let type = types.get(table);
+  if (!type) types.set(table, (type = typeOf(table)));
+  return type;
+}
+
 /** What a reader who shares no code with us makes of a chunk. */
 export function readChunk(table: AnonymousTable, { count, bytes }: Records) {
   const reader = Reader.from(bytes);
-  const schema = types.get(table) ?? typeOf(table);
-  types.set(table, schema);
+  const schema = typeFor(table);
   return Array.from({ length: count }, () => {
     const { key, value, headers } = readRecord(reader);
     const record = schema.fromBuffer(value!.subarray(5)) as {
