@@ -84,10 +84,10 @@ function inChunks(
 function piecesOf({ region, releases, retractions }: News, k: number): readonly Entry[][] {
   const fresh = oneOfEach(releases, k, ({ put }) => put.subject);
   const over = oneOfEach(retractions, k, ({ subject }) => subject);
-  const entry = ({ release, put = null }: { readonly release: string; readonly put?: Put }) => ({
+  const entry = ({ release, put }: { readonly release: string; readonly put?: Put }): Entry => ({
     release,
     region,
-    put,
+    put: put ?? null,
   });
   return [
     fresh.some.map(entry),
