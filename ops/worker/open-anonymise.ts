@@ -1,3 +1,4 @@
+import { CannotRun } from '../../contracts/cannot-run.ts';
 import { datasetOf } from '../../contracts/dataset.ts';
 import {
   anonymousTopic,
@@ -37,6 +38,7 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const tables = [...contracts.values()].filter(isAnonymous);
+    if (tables.length === 0) throw nothingAsked(config.contracts);
     await refuseNarrowed(setting, tables);
     const topics = tables.map(({ table }) => changesTopic(config.database, table));
     await ensureTopics(
@@ -69,6 +71,13 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
 
 const isAnonymous = (contract: { readonly anon?: unknown }): contract is AnonymousTable =>
   contract.anon !== undefined;
+
+const nothingAsked = (folder: string) =>
+  new CannotRun({
+    what: 'no contract asks for k-anonymous rows',
+    where: folder,
+    fix: 'add to a table with a subject, for example, { property: anon, value: { quasi_identifiers: [country, age] } }, and to each of these columns its hierarchy',
+  });
 
 async function anonymised(
   { config, registry, keyring, kafka, counters }: Setting,
