@@ -1,5 +1,5 @@
 import { CannotRun } from '../../contracts/cannot-run.ts';
-import { datasetOf } from '../../contracts/dataset.ts';
+import { datasetOf, refuseTwins } from '../../contracts/dataset.ts';
 import {
   anonymousTopic,
   changesTopic,
@@ -39,15 +39,18 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const tables = [...contracts.values()].filter(isAnonymous);
     if (tables.length === 0) throw nothingAsked(config.contracts);
+    const named = tables.map(({ table, anon }) => ({
+      table,
+      dataset: datasetOf(config.database, table, anon.dataset),
+    }));
+    refuseTwins('anon', named);
     await refuseNarrowed(setting, tables);
     const topics = tables.map(({ table }) => changesTopic(config.database, table));
     await ensureTopics(
       kafka,
       [
         ...topics,
-        ...tables.map(({ table, anon }) =>
-          anonymousTopic(datasetOf(config.database, table, anon.dataset)),
-        ),
+        ...named.map(({ dataset }) => anonymousTopic(dataset)),
         deadLettersTopic('anonymise'),
       ].map((name) => topicSettings(name, config.kafka.partitions)),
       config.kafka.replication,
