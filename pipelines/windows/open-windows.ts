@@ -89,9 +89,9 @@ export class OpenWindows {
     );
   }
 
-  /** Whether all lanes were read up to there. */
+  /** Whether the lanes that the next window waits for were read up to there, so that no more reading up to there ends it. */
   reached(until: ReadonlyMap<string, bigint>): boolean {
-    return this.#lanes.every(
+    return this.toRead().every(
       ({ topic, partition, next }) => next >= (until.get(`${topic}/${partition}`) ?? 0n),
     );
   }

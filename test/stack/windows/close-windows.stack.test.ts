@@ -1,3 +1,4 @@
+import type { Message } from 'kafkajs';
 import { expect, test } from 'vitest';
 import type { Registry } from '../../../contracts/registry.ts';
 import { topicSettings } from '../../../contracts/topics.ts';
@@ -14,14 +15,14 @@ const beat = (seconds: number) => ({
   headers: { watermark: `${seconds * 1_000_000}` },
 });
 
-async function send(topic: string, beats: readonly number[]): Promise<void> {
+async function send(topic: string, messages: readonly Message[]): Promise<void> {
   const producer = clientOf(stack).producer();
   await producer.connect();
-  await producer.send({ topic, messages: beats.map(beat) });
+  await producer.send({ topic, messages: [...messages] });
   await producer.disconnect();
 }
 
-const registry = { learn: async () => {} } as unknown as Registry;
+const registry = { learn: async () => {}, type: () => null } as unknown as Registry;
 
 /** Closes what has ended; gives the windows. */
 async function closed(topic: string, stateUrl: string): Promise<readonly number[]> {
@@ -55,15 +56,28 @@ test('windows go on where they were, and not in another topic that has the name 
   await using databases = await ownDatabases(['state']);
   const state = databases.urlOf('state');
   await using topic = await freshTopic(1);
-  await send(topic.name, [1, 2, 3]);
+  await send(topic.name, [1, 2, 3].map(beat));
   expect((await closed(topic.name, state)).at(-1)).toBe(2);
-  await send(topic.name, [5]);
+  await send(topic.name, [5].map(beat));
   expect(await closed(topic.name, state)).toEqual([3, 4]);
 
   await using admin = await adminOf(stack);
   await admin.deleteTopics({ topics: [topic.name] });
   await expect.poll(() => admin.listTopics()).not.toContain(topic.name);
   await ensureTopics(kafka, [topicSettings(topic.name, 1)], 1);
-  await send(topic.name, [6, 7, 8, 9, 10, 11, 12]); // More than were read of the one before.
+  await send(topic.name, [6, 7, 8, 9, 10, 11, 12].map(beat)); // More than were read of the one before.
   await expect(closed(topic.name, state)).rejects.toThrow(/give the dataset another name/);
+});
+
+test('who reads up to the end of the log comes to an end, also if one lane has more of the last window than is held', async () => {
+  await using databases = await ownDatabases(['state']);
+  const state = databases.urlOf('state');
+  await using topic = await freshTopic(2);
+  const both = (seconds: number) => [0, 1].map((partition) => ({ ...beat(seconds), partition }));
+  const large = { partition: 0, value: 'waits in its window'.repeat(2_000) };
+  await send(topic.name, both(5));
+  for (let fetch = 0; fetch < 10; fetch++) await send(topic.name, [large, large, large]);
+  expect((await closed(topic.name, state)).at(-1)).toBe(4);
+  await send(topic.name, both(7));
+  expect(await closed(topic.name, state)).toEqual([5, 5, 5, 5, 6]); // What was left is not lost.
 });
