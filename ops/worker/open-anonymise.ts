@@ -1,4 +1,5 @@
-import { datasetOf } from '../../contracts/dataset.ts';
+import { CannotRun } from '../../contracts/cannot-run.ts';
+import { datasetOf, refuseTwins } from '../../contracts/dataset.ts';
 import {
   anonymousTopic,
   changesTopic,
@@ -37,15 +38,19 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const tables = [...contracts.values()].filter(isAnonymous);
+    if (tables.length === 0) throw nothingAsked(config.contracts);
+    const named = tables.map(({ table, anon }) => ({
+      table,
+      dataset: datasetOf(config.database, table, anon.dataset),
+    }));
+    refuseTwins('anon', named);
     await refuseNarrowed(setting, tables);
     const topics = tables.map(({ table }) => changesTopic(config.database, table));
     await ensureTopics(
       kafka,
       [
         ...topics,
-        ...tables.map(({ table, anon }) =>
-          anonymousTopic(datasetOf(config.database, table, anon.dataset)),
-        ),
+        ...named.map(({ dataset }) => anonymousTopic(dataset)),
         deadLettersTopic('anonymise'),
       ].map((name) => topicSettings(name, config.kafka.partitions)),
       config.kafka.replication,
@@ -69,6 +74,13 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
 
 const isAnonymous = (contract: { readonly anon?: unknown }): contract is AnonymousTable =>
   contract.anon !== undefined;
+
+const nothingAsked = (folder: string) =>
+  new CannotRun({
+    what: 'no contract asks for k-anonymous rows',
+    where: folder,
+    fix: 'add to a table with a subject, for example, { property: anon, value: { quasi_identifiers: [country, age] } }, and to each of these columns its hierarchy',
+  });
 
 async function anonymised(
   { config, registry, keyring, kafka, counters }: Setting,

@@ -1,4 +1,5 @@
 import { CannotRun } from '../../contracts/cannot-run.ts';
+import { refuseTwins } from '../../contracts/dataset.ts';
 import {
   changesTopic,
   deadLettersTopic,
@@ -35,6 +36,10 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const plans = [...contracts.values()].flatMap((each) => planOf(config.database, each) ?? []);
     if (plans.length === 0) throw nothingAsked(config.contracts);
+    refuseTwins(
+      'dp',
+      plans.map(({ dataset, contract: { table } }) => ({ dataset, table })),
+    );
     await refuseHidden(
       setting,
       plans.map(({ contract }) => contract),

@@ -1,13 +1,25 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import { isConfidential } from '../../contracts/contract.ts';
 import type { AnonymousTable } from '../../pipelines/anonymity/sightings.ts';
+import { tokenDomain } from '../../processors/tokens.ts';
 
-/** What the book of a dataset hangs on: its regions, and by what names it knows subjects. Under other names one counts as two. */
-export const anonymousForm = ({ anon, tenant, subject }: AnonymousTable, key: KeyObject): string =>
+/**
+ * What the book of a dataset hangs on: its regions, and by what names it knows subjects and rows. Under other names a subject
+ * counts as two, and a row that is deleted stays told.
+ */
+export const anonymousForm = (table: AnonymousTable, pseudonyms: KeyObject): string =>
   [
-    anon.quasi_identifiers.join(', '),
-    `subjects ${subject?.domain ?? 'none'} of tenants ${tenant ?? 'none'}`,
-    `under key ${fingerprintOf(key)}`,
+    table.anon.quasi_identifiers.join(', '),
+    `rows of ${table.table} by ${table.key.map((name) => keyForm(table, name)).join(', ')}`,
+    `subjects ${table.subject?.domain ?? 'none'} of tenants ${table.tenant ?? 'none'}`,
+    `under key ${fingerprintOf(pseudonyms)}`,
   ].join('; ');
+
+/** What is confidential is a token in keys. */
+function keyForm(table: AnonymousTable, name: string): string {
+  const column = table.columns.find((each) => each.name === name);
+  return column && isConfidential(column) ? `a token of ${tokenDomain(table, column)}` : name;
+}
 
 /** What published noise hangs on: drawn under another key it is another one, and so less of it for who sees both. */
 export const noiseForm = (key: KeyObject): string => `noise under key ${fingerprintOf(key)}`;

@@ -32,6 +32,16 @@ export class AllLanes implements AsyncDisposable {
     for (const topic of topics) this.#consumer.topics.track(topic);
   }
 
+  /** Which topics they are: another of the same name, made later or elsewhere, has another id. */
+  async topicIds(): Promise<readonly string[]> {
+    const { topics } = await this.#consumer.metadata({ topics: [...this.#topics] });
+    return this.#topics.map((name) => {
+      const id = topics.get(name)?.id;
+      if (id === undefined) throw new Error(`there is no topic ${name}`);
+      return id;
+    });
+  }
+
   /** Every lane there is, at its oldest record. */
   async starts(): Promise<readonly LanePlace[]> {
     const starts = await this.#consumer.listOffsets({ topics: [...this.#topics], timestamp: -2n });

@@ -45,8 +45,8 @@ export class OpenWindows {
    */
   due(isWaiting: boolean): number | null {
     const ended = Math.floor(this.#time() / this.#width) - 1;
-    const before = this.#closed ?? -1;
-    const hasBegun = before > (this.#skipsUntimed ? 0 : -1);
+    const before = this.#closed ?? -1; // It is -1 also once a part of the very first window was decided.
+    const hasBegun = this.#skipsUntimed ? before > 0 : this.#closed !== null;
     const oldest = this.#oldest();
     if (isWaiting && hasBegun && ended > before) return before + 1;
     if (oldest !== null && (oldest <= ended || this.#isFull(oldest))) return oldest;
@@ -89,9 +89,9 @@ export class OpenWindows {
     );
   }
 
-  /** Whether all lanes were read up to there. */
+  /** Whether the lanes that the next window waits for were read up to there, so that no more reading up to there ends it. */
   reached(until: ReadonlyMap<string, bigint>): boolean {
-    return this.#lanes.every(
+    return this.toRead().every(
       ({ topic, partition, next }) => next >= (until.get(`${topic}/${partition}`) ?? 0n),
     );
   }

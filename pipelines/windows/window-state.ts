@@ -49,11 +49,11 @@ export class WindowState implements AsyncDisposable {
     };
   }
 
-  /** Waits until the task is ours; null if `signal` aborts before. */
+  /** Waits until the task is ours, and then looks of what form it is to be; null if `signal` aborts before. */
   static async own(
     url: string,
     task: string,
-    form: string,
+    form: () => Promise<string>,
     signal: AbortSignal,
   ): Promise<WindowState | null> {
     const held = await heldSession(url).catch((error: unknown) => {
@@ -67,7 +67,7 @@ export class WindowState implements AsyncDisposable {
         await letGo(held);
         return null;
       }
-      return new WindowState(task, held, await takenUp(held.session, task, form));
+      return new WindowState(task, held, await takenUp(held.session, task, await form()));
     } catch (error) {
       await letGo(held);
       throw error;

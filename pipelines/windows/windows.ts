@@ -60,15 +60,12 @@ export async function* closeWindows(
   user: WindowUser,
   signal: AbortSignal,
 ): AsyncGenerator<number> {
-  await using state = await WindowState.own(
-    stateUrl,
-    name,
-    `${widthMicros / 1_000_000} s, ${form}`,
-    signal,
-  );
+  await using reader = new AllLanes(kafka, topics);
+  const ofTopics = async () =>
+    `${widthMicros / 1_000_000} s, ${form}, of topic ${(await reader.topicIds()).join(', ')}`;
+  await using state = await WindowState.own(stateUrl, name, ofTopics, signal);
   if (!state) return;
   await user.restore(state.session);
-  await using reader = new AllLanes(kafka, topics);
   const windows = new OpenWindows(
     await lanesOf(reader, state),
     { width: widthMicros, mostPerLane, skipsUntimed },

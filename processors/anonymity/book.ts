@@ -13,10 +13,11 @@ export interface Region {
   subjects: number; // Those that have a row in it now.
 }
 
-/** Under what a row is told, and where. */
+/** Under what a row is told, where, and of whom. */
 export interface Told {
   readonly release: string;
   readonly region: Region;
+  readonly subject: number; // Among all of whom anything was ever told.
 }
 
 /** What was told, and of whom: all of it in pseudonyms. It is written down step by step, and read from that again. */
@@ -147,7 +148,7 @@ export class Book {
     const number = this.#rows.find(row);
     if (number < 0) return null;
     const told = this.#releaseAt(number);
-    const subject = this.#subjectOf[number] ?? 0;
+    const { subject } = told;
     const left = (this.#rowsOf[subject] ?? 1) - 1;
     this.#rowsOf[subject] = left;
     if (left === 0 && --told.region.subjects === 0) told.region.sensitive.clear();
@@ -224,10 +225,11 @@ export class Book {
   }
 
   #releaseAt(row: number): Told {
-    const region = this.#regions[this.#regionOf[this.#subjectOf[row] ?? 0] ?? 0];
+    const subject = this.#subjectOf[row] ?? 0;
+    const region = this.#regions[this.#regionOf[subject] ?? 0];
     if (!region) throw new TypeError('a row was told in no region');
     const from = row * nameLength;
-    return { release: this.#releases.toString('latin1', from, from + nameLength), region };
+    return { release: this.#releases.toString('latin1', from, from + nameLength), region, subject };
   }
 
   #write(

@@ -16,8 +16,6 @@ export interface Publishing {
   readonly chunkBytes: number; // About so many; a broker takes a chunk whole or not at all.
 }
 
-const mostBytes = 8 * 1024 * 1024; // What a broker takes, whatever it costs to read.
-
 /** One record to come. */
 interface Entry {
   readonly release: string;
@@ -67,14 +65,12 @@ function inChunks(
     bytes = 0;
   };
   for (const each of news) {
-    const { entries, together } = entriesOf(each, k);
-    const size = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
-    if (bytes + size > chunkBytes) end();
-    for (const [at, entry] of entries.entries()) {
-      const limit = at < together ? mostBytes : chunkBytes;
-      if (bytes + sizeOf(entry) > limit) end(); // Of a region that is too large for one.
-      chunk.push(entry);
-      bytes += sizeOf(entry);
+    const pieces = piecesOf(each, k).map((entries) => ({ entries, size: sizeOf(entries) }));
+    if (bytes + pieces.reduce((sum, { size }) => sum + size, 0) > chunkBytes) end();
+    for (const { entries, size } of pieces) {
+      if (bytes + size > chunkBytes) end(); // Of a region that is too large for one.
+      chunk.push(...entries);
+      bytes += size;
     }
   }
   end();
@@ -82,25 +78,48 @@ function inChunks(
 }
 
 /**
- * So that, wherever it must be cut, enough subjects are before the cut: one row of each of k, the others, and what is
- * over. A region that is taken back as a whole is not cut.
+ * So that, wherever it is cut between two pieces, k subjects are told or nobody: of what is released a row of each of k
+ * comes first, and of what is over a row of each of k goes last.
  */
-function entriesOf({ region, releases, retractions }: News, k: number) {
-  const seen = new Set<string>();
-  const first: Entry[] = [];
-  const rest: Entry[] = [];
-  for (const { release, put } of releases) {
-    const isNew = seen.size < k && !seen.has(put.subject);
-    if (isNew) seen.add(put.subject);
-    (isNew ? first : rest).push({ release, region, put });
-  }
-  const over = retractions.map((release): Entry => ({ release, region, put: null }));
-  const together = first.length > 0 ? first.length : over.length;
-  return { entries: [...first, ...rest, ...over], together };
+function piecesOf({ region, releases, retractions }: News, k: number): readonly Entry[][] {
+  const fresh = oneOfEach(releases, k, ({ put }) => put.subject);
+  const over = oneOfEach(retractions, k, ({ subject }) => subject);
+  const entry = ({ release, put }: { readonly release: string; readonly put?: Put }): Entry => ({
+    release,
+    region,
+    put: put ?? null,
+  });
+  return [
+    fresh.some.map(entry),
+    ...fresh.others.map((each) => [entry(each)]),
+    ...over.others.map((each) => [entry(each)]),
+    over.some.map(entry),
+  ];
 }
 
-const sizeOf = ({ put, region }: Entry): number =>
-  put ? put.attributes.length + region.key.length + 100 : 100;
+/** One for each of `most` subjects, and the others. */
+function oneOfEach<Each>(
+  all: readonly Each[],
+  most: number,
+  subjectOf: (each: Each) => string | number,
+) {
+  const seen = new Set<string | number>();
+  const some: Each[] = [];
+  const others: Each[] = [];
+  for (const each of all) {
+    const subject = subjectOf(each);
+    const isOne = seen.size < most && !seen.has(subject);
+    if (isOne) seen.add(subject);
+    (isOne ? some : others).push(each);
+  }
+  return { some, others };
+}
+
+const sizeOf = (entries: readonly Entry[]): number =>
+  entries.reduce(
+    (sum, { put, region }) => sum + (put ? put.attributes.length + region.key.length + 100 : 100),
+    0,
+  );
 
 const absent = 0;
 const present = 2; // The second branch of a union, in Avro's zigzag.

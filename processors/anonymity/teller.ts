@@ -41,7 +41,7 @@ export type Suppressed = 'outside' | 'expired' | 'incomplete' | 'no-subject' | '
 export interface News {
   readonly region: Region;
   readonly releases: readonly { readonly release: string; readonly put: Put }[];
-  readonly retractions: readonly string[];
+  readonly retractions: readonly Told[];
 }
 
 /** What a window came to. */
@@ -257,7 +257,7 @@ const leastOf = (puts: readonly Put[]): string | null =>
 class Turn {
   readonly #news = new Map<
     Region,
-    { readonly releases: News['releases'][number][]; readonly retractions: string[] }
+    { readonly releases: News['releases'][number][]; readonly retractions: Told[] }
   >();
   readonly #suppressed = new Map<Suppressed, number>();
 
@@ -266,7 +266,7 @@ class Turn {
   }
 
   retract(told: Told | null): void {
-    if (told) this.#of(told.region).retractions.push(told.release);
+    if (told) this.#of(told.region).retractions.push(told);
   }
 
   suppress(why: Suppressed): void {

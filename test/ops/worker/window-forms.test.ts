@@ -5,8 +5,11 @@ import { people } from '../../pipelines/anonymity/people.ts';
 
 const keyOf = (seed: string) => createSecretKey(hash('sha256', seed, 'buffer'));
 
-test('a dataset has another form wherever its subjects would have other names, or its regions other columns', () => {
+test('a dataset has another form wherever its subjects or rows would have other names, or its regions other columns', () => {
   const table = people();
+  const secret = table.columns.map((each) =>
+    each.name === 'id' ? { ...each, classification: 'confidential' as const } : each,
+  );
   const renamed = { ...table, subject: { column: 'owner', domain: 'public.people.person' } };
   const forms = [
     anonymousForm(table, keyOf('a')),
@@ -15,6 +18,9 @@ test('a dataset has another form wherever its subjects would have other names, o
     anonymousForm({ ...table, tenant: 'region_id' }, keyOf('a')),
     anonymousForm({ ...table, tenant: null }, keyOf('a')),
     anonymousForm(people({ quasi_identifiers: ['age'] }), keyOf('a')),
+    anonymousForm({ ...table, key: ['tenant_id', 'id'] }, keyOf('a')),
+    anonymousForm({ ...table, columns: secret }, keyOf('a')), // Its key is a token then.
+    anonymousForm({ ...table, table: 'public.others' }, keyOf('a')),
   ];
   expect(new Set(forms).size).toBe(forms.length);
   expect(anonymousForm(people({ k: 9, delay: 7 }), keyOf('a'))).toBe(forms[0]);

@@ -174,6 +174,17 @@ test('a delete retracts, and where too few are left the rest is taken back with 
   expect(auditor.retracted.size).toBe(4);
 });
 
+test('a region that is too large for a chunk is taken back so that at no moment fewer than k are told in it', async () => {
+  const of = (owner: number, rows: number) =>
+    Array.from({ length: rows }, (_, at) => person(100 * owner + at, { owner }));
+  const { live, auditor } = await told([
+    [...of(1, 1), ...of(2, 2), ...of(3, 40)],
+    [{ op: 'delete', id: 100 }],
+  ]);
+  expect(live).toEqual([]);
+  expect(auditor.retracted.size).toBe(43);
+});
+
 test('a region that was taken back is told again once it has k subjects, and not before', async () => {
   const gone = [1, 2].map((id): Happening => ({ op: 'delete', id }));
   const start = [[person(1), person(2), person(3)], gone];

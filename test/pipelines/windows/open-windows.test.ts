@@ -223,6 +223,22 @@ test('once a part of a window was decided no window before it is due, also to wh
     }
 });
 
+test('also the very first window, of what was copied, is closed to its end before any other, at whatever pace it is read', () => {
+  const untimed = [0, 1].map((at) =>
+    rowRecord({ lane: 0, lsn: 1 + at, watermark: 0, log: 'run' }, at),
+  );
+  const form = { width, mostPerLane: 2, skipsUntimed: false };
+  let lane = new LaneQueue({ topic, partition: 0, next: 0n, watermark: 0, marks: {} });
+  const begun = new OpenWindows([lane], form, null);
+  lane.push(untimed, 2n, registry);
+  expect(begun.close(begun.due(false)!)).toMatchObject({ index: 0, isLast: false });
+  lane = new LaneQueue(begun.marks()[0]!);
+  for (const windows of [begun, new OpenWindows([lane], form, begun.closed)]) {
+    for (const queue of windows.toRead()) queue.push([beat(0, 9_011, 2)], 3n, registry);
+    expect([1, 2, 3].map(() => windows.close(windows.due(true)!).index)).toEqual([0, 1, 2]);
+  }
+});
+
 test('a lane in which nothing happens holds a window open until a heartbeat comes by', () => {
   const busy = [rowRecord(streamed(0, 1, 5), 0), rowRecord(streamed(0, 2, 15), 1)];
   expect(closed([busy, [], []], [9])).toEqual([]);

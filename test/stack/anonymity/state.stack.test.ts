@@ -26,7 +26,7 @@ afterAll(async () => {
 
 const nothing = async () => {};
 const mark = { topic: 't', partition: 0, next: 7n, watermark: 9, marks: { log: 'here' } };
-const own = (task: string, form = '1 s') => WindowState.own(url, task, form, signal);
+const own = (task: string, form = '1 s') => WindowState.own(url, task, async () => form, signal);
 
 /** Waits until somebody asked for the lock twice in vain: who was seen asking once more did not get it. */
 async function askedInVain(): Promise<void> {
