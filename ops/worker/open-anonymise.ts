@@ -25,7 +25,7 @@ import { anonymousSchema } from '../../schemas/anonymous.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll } from './opened.ts';
-import { refuseNarrowed } from './narrowed.ts';
+import { heldToPolicy, tellsRegions } from './narrowed.ts';
 import type { Setting } from './setting.ts';
 import { anonymousForm } from './window-forms.ts';
 
@@ -37,7 +37,7 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const tables = [...contracts.values()].filter(isAnonymous);
-    await refuseNarrowed(setting, tables);
+    const policy = await heldToPolicy(stack, setting, tellsRegions);
     const topics = tables.map(({ table }) => changesTopic(config.database, table));
     await ensureTopics(
       kafka,
@@ -59,12 +59,12 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
     const ends = { letters: counters.letters(letters) };
     const datasets: Anonymised[] = [];
     for (const table of tables) {
-      const records = stack.use(recordsSink(kafka, 'anon'));
+      const records = policy.sink(stack.use(recordsSink(kafka, 'anon')));
       datasets.push(await anonymised(setting, table, { ...ends, records }));
     }
     const until = untilCurrent ? await endsOf(kafka, topics) : null;
-    return (signal) =>
-      anonymise(datasets, { kafka, registry, keyring, stateUrl: config.state.url, until }, signal);
+    const windows = { kafka, registry, keyring, stateUrl: config.state.url, until };
+    return (signal) => policy.run(anonymise(datasets, windows, signal));
   });
 
 const isAnonymous = (contract: { readonly anon?: unknown }): contract is AnonymousTable =>
