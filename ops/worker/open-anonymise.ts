@@ -78,14 +78,15 @@ async function anonymised(
   const dataset = datasetOf(config.database, table.table, table.anon.dataset);
   const topic = anonymousTopic(dataset);
   const source = changesTopic(config.database, table.table);
-  const { k, quasi_identifiers: region, window } = table.anon;
+  const { k, quasi_identifiers: region, window, diversity } = table.anon;
   const { id } = await registry.register(
     topic,
     anonymousSchema({ dataset, region, row: attributeColumns(table) }),
   );
   const pseudonyms = pseudonymsOf(keyring, dataset);
   const open = unsealing(keyring, () => counters.erased());
-  const means = { registry, keyring, pseudonyms, open, mostBytes: chunkBytes / (2 * (k + 1)) };
+  const l = diversity?.l ?? 1;
+  const means = { registry, keyring, pseudonyms, open, mostBytes: chunkBytes / (2 * (k + l)) };
   return {
     task: {
       name: `anon/${dataset}`,
@@ -106,6 +107,7 @@ async function anonymised(
         lanes: config.kafka.partitions,
         schema: id,
         k,
+        l,
         chunkBytes,
         pool: new SlabPool(),
       },

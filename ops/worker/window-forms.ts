@@ -1,10 +1,14 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import type { AnonymousTable } from '../../pipelines/anonymity/sightings.ts';
 
-/** What the book of a dataset hangs on: its regions, and by what names it knows subjects. Under other names one counts as two. */
+/**
+ * What the book of a dataset hangs on: its regions, by what names it knows subjects, and whose values it counts. Under
+ * other names one counts as two.
+ */
 export const anonymousForm = ({ anon, tenant, subject }: AnonymousTable, key: KeyObject): string =>
   [
     anon.quasi_identifiers.join(', '),
+    ...(anon.diversity ? [`values of ${anon.diversity.column}`] : []),
     `subjects ${subject?.domain ?? 'none'} of tenants ${tenant ?? 'none'}`,
     `under key ${fingerprintOf(key)}`,
   ].join('; ');

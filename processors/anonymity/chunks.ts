@@ -12,6 +12,7 @@ export interface Publishing {
   readonly lanes: number;
   readonly schema: number; // As the registry numbers it.
   readonly k: number;
+  readonly l: number;
   readonly pool: SlabPool; // Takes chunks back that were sent.
   readonly chunkBytes: number; // About so many; a broker takes a chunk whole or not at all.
 }
@@ -56,7 +57,7 @@ const byRelease = (a: Entry, b: Entry): number =>
 
 function inChunks(
   news: readonly News[],
-  { k, chunkBytes }: Publishing,
+  { k, l, chunkBytes }: Publishing,
 ): readonly (readonly Entry[])[] {
   const chunks: Entry[][] = [];
   let chunk: Entry[] = [];
@@ -67,7 +68,7 @@ function inChunks(
     bytes = 0;
   };
   for (const each of news) {
-    const { entries, together } = entriesOf(each, k);
+    const { entries, together } = entriesOf(each, { k, l });
     const size = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
     if (bytes + size > chunkBytes) end();
     for (const [at, entry] of entries.entries()) {
@@ -82,16 +83,20 @@ function inChunks(
 }
 
 /**
- * So that, wherever it must be cut, enough subjects are before the cut: one row of each of k, the others, and what is
- * over. A region that is taken back as a whole is not cut.
+ * So that, wherever it must be cut, enough subjects and sensitive values are before the cut: one row of each of k and of
+ * each of l, the others, and what is over. A region that is taken back as a whole is not cut.
  */
-function entriesOf({ region, releases, retractions }: News, k: number) {
+function entriesOf({ region, releases, retractions }: News, { k, l }: Pick<Publishing, 'k' | 'l'>) {
   const seen = new Set<string>();
+  const values = new Set<string>();
   const first: Entry[] = [];
   const rest: Entry[] = [];
   for (const { release, put } of releases) {
-    const isNew = seen.size < k && !seen.has(put.subject);
-    if (isNew) seen.add(put.subject);
+    const { subject, sensitive } = put;
+    const isMore = l > 1 && sensitive !== null && values.size < l && !values.has(sensitive);
+    const isNew = (seen.size < k && !seen.has(subject)) || isMore;
+    if (isNew) seen.add(subject);
+    if (isMore) values.add(sensitive);
     (isNew ? first : rest).push({ release, region, put });
   }
   const over = retractions.map((release): Entry => ({ release, region, put: null }));

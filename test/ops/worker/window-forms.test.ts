@@ -5,7 +5,7 @@ import { people } from '../../pipelines/anonymity/people.ts';
 
 const keyOf = (seed: string) => createSecretKey(hash('sha256', seed, 'buffer'));
 
-test('a dataset has another form wherever its subjects would have other names, or its regions other columns', () => {
+test('a dataset has another form wherever its subjects would have other names, or its regions other columns or sensitive values', () => {
   const table = people();
   const renamed = { ...table, subject: { column: 'owner', domain: 'public.people.person' } };
   const forms = [
@@ -15,6 +15,8 @@ test('a dataset has another form wherever its subjects would have other names, o
     anonymousForm({ ...table, tenant: 'region_id' }, keyOf('a')),
     anonymousForm({ ...table, tenant: null }, keyOf('a')),
     anonymousForm(people({ quasi_identifiers: ['age'] }), keyOf('a')),
+    anonymousForm(people({ diversity: { column: 'mood', l: 2 } }), keyOf('a')),
+    anonymousForm(people({ diversity: { column: 'age', l: 2 } }), keyOf('a')),
   ];
   expect(new Set(forms).size).toBe(forms.length);
   expect(anonymousForm(people({ k: 9, delay: 7 }), keyOf('a'))).toBe(forms[0]);
