@@ -17,16 +17,16 @@ import { gatewayOf } from '../gateway/gateway.ts';
 import { readerOf } from '../gateway/reader-of.ts';
 import { log } from '../log.ts';
 import { redactionRulesIn } from '../rollout/redaction-rules.ts';
+import { livePolicy } from '../policy/live-policy.ts';
 import { rolloutIn } from '../rollout/rollout.ts';
 import { ownSecret } from '../tokens/own-secret.ts';
 import { publicKeys } from '../tokens/key-file.ts';
 import { verifier } from '../tokens/verify.ts';
+import type { Counters } from '../worker/counters.ts';
 import type { ApiMetrics } from './api-metrics.ts';
 import { auditIn } from './audit.ts';
 import { kindOf } from './error-kind.ts';
 import { guardBy } from './guard.ts';
-import { livePolicy } from './live-policy.ts';
-import type { PolicyCounters } from '../worker/policy-counters.ts';
 import { type Api, serveApi } from './host.ts';
 import { privacyFields } from './privacy-fields.ts';
 import { rowFields } from './row-fields.ts';
@@ -37,7 +37,7 @@ export interface ApiSetting {
   readonly contracts: ReadonlyMap<string, TableContract>;
   readonly keyring: Keyring;
   readonly metrics: ApiMetrics;
-  readonly counters: PolicyCounters;
+  readonly counters: Pick<Counters, 'pipeline' | 'policy'>;
 }
 
 const sdlFolder = fileURLToPath(new URL('../../contracts/graphql', import.meta.url));

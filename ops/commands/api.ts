@@ -35,7 +35,7 @@ async function serve(file: string | undefined): Promise<void> {
     contracts: await readContracts(config),
     keyring,
     metrics: apiMetrics(metrics.registry),
-    counters: counters.policy,
+    counters,
   });
   counters.running(true);
   const signal = stopping();

@@ -26,7 +26,7 @@ import { anonymousSchema } from '../../schemas/anonymous.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll } from './opened.ts';
-import { refuseNarrowed } from './narrowed.ts';
+import { heldToPolicy, tellsRegions } from './narrowed.ts';
 import type { Setting } from './setting.ts';
 import { anonymousForm } from './window-forms.ts';
 
@@ -44,7 +44,7 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
       dataset: datasetOf(config.database, table, anon.dataset),
     }));
     refuseTwins('anon', named);
-    await refuseNarrowed(setting, tables);
+    const policy = await heldToPolicy(stack, setting, tellsRegions);
     const topics = tables.map(({ table }) => changesTopic(config.database, table));
     await ensureTopics(
       kafka,
@@ -64,12 +64,12 @@ export const openAnonymise = (setting: Setting): Promise<Opened> =>
     const ends = { letters: counters.letters(letters) };
     const datasets: Anonymised[] = [];
     for (const table of tables) {
-      const records = stack.use(recordsSink(kafka, 'anon'));
+      const records = policy.sink(stack.use(recordsSink(kafka, 'anon')));
       datasets.push(await anonymised(setting, table, { ...ends, records }));
     }
     const until = untilCurrent ? await endsOf(kafka, topics) : null;
-    return (signal) =>
-      anonymise(datasets, { kafka, registry, keyring, stateUrl: config.state.url, until }, signal);
+    const windows = { kafka, registry, keyring, stateUrl: config.state.url, until };
+    return (signal) => policy.run(anonymise(datasets, windows, signal));
   });
 
 const isAnonymous = (contract: { readonly anon?: unknown }): contract is AnonymousTable =>
@@ -90,19 +90,20 @@ async function anonymised(
   const dataset = datasetOf(config.database, table.table, table.anon.dataset);
   const topic = anonymousTopic(dataset);
   const source = changesTopic(config.database, table.table);
-  const { k, quasi_identifiers: region, window } = table.anon;
+  const { k, quasi_identifiers: region, window, diversity } = table.anon;
   const { id, type } = await registry.register(
     topic,
     anonymousSchema({ dataset, region, row: attributeColumns(table) }),
   );
   const pseudonyms = pseudonymsOf(keyring, dataset);
   const open = unsealing(keyring, () => counters.erased());
+  const l = diversity?.l ?? 1;
   const means = {
     registry,
     keyring,
     pseudonyms,
     open,
-    mostBytes: chunkBytes / (2 * (k + 1)),
+    mostBytes: chunkBytes / (2 * (k + l)),
     type,
   };
   return {
@@ -125,6 +126,7 @@ async function anonymised(
         lanes: config.kafka.partitions,
         schema: id,
         k,
+        l,
         chunkBytes,
         pool: new SlabPool(),
       },

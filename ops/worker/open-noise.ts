@@ -23,7 +23,7 @@ import { frame, type Registered } from '../../schemas/wire.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { topicSink } from '../../sinks/topic.ts';
 import { log } from '../log.ts';
-import { refuseHidden } from './narrowed.ts';
+import { heldToPolicy, tellsSums } from './narrowed.ts';
 import { type Opened, openAll } from './opened.ts';
 import type { Setting } from './setting.ts';
 import { noiseForm } from './window-forms.ts';
@@ -40,10 +40,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
       'dp',
       plans.map(({ dataset, contract: { table } }) => ({ dataset, table })),
     );
-    await refuseHidden(
-      setting,
-      plans.map(({ contract }) => contract),
-    );
+    const policy = await heldToPolicy(stack, setting, tellsSums);
     const topics = plans.map(({ contract }) => changesTopic(config.database, contract.table));
     await ensureTopics(
       kafka,
@@ -84,7 +81,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
         report: reporting(setting, plan),
         registry,
         open,
-        noisy,
+        noisy: policy.sink(noisy),
         letters,
       });
       tasks.push({
@@ -99,7 +96,7 @@ export const openNoise = (setting: Setting): Promise<Opened> =>
     }
     const until = untilCurrent ? await endsOf(kafka, topics) : null;
     const ends = { kafka, registry, keyring, stateUrl: config.state.url, until };
-    return (signal) => noise(tasks, ends, signal);
+    return (signal) => policy.run(noise(tasks, ends, signal));
   });
 
 const nothingAsked = (folder: string) =>

@@ -4,12 +4,13 @@ import type { AnonymousTable } from '../../pipelines/anonymity/sightings.ts';
 import { tokenDomain } from '../../processors/tokens.ts';
 
 /**
- * What the book of a dataset hangs on: its regions, and by what names it knows subjects and rows. Under other names a subject
- * counts as two, and a row that is deleted stays told.
+ * What the book of a dataset hangs on: its regions, by what names it knows subjects and rows, and whose values it counts.
+ * Under other names a subject counts as two, and a row that is deleted stays told.
  */
 export const anonymousForm = (table: AnonymousTable, pseudonyms: KeyObject): string =>
   [
     table.anon.quasi_identifiers.join(', '),
+    ...(table.anon.diversity ? [`values of ${table.anon.diversity.column}`] : []),
     `rows of ${table.table} by ${table.key.map((name) => keyForm(table, name)).join(', ')}`,
     `subjects ${table.subject?.domain ?? 'none'} of tenants ${table.tenant ?? 'none'}`,
     `under key ${fingerprintOf(pseudonyms)}`,

@@ -9,15 +9,29 @@ export interface Region {
   readonly key: string;
   readonly classes: Classes;
   readonly loss: number;
-  readonly sensitive: Set<string>; // Pseudonyms of sensitive values that were told in it: so many as are asked for.
+  readonly sensitive: Map<string, Holders>; // By the pseudonyms of the sensitive values that are told in it now.
   subjects: number; // Those that have a row in it now.
 }
 
-/** Under what a row is told, where, and of whom. */
+/** The rows that are told with a sensitive value in one region. */
+export interface Holders {
+  readonly value: string;
+  rows: number;
+}
+
+/** What is told of a row. */
+export interface Release {
+  readonly release: string;
+  readonly lane: number; // In which it came.
+  readonly sensitive: string | null; // Where regions are to have several values.
+}
+
+/** Under what a row is told, where, of whom, and with which sensitive value. */
 export interface Told {
   readonly release: string;
   readonly region: Region;
   readonly subject: number; // Among all of whom anything was ever told.
+  readonly sensitive: string | null;
 }
 
 /** What was told, and of whom: all of it in pseudonyms. It is written down step by step, and read from that again. */
@@ -31,6 +45,7 @@ export class Book {
   #subjectOf = new Int32Array(1_024).fill(gone); // By row.
   #releases = Buffer.alloc(1_024 * nameLength); // By row.
   #laneOf = new Int32Array(1_024); // By row.
+  readonly #holdersOf: (Holders | null)[] = []; // By row, where regions are to have several values.
   #journal = new Bytes();
 
   /** Those that were ever told, in the order in which they came about. */
@@ -54,10 +69,22 @@ export class Book {
     return number >= 0 && (this.#rowsOf[number] ?? 0) > 0;
   }
 
+  isRowTold(row: string): boolean {
+    return this.#rows.find(row) >= 0;
+  }
+
   /** Whether a row that is told is told of somebody else. */
   isOfAnother(row: string, subject: string): boolean {
     const number = this.#rows.find(row);
     return number >= 0 && this.#subjectOf[number] !== this.#subjects.find(subject);
+  }
+
+  /** How many sensitive values a region would have, were a row told in it with this one. */
+  valuesWith(row: string, { sensitive }: Region, value: string | null): number {
+    const holders = this.#holdersOf[this.#rows.find(row)];
+    const isLost = holders?.rows === 1 && holders.value !== value;
+    const isNew = value !== null && !sensitive.has(value);
+    return sensitive.size - (isLost ? 1 : 0) + (isNew ? 1 : 0);
   }
 
   /** All rows that are told in these regions, in no order that means anything. */
@@ -87,7 +114,7 @@ export class Book {
       key,
       classes,
       loss,
-      sensitive: new Set(),
+      sensitive: new Map(),
       subjects: 0,
     };
     this.#regions.push(region);
@@ -99,15 +126,12 @@ export class Book {
     return region;
   }
 
-  /**
-   * Tells a row, which came in a lane, in the region that its subject has, or has from now on; gives what was told of
-   * it before, which is over.
-   */
+  /** Tells a row in the region that its subject has, or has from now on; gives what was told of it before, which is over. */
   release(
     row: string,
     subject: string,
     region: Region,
-    { release, lane }: { readonly release: string; readonly lane: number },
+    { release, lane, sensitive }: Release,
   ): Told | null {
     const before = this.#drop(row);
     let number = this.#subjects.find(subject);
@@ -126,15 +150,20 @@ export class Book {
     if (this.#releases.length < (at + 1) * nameLength)
       this.#releases = Buffer.concat([this.#releases, Buffer.alloc(this.#releases.length)]);
     this.#releases.write(release, at * nameLength, nameLength, 'latin1');
-    this.#write(steps.release, [region.number, lane], row, subject, release);
+    const place = [region.number, lane] as const;
+    if (sensitive === null) this.#write(steps.release, place, row, subject, release);
+    else {
+      this.#hold(at, region, sensitive);
+      this.#write(steps.valued, place, row, subject, release, sensitive);
+    }
     return before;
   }
 
-  /** Says that a sensitive value was told in a region. */
-  addSensitive(region: Region, value: string): void {
-    if (region.sensitive.has(value)) return;
-    region.sensitive.add(value);
-    this.#write(steps.sensitive, [region.number, 0], value);
+  #hold(row: number, { sensitive }: Region, value: string): void {
+    let holders = sensitive.get(value);
+    if (!holders) sensitive.set(value, (holders = { value, rows: 0 }));
+    holders.rows++;
+    this.#holdersOf[row] = holders;
   }
 
   /** Says of a row no more; gives what was told of it, if anything was. */
@@ -151,7 +180,12 @@ export class Book {
     const { subject } = told;
     const left = (this.#rowsOf[subject] ?? 1) - 1;
     this.#rowsOf[subject] = left;
-    if (left === 0 && --told.region.subjects === 0) told.region.sensitive.clear();
+    if (left === 0) told.region.subjects--;
+    const holders = this.#holdersOf[number];
+    if (holders) {
+      if (--holders.rows === 0) told.region.sensitive.delete(holders.value);
+      this.#holdersOf[number] = null;
+    }
     this.#subjectOf[number] = gone;
     this.#rows.remove(number);
     return told;
@@ -183,13 +217,13 @@ export class Book {
       if (step === steps.retract) this.retract(name(0));
       else if (!region)
         throw new TypeError('the book of what was told names a region that it does not have');
-      else if (step === steps.sensitive) this.addSensitive(region, name(0));
       else if (step === steps.subject) this.#know(name(0), region);
       else {
         const lane = journal.readUInt32LE(at + 5);
-        this.release(name(0), name(1), region, { release: name(2), lane });
+        const sensitive = step === steps.valued ? name(3) : null;
+        this.release(name(0), name(1), region, { release: name(2), lane, sensitive });
       }
-      at += headLength + nameLength * (step === steps.release ? 3 : 1);
+      at += headLength + nameLength * (step === steps.valued ? 4 : step === steps.release ? 3 : 1);
     }
     this.#journal.clear();
   }
@@ -209,11 +243,12 @@ export class Book {
       if (subject === gone) continue;
       const { release, region } = this.#releaseAt(number);
       const [row, whose] = [this.#rows.nameOf(number), this.#subjects.nameOf(subject)];
-      copy.#write(steps.release, [region.number, this.#laneOf[number] ?? 0], row, whose, release);
+      const place = [region.number, this.#laneOf[number] ?? 0] as const;
+      const value = this.#holdersOf[number]?.value;
+      if (value === undefined) copy.#write(steps.release, place, row, whose, release);
+      else copy.#write(steps.valued, place, row, whose, release, value);
       if (isFull()) yield copy.takeJournal();
     }
-    for (const { number, sensitive } of this.#regions)
-      for (const value of sensitive) copy.#write(steps.sensitive, [number, 0], value);
     yield copy.takeJournal();
   }
 
@@ -229,7 +264,8 @@ export class Book {
     const region = this.#regions[this.#regionOf[subject] ?? 0];
     if (!region) throw new TypeError('a row was told in no region');
     const from = row * nameLength;
-    return { release: this.#releases.toString('latin1', from, from + nameLength), region, subject };
+    const release = this.#releases.toString('latin1', from, from + nameLength);
+    return { release, region, subject, sensitive: this.#holdersOf[row]?.value ?? null };
   }
 
   #write(
@@ -253,7 +289,7 @@ export class Book {
 const gone = -1;
 const headLength = 9; // The step, the number of a region, and that of a lane.
 
-const steps = { region: 1, subject: 2, release: 3, retract: 4, sensitive: 5 } as const;
+const steps = { region: 1, subject: 2, release: 3, retract: 4, valued: 6 } as const; // 5 was another.
 
 function roomFor(numbers: Int32Array<ArrayBuffer>, at: number, empty = 0): Int32Array<ArrayBuffer> {
   if (at < numbers.length) return numbers;

@@ -4,6 +4,7 @@ import { laneOfKey } from '../lane.ts';
 import { LaneSlab } from '../transcode/lane-slab.ts';
 import type { SlabPool } from '../transcode/slab-pool.ts';
 import type { Region } from './book.ts';
+import type { Wanted } from './clusters.ts';
 import { releaseText } from './pseudonyms.ts';
 import type { News, Put } from './teller.ts';
 
@@ -12,6 +13,7 @@ export interface Publishing {
   readonly lanes: number;
   readonly schema: number; // As the registry numbers it.
   readonly k: number;
+  readonly l: number;
   readonly pool: SlabPool; // Takes chunks back that were sent.
   readonly chunkBytes: number; // About so many; a broker takes a chunk whole or not at all.
 }
@@ -54,7 +56,7 @@ const byRelease = (a: Entry, b: Entry): number =>
 
 function inChunks(
   news: readonly News[],
-  { k, chunkBytes }: Publishing,
+  { k, l, chunkBytes }: Publishing,
 ): readonly (readonly Entry[])[] {
   const chunks: Entry[][] = [];
   let chunk: Entry[] = [];
@@ -64,62 +66,73 @@ function inChunks(
     chunk = [];
     bytes = 0;
   };
+  const add = (entries: readonly Entry[], size: number) => {
+    if (bytes + size > chunkBytes) end(); // Of a region that is too large for one.
+    for (const entry of entries) chunk.push(entry);
+    bytes += size;
+  };
   for (const each of news) {
-    const pieces = piecesOf(each, k).map((entries) => ({ entries, size: sizeOf(entries) }));
-    if (bytes + pieces.reduce((sum, { size }) => sum + size, 0) > chunkBytes) end();
-    for (const { entries, size } of pieces) {
-      if (bytes + size > chunkBytes) end(); // Of a region that is too large for one.
-      chunk.push(...entries);
-      bytes += size;
-    }
+    const { first, others, last } = piecesOf(each, { k, l });
+    const [before, after] = [sumOf(first), sumOf(last)];
+    const size = before + sumOf(others) + after;
+    if (bytes + size > chunkBytes) end();
+    add(first, before);
+    if (bytes + size <= chunkBytes) add(others, size - before - after);
+    else for (const entry of others) add([entry], sizeOf(entry));
+    add(last, after);
   }
   end();
   return chunks;
 }
 
-/**
- * So that, wherever it is cut between two pieces, k subjects are told or nobody: of what is released a row of each of k
- * comes first, and of what is over a row of each of k goes last.
- */
-function piecesOf({ region, releases, retractions }: News, k: number): readonly Entry[][] {
-  const fresh = oneOfEach(releases, k, ({ put }) => put.subject);
-  const over = oneOfEach(retractions, k, ({ subject }) => subject);
-  const entry = ({ release, put }: { readonly release: string; readonly put?: Put }): Entry => ({
-    release,
-    region,
-    put: put ?? null,
-  });
-  return [
-    fresh.some.map(entry),
-    ...fresh.others.map((each) => [entry(each)]),
-    ...over.others.map((each) => [entry(each)]),
-    over.some.map(entry),
-  ];
+/** Whom and what a record tells of, whether it releases or retracts. */
+interface Telling {
+  readonly subject: string | number;
+  readonly sensitive: string | null;
 }
 
-/** One for each of `most` subjects, and the others. */
+/**
+ * So that, wherever it is cut between two pieces, k subjects and l sensitive values are told or nobody: of what is
+ * released a row of each of so many comes first, and of what is over a row of each of so many goes last.
+ */
+function piecesOf({ region, releases, retractions }: News, wanted: Wanted) {
+  const fresh = oneOfEach(releases, wanted, ({ put }) => put);
+  const over = oneOfEach(retractions, wanted, (told) => told);
+  const isReleased = ({ release, put }: News['releases'][number]) => ({ release, region, put });
+  const isOver = ({ release }: News['retractions'][number]) => ({ release, region, put: null });
+  const first: readonly Entry[] = fresh.some.map(isReleased);
+  const others: Entry[] = fresh.others.map(isReleased);
+  for (const told of over.others) others.push(isOver(told));
+  const last: readonly Entry[] = over.some.map(isOver);
+  return { first, others, last };
+}
+
+/** One for each of k subjects and each of l values, and the others. */
 function oneOfEach<Each>(
   all: readonly Each[],
-  most: number,
-  subjectOf: (each: Each) => string | number,
+  { k, l }: Wanted,
+  tellingOf: (each: Each) => Telling,
 ) {
-  const seen = new Set<string | number>();
+  const subjects = new Set<string | number>();
+  const values = new Set<string>();
   const some: Each[] = [];
   const others: Each[] = [];
   for (const each of all) {
-    const subject = subjectOf(each);
-    const isOne = seen.size < most && !seen.has(subject);
-    if (isOne) seen.add(subject);
+    const { subject, sensitive } = tellingOf(each);
+    const isMore = l > 1 && sensitive !== null && values.size < l && !values.has(sensitive);
+    const isOne = (subjects.size < k && !subjects.has(subject)) || isMore;
+    if (isOne) subjects.add(subject);
+    if (isMore) values.add(sensitive);
     (isOne ? some : others).push(each);
   }
   return { some, others };
 }
 
-const sizeOf = (entries: readonly Entry[]): number =>
-  entries.reduce(
-    (sum, { put, region }) => sum + (put ? put.attributes.length + region.key.length + 100 : 100),
-    0,
-  );
+const sizeOf = ({ put, region }: Entry): number =>
+  put ? put.attributes.length + region.key.length + 100 : 100;
+
+const sumOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
 
 const absent = 0;
 const present = 2; // The second branch of a union, in Avro's zigzag.

@@ -63,7 +63,7 @@ export interface Terms {
 
 /**
  * Decides what is told of a window: a pure function of what was told before and of its rows. Whatever it says,
- * a region in which something is told has k subjects that are told in it, or nobody is any more.
+ * a region in which something is told has k subjects and l sensitive values that are told in it, or nobody is any more.
  */
 export class Teller {
   readonly #book: Book;
@@ -95,8 +95,7 @@ export class Teller {
     for (const sighting of sightings) this.#see(sighting, turn);
     const seats = this.#seats(turn);
     this.#cluster(index, seats, turn);
-    for (const [region, seat] of seats.known)
-      if (this.#mayBeTold(region, seat)) for (const put of seat.puts) this.#tell(put, region, turn);
+    for (const [region, seat] of seats.known) this.#tellSeat(seat, region, turn);
     this.#withdraw(turn);
     for (const put of this.#waiting.values())
       if (isLast && index - put.since >= this.#terms.delay) this.#drop(put.row, 'expired', turn);
@@ -154,7 +153,8 @@ export class Teller {
       else {
         let seat = known.get(region);
         if (!seat) known.set(region, (seat = new Seat()));
-        seat.add(put, this.#book.isTold(put.subject));
+        if (this.#terms.l > 1 && this.#book.isRowTold(put.row)) seat.updates.push(put);
+        else seat.add(put, this.#book.isTold(put.subject));
       }
     }
     return { known, newcomers };
@@ -177,7 +177,7 @@ export class Teller {
       const region = this.#book.region(key);
       const seat = region && known.get(region);
       const subjects = (region?.subjects ?? 0) + (seat?.newcomers.size ?? 0);
-      return { subjects, sensitive: region ? sensitiveIn(region, seat) : new Set() };
+      return { subjects, sensitive: region ? this.#sensitiveIn(region, seat) : new Set() };
     };
     for (const { classes, loss, members } of cluster(
       candidates,
@@ -191,29 +191,43 @@ export class Teller {
     }
   }
 
-  /** Whether a region has enough subjects, those who have a seat in it among them. */
-  #mayBeTold(region: Region, seat: Seat): boolean {
+  /** So many sensitive values of a region and of what is new in it as matter. */
+  #sensitiveIn({ sensitive }: Region, seat: Seat | undefined): ReadonlySet<string> {
+    const values = new Set(seat?.sensitive);
+    for (const value of sensitive.keys()) if (values.add(value).size >= this.#terms.l) break;
+    return values;
+  }
+
+  /**
+   * Tells those who have a seat in a region if it has enough subjects and values, theirs among them; but for an update
+   * that would take one of the last l values away: what was told of its row stays told.
+   */
+  #tellSeat(seat: Seat, region: Region, turn: Turn): void {
     const { k, l } = this.#terms;
-    if (region.subjects + seat.newcomers.size < k) return false;
-    return l <= 1 || sensitiveIn(region, seat).size >= l;
+    if (region.subjects + seat.newcomers.size < k) return;
+    if (l > 1 && this.#sensitiveIn(region, seat).size < l) return;
+    for (const put of seat.puts) this.#tell(put, region, turn);
+    // In an order of their own: what waited is in another after a crash.
+    for (const put of seat.updates.toSorted((a, b) => (a.row < b.row ? -1 : 1)))
+      if (this.#book.valuesWith(put.row, region, put.sensitive) >= l) this.#tell(put, region, turn);
   }
 
   #tell(put: Put, region: Region, turn: Turn): void {
     const release = this.#terms.releaseOf(put);
+    const { row, subject, sensitive, place } = put;
     turn.retract(
-      this.#book.release(put.row, put.subject, region, { release, lane: put.place.partition }),
+      this.#book.release(row, subject, region, { release, lane: place.partition, sensitive }),
     );
-    if (put.sensitive !== null && region.sensitive.size < this.#terms.l)
-      this.#book.addSensitive(region, put.sensitive);
-    this.#waiting.delete(put.row);
+    this.#waiting.delete(row);
     turn.release(region, release, put);
   }
 
-  /** Takes back the rest of regions in which too few are left: whoever is still told in them would stand out. */
+  /** Takes back the rest of regions in which too few are left, or too few values: whoever is still told in them would stand out. */
   #withdraw(turn: Turn): void {
-    const few = new Set(
-      this.#book.regions.filter(({ subjects }) => subjects > 0 && subjects < this.#terms.k),
-    );
+    const { k, l } = this.#terms;
+    const isThin = ({ subjects, sensitive }: Region) =>
+      subjects < k || (l > 1 && sensitive.size < l);
+    const few = new Set(this.#book.regions.filter((each) => each.subjects > 0 && isThin(each)));
     if (few.size === 0) return;
     for (const row of this.#book.rowsIn(few)) turn.retract(this.#book.retract(row));
   }
@@ -232,6 +246,7 @@ interface Seats {
 
 class Seat {
   readonly puts: Put[] = [];
+  readonly updates: Put[] = []; // Of rows that are told, where regions are to have several values.
   readonly newcomers = new Set<string>(); // Subjects of whom nothing is told at present.
   readonly sensitive = new Set<string>();
 
@@ -241,9 +256,6 @@ class Seat {
     if (put.sensitive !== null) this.sensitive.add(put.sensitive);
   }
 }
-
-const sensitiveIn = ({ sensitive }: Region, seat: Seat | undefined): ReadonlySet<string> =>
-  seat ? new Set([...sensitive, ...seat.sensitive]) : sensitive;
 
 /** One of the sensitive values of a subject, whatever the order of its rows. */
 const leastOf = (puts: readonly Put[]): string | null =>

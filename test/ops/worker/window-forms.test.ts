@@ -5,7 +5,7 @@ import { people } from '../../pipelines/anonymity/people.ts';
 
 const keyOf = (seed: string) => createSecretKey(hash('sha256', seed, 'buffer'));
 
-test('a dataset has another form wherever its subjects or rows would have other names, or its regions other columns', () => {
+test('a dataset has another form wherever its subjects or rows would have other names, or its regions other columns or sensitive values', () => {
   const table = people();
   const secret = table.columns.map((each) =>
     each.name === 'id' ? { ...each, classification: 'confidential' as const } : each,
@@ -21,6 +21,8 @@ test('a dataset has another form wherever its subjects or rows would have other 
     anonymousForm({ ...table, key: ['tenant_id', 'id'] }, keyOf('a')),
     anonymousForm({ ...table, columns: secret }, keyOf('a')), // Its key is a token then.
     anonymousForm({ ...table, table: 'public.others' }, keyOf('a')),
+    anonymousForm(people({ diversity: { column: 'mood', l: 2 } }), keyOf('a')),
+    anonymousForm(people({ diversity: { column: 'age', l: 2 } }), keyOf('a')),
   ];
   expect(new Set(forms).size).toBe(forms.length);
   expect(anonymousForm(people({ k: 9, delay: 7 }), keyOf('a'))).toBe(forms[0]);

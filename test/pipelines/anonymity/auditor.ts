@@ -12,14 +12,13 @@ export interface Read {
 export interface Truth {
   readonly subject: string;
   readonly row: string;
+  readonly sensitive: string | null; // Where regions are to have several of these.
   /** Whether a class may stand for the values that the row had. */
   readonly isIn: (region: readonly (string | null)[]) => boolean;
 }
 
-interface Live {
+interface Live extends Pick<Truth, 'subject' | 'row' | 'sensitive'> {
   readonly region: string;
-  readonly subject: string;
-  readonly row: string;
 }
 
 /**
@@ -28,6 +27,7 @@ interface Live {
  */
 export class Auditor {
   readonly #k: number;
+  readonly #l: number;
   readonly #truthOf: (release: string) => Truth | undefined;
   readonly #seen = new Map<string, string>(); // By release and op: the very bytes.
   readonly #ever = new Map<string, Set<string>>(); // Subjects by region.
@@ -37,8 +37,9 @@ export class Auditor {
   moments = 0;
   released = 0;
 
-  constructor(k: number, truthOf: (release: string) => Truth | undefined) {
+  constructor(k: number, truthOf: (release: string) => Truth | undefined, l = 1) {
     this.#k = k;
+    this.#l = l;
     this.#truthOf = truthOf;
   }
 
@@ -71,11 +72,17 @@ export class Auditor {
         `subjects ever told in ${region}`,
       ).toBeGreaterThanOrEqual(this.#k);
     const now = Map.groupBy(this.#live.values(), ({ region }) => region);
-    for (const [region, rows] of now)
+    for (const [region, rows] of now) {
       expect(
         new Set(rows.map(({ subject }) => subject)).size,
         `subjects told in ${region} now`,
       ).toBeGreaterThanOrEqual(this.#k);
+      if (this.#l > 1)
+        expect(
+          new Set(rows.flatMap(({ sensitive }) => sensitive ?? [])).size,
+          `sensitive values told in ${region} now`,
+        ).toBeGreaterThanOrEqual(this.#l);
+    }
   }
 
   #isFresh({ release, op }: Read, bytes: Buffer): boolean {
@@ -91,11 +98,11 @@ export class Auditor {
     const truth = this.#truthOf(release);
     if (!truth || !classes) throw new Error('a release of nothing that the source knows');
     const region = JSON.stringify(classes);
-    const { subject, row } = truth;
+    const { subject, row, sensitive } = truth;
     expect(truth.isIn(classes), 'the region has the values of the row in it').toBe(true);
     expect(this.#regionOf.get(subject) ?? region, 'a subject keeps its region').toBe(region);
     this.#regionOf.set(subject, region);
-    this.#live.set(release, { region, subject, row });
+    this.#live.set(release, { region, subject, row, sensitive });
     const ever = this.#ever.get(region) ?? new Set();
     this.#ever.set(region, ever.add(subject));
     this.released++;

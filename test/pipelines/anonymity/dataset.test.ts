@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { AnonymousTable } from '../../../pipelines/anonymity/sightings.ts';
 import { people, readChunk } from './people.ts';
 import { unchanged } from '../../../schemas/value.ts';
+import { person, region, told } from './told.ts';
 import { type Happening, type Person, scene, World } from './world.ts';
 
 const put = fc.record({
@@ -26,11 +26,16 @@ const happening = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ op: 'truncate' as const }) },
 );
 const windows = fc.array(fc.array(happening, { maxLength: 25 }), { minLength: 1, maxLength: 8 });
-const terms = fc.record({ k: fc.integer({ min: 2, max: 4 }), delay: fc.nat(2) });
+const diversity = fc.record({ column: fc.constant('mood'), l: fc.integer({ min: 2, max: 3 }) });
+const terms = fc.record({
+  k: fc.integer({ min: 2, max: 4 }),
+  delay: fc.nat(2),
+  diversity: fc.option(diversity),
+});
 const most = fc.constantFrom(Infinity, 1, 2, 5);
 const crashes = fc.array(fc.nat(12), { maxLength: 8 });
 
-test('at every moment every region that is told has k subjects, whatever happens and wherever workers die', async () => {
+test('at every moment every region that is told has k subjects, and l sensitive values where that is asked, whatever happens and wherever workers die', async () => {
   let [released, retracted] = [0, 0];
   await fc.assert(
     fc.asyncProperty(windows, terms, crashes, most, async (happenings, anon, deaths, parts) => {
@@ -64,34 +69,6 @@ test('whoever takes each record once has the same in the end, with deaths and wi
     { numRuns: 100 },
   );
 });
-
-const person = (
-  id: number,
-  more: Partial<Person> & { readonly op?: 'update' } = {},
-): Happening => ({
-  op: 'put',
-  id,
-  owner: id,
-  country: 'CH',
-  age: 30,
-  mood: 'good',
-  ...more,
-});
-
-async function told(
-  happenings: readonly (readonly Happening[])[],
-  anon: Partial<AnonymousTable['anon']> = {},
-) {
-  const table = people(anon);
-  const of = scene(table, happenings);
-  const world = new World(table, of);
-  await world.run();
-  const auditor = world.audit();
-  const live = [...auditor.live.values()].map(({ region, subject }) => `${subject} ${region}`);
-  return { world, auditor, live: live.toSorted(), ...of };
-}
-
-const region = '["CH","[30,40)"]';
 
 test('one subject that comes a thousand times is one subject', async () => {
   const thousand = Array.from({ length: 1_000 }, (_, id) => person(id, { owner: 1 }));
@@ -225,14 +202,6 @@ test('a value that no hierarchy covers is a dead letter that names the column, a
   const { message } = world.letters.values[0]!.refusal;
   expect(message).toContain('column country');
   expect(message).not.toContain('Atlantis');
-});
-
-test('where regions are to have several sensitive values, one that has not is not told', async () => {
-  const anon = { diversity: { column: 'mood', l: 2 }, delay: 0 };
-  const alike = [person(1), person(2), person(3)];
-  expect((await told([alike], anon)).live).toEqual([]);
-  const { live } = await told([[...alike, person(4, { mood: 'bad' })]], anon);
-  expect(live.length).toBe(4);
 });
 
 test('a record has the time of its window and no header, and a retraction tells nothing but what it retracts', async () => {

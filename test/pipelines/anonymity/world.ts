@@ -10,7 +10,7 @@ import { pseudonymsOf, releaseText } from '../../../processors/anonymity/pseudon
 import { tokeniser } from '../../../processors/tokens.ts';
 import { SlabPool } from '../../../processors/transcode/slab-pool.ts';
 import type { Records } from '../../../schemas/records.ts';
-import type { Row, Unchanged } from '../../../schemas/value.ts';
+import { type Row, unchanged, type Unchanged } from '../../../schemas/value.ts';
 import { ListSink } from '../../doubles.ts';
 import { MemoryKeyring } from '../../processors/memory-keyring.ts';
 import { decoded } from '../../processors/tables.ts';
@@ -78,6 +78,7 @@ export function scene(
       truths.set(releaseText(release({ log, position })), {
         subject: `${happening.owner}`,
         row: `${happening.id}`,
+        sensitive: happening.mood === unchanged ? null : happening.mood,
         isIn: (region) => isIn(region, happening),
         window: index,
       });
@@ -183,6 +184,7 @@ export class World {
         lanes: 2,
         schema: 1,
         k: this.table.anon.k,
+        l: this.table.anon.diversity?.l ?? 1,
         pool: new SlabPool(),
         chunkBytes: 600,
       },
@@ -210,26 +212,29 @@ export class World {
         },
       },
       reread: async (places: readonly WaitingPlace[]) =>
-        places.map(({ offset }) => byOffset.get(offset)!),
+        places // In the order of the log, whatever was the one in which they waited.
+          .toSorted((a, b) => Number(a.offset - b.offset))
+          .map(({ offset }) => byOffset.get(offset)!),
       seen: (figures: AnonymityFigures) => void this.figures.push(figures),
     };
   }
 
   /** Replays all that was emitted, moment by moment. */
   audit(): Auditor {
-    const auditor = new Auditor(this.table.anon.k, (release) => this.#scene.truths.get(release));
+    const { k, diversity } = this.table.anon;
+    const auditor = new Auditor(k, (release) => this.#scene.truths.get(release), diversity?.l);
     for (const records of this.emitted) auditor.chunk(readChunk(this.table, records));
     auditor.windowEnded();
     return auditor;
   }
 
-  /** What a reader has who takes each record once, lane by lane. */
+  /** What a reader has in the end who takes each record once, lane by lane. */
   once(): readonly string[] {
     const all = this.emitted.flatMap((records) =>
       readChunk(this.table, records).map(
         ({ bytes }) => `${records.partition} ${bytes.toString('hex')}`,
       ),
     );
-    return [...new Set(all)];
+    return [...new Set(all)].toSorted(); // Where too large a window is cut is up to how its rows were read.
   }
 }

@@ -45,7 +45,8 @@ const step = fc.record({
   row: fc.nat(15),
   subject: fc.nat(8),
   region: fc.nat(3),
-  what: fc.constantFrom('release', 'release', 'retract', 'sensitive'),
+  what: fc.constantFrom('release', 'release', 'retract'),
+  sensitive: fc.option(fc.nat(3)),
 });
 
 /** All that can be asked of a book. */
@@ -54,7 +55,7 @@ const said = (book: Book) => ({
     key,
     loss,
     subjects,
-    sensitive: [...sensitive].toSorted(),
+    sensitive: [...sensitive.values()].map(({ value, rows }) => `${value} ${rows}`).toSorted(),
   })),
   subjects: Array.from({ length: 9 }, (_, n) => [
     book.regionOf(name(n))?.key,
@@ -65,6 +66,34 @@ const said = (book: Book) => ({
   in: book.regions.map((region) => book.rowsIn(new Set([region])).toSorted()),
 });
 
+test('a region has the sensitive values of the rows that are told in it now, however they came and went', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const book = new Book();
+      const values = new Map<number, string | null>(); // By row.
+      for (const { row, what, sensitive } of steps) {
+        const region = book.open(['*'], 1);
+        const value = sensitive === null ? null : name(sensitive);
+        const own = { release: name(row), lane: 0, sensitive: value };
+        const after = new Map([...values, [row, value]]);
+        expect(book.valuesWith(name(row), region, value)).toBe(distinct(after));
+        expect(book.isRowTold(name(row))).toBe(values.has(row));
+        if (what === 'release') {
+          book.release(name(row), name(row % 4), region, own);
+          values.set(row, value);
+        } else {
+          book.retract(name(row));
+          values.delete(row);
+        }
+        expect(region.sensitive.size).toBe(distinct(values));
+      }
+    }),
+  );
+});
+
+const distinct = (values: ReadonlyMap<number, string | null>): number =>
+  new Set([...values.values()].filter((value) => value !== null)).size;
+
 test('a book that is read from its journals, or from its summary, says what the first one says', () => {
   fc.assert(
     fc.property(fc.array(fc.array(step, { maxLength: 20 }), { maxLength: 6 }), (windows) => {
@@ -72,15 +101,15 @@ test('a book that is read from its journals, or from its summary, says what the 
       const journals: Buffer[] = [];
       let release = 0;
       for (const steps of windows) {
-        for (const { row, subject, region: number, what } of steps) {
+        for (const { row, subject, region: number, what, sensitive } of steps) {
           const region = book.regionOf(name(subject)) ?? book.open(['*', `r${number}`, null], 0.5);
           if (what === 'release')
             book.release(name(row), name(subject), region, {
               release: name(++release),
               lane: row % 3,
+              sensitive: sensitive === null ? null : name(sensitive),
             });
-          else if (what === 'retract') book.retract(name(row));
-          else book.addSensitive(region, name(row));
+          else book.retract(name(row));
         }
         journals.push(book.takeJournal());
       }

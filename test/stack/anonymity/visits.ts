@@ -89,6 +89,7 @@ export async function truthsOf(
     truths.set(releaseText(release({ ...change, log: `${change.system}/${change.log}` })), {
       subject: `${version.person}`,
       row: `${version.id}`,
+      sensitive: null,
       isIn: (region) => isIn(region, version),
     });
   }

@@ -4,11 +4,11 @@ import { Rollout } from '../../contracts/policy/rollout.ts';
 import type { KafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { followTopic } from '../../pipelines/topic/follow.ts';
 import { log } from '../log.ts';
-import { revisionOf } from '../policy/active.ts';
-import { InTurn } from '../policy/in-turn.ts';
-import { ensurePolicyTopics, takeUp } from '../policy/rollout-topic.ts';
+import { revisionOf } from './active.ts';
+import { InTurn } from './in-turn.ts';
+import { ensurePolicyTopics, takeUp } from './rollout-topic.ts';
 import { reasonOf } from '../worker/keep-running.ts';
-import type { PolicyCounters } from '../worker/policy-counters.ts';
+import type { Counters } from '../worker/counters.ts';
 
 /** The policy that decides what may be read and done now. */
 export interface LivePolicy extends AsyncDisposable {
@@ -16,13 +16,15 @@ export interface LivePolicy extends AsyncDisposable {
 }
 
 /**
- * Follows the topic of policies: a revision that is activated decides from the next call on. Of one that cannot be
- * loaded, the one before goes on, and `conductor_policy_failed` tells of it.
+ * Follows the topic of policies: a revision that is activated decides from the next call on, and `before` that is shown
+ * to whoever has to know. Of one that cannot be loaded, or shown, the one before goes on, and `conductor_policy_failed`
+ * tells of it.
  */
 export async function livePolicy(
   kafka: KafkaOptions,
   config: Config,
-  counters: PolicyCounters,
+  { pipeline, policy: counters }: Pick<Counters, 'pipeline' | 'policy'>,
+  before: (policy: Policy) => void = () => {},
 ): Promise<LivePolicy> {
   await ensurePolicyTopics(kafka, config);
   const rollout = new Rollout();
@@ -30,17 +32,24 @@ export async function livePolicy(
 
   const load = async () => {
     const policy = await revisionOf(rollout, config, rollout.state.active);
+    const isNew = policy.revision !== current?.revision;
+    if (isNew) before(policy);
     counters.failed('active', false);
-    if (policy.revision === current?.revision) return;
+    if (!isNew) return;
     current = policy;
     counters.active(policy.revision);
-    log.info({ policy: policy.revision }, 'policy in use');
+    log.info({ pipeline, policy: policy.revision }, 'policy in use');
   };
   const turns = new InTurn(() =>
     load().catch((error: unknown) => {
       counters.failed('active', true);
       log.error(
-        { revision: rollout.state.active, goesOn: current?.revision, error: reasonOf(error) },
+        {
+          pipeline,
+          revision: rollout.state.active,
+          goesOn: current?.revision,
+          error: reasonOf(error),
+        },
         'a revision of the policies cannot be used; the one before it goes on',
       );
     }),
@@ -51,7 +60,7 @@ export async function livePolicy(
       turns.news();
     },
     lost: (error) =>
-      log.warn({ error: reasonOf(error) }, 'policies are not followed; trying again'),
+      log.warn({ pipeline, error: reasonOf(error) }, 'policies are not followed; trying again'),
   });
   try {
     await turns.begin(load);
