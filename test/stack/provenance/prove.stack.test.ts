@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../../contracts/config.ts';
 import { governedTopic } from '../../../contracts/topics.ts';
+import { announced, EvidenceLog, revoked } from '../../../pipelines/prove/evidence-log.ts';
 import { kafkaOptions } from '../../../pipelines/topic/kafka.ts';
+import { signingKey } from '../../../schemas/signing-key.ts';
 import { type Outgoing, topicSink } from '../../../sinks/topic.ts';
 import { adminOf, readAll } from '../way/records.ts';
 import { openProvedWay, type ProvedLog, type ProvedWay } from './proved-way.ts';
@@ -198,6 +200,24 @@ test('a key is rotated and revoked, and whoever trusts the first one still verif
   expect(back.code).toBe(2);
   expect(back.stderr).toMatch(/was revoked, for good/);
   expect(rotated.entries().get('keys')).toHaveLength(5);
+});
+
+test('who has the log open while its key is revoked signs nothing more', async () => {
+  const { way, origin } = proved;
+  const folder = join(way.folder, 'open');
+  const kafka = kafkaOptions(await loadConfig(whole.configFile), 'a-test');
+  const topic = `provenance.${way.name}.open`;
+  const [old, next] = ['11', '22'].map((byte) => signingKey(byte.repeat(32)));
+  const settings = { kafka, topic, replication: 1, folder, origin };
+  await using before = await EvidenceLog.open({ ...settings, key: old! });
+  await before.append(({ size }) => (size === 1 ? [announced(next!, 'a test')] : []));
+  await using after = await EvidenceLog.open({ ...settings, key: next! });
+  await after.append(({ size }) => (size === 2 ? [revoked(old!, 'a test')] : []));
+  const checkpoint = readFileSync(join(folder, 'checkpoint'), 'utf8');
+  await expect(before.append(() => [])).rejects.toThrow(
+    /does not know the key .* or it was revoked/,
+  );
+  expect(readFileSync(join(folder, 'checkpoint'), 'utf8')).toBe(checkpoint);
 });
 
 test('a witness signs what goes on from what it saw, and refuses a log that was rewritten', async () => {
