@@ -11,7 +11,7 @@ async function read(proved: readonly number[], ends: readonly bigint[]) {
   const waiting: number[] = [];
   const head = { ...nothingProved(new Map(proved.entries())), number: 7, digest: '', topic };
   await using source = new SegmentSource({
-    kafka: { clientId: 'a-test', bootstrapBrokers: ['127.0.0.1:1'] },
+    kafka: { clientId: 'a-test', bootstrapBrokers: ['127.0.0.1:1'], requestTimeout: 1_000 },
     registry: registryAt('http://127.0.0.1:1'),
     streams: [stream],
     everySeconds: 60,
