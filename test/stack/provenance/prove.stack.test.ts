@@ -151,9 +151,16 @@ test('what was put in after the last segment is told to be unproved, and records
   await sink.write([{ ...planted!, value: planted!.value! }]);
   const marks = (verified: Awaited<ReturnType<ProvedLog['verify']>>) =>
     verified.streams.find(({ stream }) => stream === streamOf('marks'));
+  const behind = async () => {
+    const { stdout } = await way.start(['lag', '--json'], whole.configFile).ended;
+    const { stages } = JSON.parse(stdout) as { stages: { pipeline: string; changes: number }[] };
+    return stages.find(({ pipeline }) => pipeline === 'prove')?.changes;
+  };
   expect(marks(await whole.verify())).toMatchObject({ unproved: 1, resent: 0, gone: 0 });
+  expect(await behind()).toBe(1);
 
   expect((await whole.prove()).code).toBe(0);
+  expect(await behind()).toBe(0);
   expect(marks(await whole.verify())).toMatchObject({ segments: 4, records: 110_001, unproved: 0 });
 
   await using admin = await adminOf(way.stack);
