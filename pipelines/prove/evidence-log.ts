@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { provenanceTopicSettings } from '../../contracts/topics.ts';
@@ -194,7 +194,10 @@ export class EvidenceLog implements AsyncDisposable {
     const { folder } = this.#settings;
     this.#topicId = await this.#records.topicId();
     const progress = progressIn(folder);
-    if (progress && progress.topicId !== this.#topicId) throw ofAnother(this.#settings);
+    const isOwn = progress
+      ? progress.topicId === this.#topicId
+      : !existsSync(join(folder, 'checkpoint')) || (await this.#records.bounds('end'))[0] !== 0n;
+    if (!isOwn) throw ofAnother(this.#settings);
     this.#tiles = (progress && this.#goOn(progress)) ?? TileFolder.empty(folder);
   }
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../../contracts/config.ts';
@@ -88,6 +88,14 @@ test('a folder that has the log of another topic, or more than is left of its ow
   expect(refused.stderr).toMatch(/has the log of another topic/);
 
   const file = join(cut.folder, 'progress.json');
+  const known = readFileSync(file);
+  rmSync(file); // As in a copy that was served to others.
+  const unknown = await other.prove();
+  expect(unknown.code).toBe(1);
+  expect(unknown.stderr).toMatch(/has the log of another topic/);
+  expect(cut.entries()).toEqual(whole.entries());
+  writeFileSync(file, known);
+
   const progress = JSON.parse(readFileSync(file, 'utf8')) as { offset: string };
   const offset = String(Number(progress.offset) + 2); // A checkpoint came after it, and no more.
   writeFileSync(file, JSON.stringify({ ...progress, offset }));
