@@ -158,13 +158,10 @@ function readTiles(
   read: (bytes: Buffer, count: number) => Buffer[],
 ): readonly Buffer[] {
   const all: Buffer[] = [];
-  while (all.length < size) {
-    const tile = Math.floor(all.length / width);
+  for (let tile = 0; tile * width < size; tile++) {
     const wanted = Math.min(size - tile * width, width);
-    const isThere = pathOf(folder, kind, tile, wanted % width) !== undefined;
-    const found = isThere ? read(readTile(folder, kind, tile, wanted % width), wanted) : [];
-    all.push(...found);
-    if (found.length < wanted) break;
+    if (pathOf(folder, kind, tile, wanted % width) === undefined) break;
+    all.push(...read(readTile(folder, kind, tile, wanted % width), wanted));
   }
   return all;
 }

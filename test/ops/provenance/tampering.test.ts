@@ -198,6 +198,25 @@ test('a manifest that was removed is found, and its segment named', async () => 
   );
 });
 
+test('a manifest that was removed from a full bundle is found, and what is behind it is looked at', async () => {
+  const folder = join(home, 'large');
+  const made = makeExport(folder, { ...smallExport, records: 2_600 });
+  const bundle = readEntries(folder, made.length).slice(0, 256);
+  for (const removed of [0, 100, 255]) {
+    const left = bundle.toSpliced(removed, 1).flatMap((entry) => {
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(entry.length);
+      return [length, entry];
+    });
+    writeFileSync(join(folder, 'tile/entries/000'), Buffer.concat(left));
+    await using copy = await folderCopy(folder);
+    const { faults, entries } = await verify(copy, wanted);
+    expect(entries).toBe(made.length - 1);
+    const first = faults.find(({ segment }) => segment !== null);
+    expect(first?.segment).toBe(segmentName(made[removed]!));
+  }
+});
+
 test('manifests in another order are found, and the first that is out of its place is named', async () => {
   await fc.assert(
     fc.asyncProperty(place, place, async (some, others) => {
