@@ -34,12 +34,11 @@ export async function lagOf(config: Config, tables: readonly string[]): Promise<
   const govern = await unread(config, ['govern'], changes);
   const sinks = sinkNames.filter((sink) => config.sinks[sink] !== undefined);
   const governed = tables.map((table) => governedTopic(config.database, table));
-  const deliver = await unread(
-    config,
-    sinks.map((sink) => `deliver-${sink}`),
-    governed,
-  );
-  return { capture, stages: [...govern, ...deliver] };
+  const readers = [
+    ...(config.provenance ? ['prove'] : []),
+    ...sinks.map((sink) => `deliver-${sink}`),
+  ];
+  return { capture, stages: [...govern, ...(await unread(config, readers, governed))] };
 }
 
 /** What each of `pipelines` has not confirmed of what was in `topics` before it was asked. */

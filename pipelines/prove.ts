@@ -21,11 +21,11 @@ export function prove({ segments, manifests }: ProveEnds, pulling: Pulling): Obs
   );
 }
 
-/** Signs what is not signed yet of segments, and appends it to the log. */
+/** Signs what is not signed yet of segments, and appends it to the log; then `proved` is told how many. */
 export function manifestSink(
   log: Pick<EvidenceLog, 'append'>,
   registry: Registry,
-  proved: (manifests: number) => void,
+  proved: (manifests: number) => Promise<void>,
 ): Sink<StreamSegment> {
   const fingerprints = new Map<number, string>();
   const schemaOf = (id: number): string => {
@@ -38,7 +38,7 @@ export function manifestSink(
     name: 'provenance',
     async write(batch) {
       await log.append((evidence) => dueOf(batch, evidence, schemaOf));
-      proved(batch.length);
+      await proved(batch.length);
     },
     async [Symbol.asyncDispose]() {},
   };

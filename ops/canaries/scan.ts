@@ -1,3 +1,4 @@
+import type { Config } from '../../contracts/config.ts';
 import type { KafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { topicNames } from '../../pipelines/topic/admin.ts';
 import { LaneRecords } from '../../pipelines/topic/lane-records.ts';
@@ -17,31 +18,38 @@ export interface Told {
   scanned(topic: string, records: number): void;
 }
 
-/** Topics that carry what is captured of a database, or what was made of it. */
-export const isScanned = (topic: string, database: string): boolean =>
+/** Topics that carry what is captured of a database, or what was made of it; the log of what is proved may have any name. */
+export const isScanned = (
+  topic: string,
+  { database, provenance }: Pick<Config, 'database' | 'provenance'>,
+): boolean =>
   topic.startsWith(`cdc.${database}.`) ||
   topic.startsWith(`gov.${database}.`) ||
   /^(?:anon|dp|dlq|retry|control)\./.test(topic) ||
   topic === 'usage' ||
-  topic === 'provenance';
+  topic === (provenance?.topic ?? 'provenance');
 
 /** Reads topics to their end, round after round, each record once. What is read is looked at and forgotten. */
 export class Scan {
   readonly #kafka: KafkaOptions;
-  readonly #database: string;
+  readonly #config: Pick<Config, 'database' | 'provenance'>;
   readonly #watchman: Watchman;
   readonly #next = new Map<string, bigint>(); // By `topic/partition`.
 
-  constructor(kafka: KafkaOptions, database: string, watchman: Watchman) {
+  constructor(
+    kafka: KafkaOptions,
+    config: Pick<Config, 'database' | 'provenance'>,
+    watchman: Watchman,
+  ) {
     this.#kafka = kafka;
-    this.#database = database;
+    this.#config = config;
     this.#watchman = watchman;
   }
 
   /** Up to where the topics end now. */
   async round(told: Told, signal: AbortSignal): Promise<Round> {
     const all = await topicNames(this.#kafka);
-    const topics = all.filter((topic) => isScanned(topic, this.#database)).sort();
+    const topics = all.filter((topic) => isScanned(topic, this.#config)).sort();
     let [records, missed] = [0, 0];
     for (const topic of topics) {
       if (signal.aborted) break;

@@ -55,7 +55,7 @@ async function scanCanaries({ config: named, canaries: path, watch, json }: Flag
   const config = await loadConfig(await configFile(named));
   const canaries = await readCanaries(path);
   const names = canaries.map(({ name }) => name);
-  const scan = new Scan(kafkaOptions(config, pipeline), config.database, new Watchman(canaries));
+  const scan = new Scan(kafkaOptions(config, pipeline), config, new Watchman(canaries));
   const sightings = watch ? await watched(scan, config, names) : await once(scan, names, json);
   if (sightings > 0) process.exitCode = 3;
 }

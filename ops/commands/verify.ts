@@ -58,7 +58,7 @@ export function verifyCommands(program: Command): void {
     .option('--brokers <host:port,...>', 'the brokers, where there is no configuration')
     .option('--topic <name>', 'the topic of the log (default: provenance, or what is configured)')
     .option('--offline <dir>', 'verify an export, and connect to nothing')
-    .option('--keys <file>', 'public keys that are trusted (default: the configured one)')
+    .option('--keys <file>', 'public keys that are trusted (default: the configured one alone)')
     .option('--stream <name>', 'the records of this stream only')
     .option('--from <place>', 'from this LSN, or this number of a segment')
     .option('--to <place>', 'up to this LSN, or this number of a segment')

@@ -29,6 +29,7 @@ interface Held {
 
 interface Fault {
   readonly index: number | null;
+  readonly named: number | null; // The place of the entry whose segment it names.
   readonly what: string;
 }
 
@@ -44,7 +45,7 @@ export function holdCheckpoints(log: ReadLog, { trusted, earlier: kept, quorum }
     signed.toSorted((a, b) => b.size - a.size || Number(agrees(b)) - Number(agrees(a)))[0] ?? null;
 
   const faults: Fault[] = [];
-  const fault = (what: string) => void faults.push({ index: null, what });
+  const fault = (what: string) => void faults.push({ index: null, named: null, what });
   if (!newest) fault('there is no checkpoint that a trusted key has signed');
   else if (!agrees(newest)) faults.push(...whereItDiffers(log, newest));
   faults.push(...forks(signed, agrees));
@@ -91,7 +92,7 @@ function forks(
   if (!first) return [];
   const { size, root } = first;
   const what = `a fork: of ${others.length} signed checkpoints the entries are others, first of that of ${size} entries with root ${root.toString('hex')}: two histories were signed`;
-  return [{ index: null, what }];
+  return [{ index: null, named: null, what }];
 }
 
 /** Where the tree is another than was signed, the copy's own hashes may tell from which entry on. */
@@ -102,20 +103,34 @@ function whereItDiffers(
   const faults: Fault[] = [];
   const isProved = leafHashes.length === size && rootOf(leafHashes).equals(root);
   const first = leafHashes.findIndex((hash, at) => !leaves[at]?.equals(hash));
-  if (isProved && first < leaves.length)
-    faults.push({
-      index: first,
-      what: `entry ${first} of the log is not the one that the checkpoint has there`,
-    });
+  if (isProved && first < leaves.length) faults.push(misplaced(leaves, leafHashes, first));
   if (leaves.length < size)
     faults.push({
       index: null,
+      named: null,
       what: `the log has ${leaves.length} of the ${size} entries that its checkpoint speaks of: manifests were removed`,
     });
   else if (!isProved)
     faults.push({
       index: null,
+      named: null,
       what: 'the entries are not those that the checkpoint has signed, or in another order',
     });
   return faults;
+}
+
+/** What became of the entry that was signed at a place; of one that was removed what follows it tells the name. */
+function misplaced(leaves: readonly Hash[], signed: readonly Hash[], at: number): Fault {
+  const belongs = signed.findIndex((each) => leaves[at]?.equals(each));
+  const moved = leaves.findIndex((leaf) => signed[at]?.equals(leaf));
+  if (belongs < at)
+    return {
+      index: at,
+      named: at,
+      what: `entry ${at} of the log is not the one that the checkpoint has there`,
+    };
+  const which = `the entry that the checkpoint has at ${at}`;
+  return moved < 0
+    ? { index: at, named: null, what: `${which} is missing: a manifest was removed` }
+    : { index: at, named: moved, what: `${which} comes later: a reordering` };
 }

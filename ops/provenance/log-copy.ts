@@ -36,7 +36,8 @@ async function segmentsIn(folder: string): Promise<readonly string[]> {
   const files = await readdir(folder, { recursive: true });
   return files
     .filter((file) => file.endsWith(ending))
-    .map((file) => decoded(file.slice(0, -ending.length)));
+    .map((file) => decoded(file.slice(0, -ending.length)))
+    .toSorted();
 }
 
 function decoded(name: string): string {

@@ -63,7 +63,7 @@ async function* writtenIn(kafka: KafkaOptions, topic: string): AsyncIterable<Wri
       const index = header(record, 'index');
       if (record.key?.toString() === checkpointKey)
         yield { kind: 'checkpoint', text: record.value.toString() };
-      else if (index !== null && /^\d{1,15}$/.test(index))
+      else if (index !== null && /^(?:0|[1-9]\d{0,14})$/.test(index))
         yield { kind: 'claim', index: Number(index), entry: record.value };
     }
 }

@@ -67,13 +67,11 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
   const evidence = new Evidence(logKeys.map(({ key }) => key));
   const reading = new LogReading(origin, evidence);
   const read = await readLog(copy, reading, wanted);
-  const { leaves, names, faults } = read;
+  const { leaves, names } = read;
   const { checkpoints } = reading;
   const { leafHashes } = copy;
   const held = holdCheckpoints({ origin, evidence, leaves, leafHashes, checkpoints }, wanted);
   if (held.newest) wanted.onCheckpoint?.(held.newest);
-  for (const { index, what } of held.faults)
-    faults.push({ index, segment: index === null ? null : (names[index] ?? null), what });
   const streams = await Promise.all(
     read.streams.map(async (stream) => {
       const head = evidence.heads.get(stream.stream);
@@ -81,7 +79,12 @@ export async function verify(copy: LogCopy, wanted: Wanted): Promise<Verified> {
       return { ...stream, unproved };
     }),
   );
-  faults.push(...withoutManifest(copy, names));
+  const nameAt = (place: number | null) => (place === null ? null : (names[place] ?? null));
+  const faults = [
+    ...held.faults.map(({ index, named, what }) => ({ index, segment: nameAt(named), what })),
+    ...read.faults,
+    ...withoutManifest(copy, names),
+  ];
   const sorted = faults.toSorted((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity));
   return {
     verified: sorted.length === 0,

@@ -14,11 +14,14 @@ export async function untilSettled(
   for (;;) {
     const lag = await lagOf(config, tables);
     report(lag);
-    if (parseLsn(lag.capture.durable) >= head && lag.stages.every(({ changes }) => changes === 0))
-      return;
+    if (parseLsn(lag.capture.durable) >= head && lag.stages.every(isDone)) return;
     await wait(250, undefined, { signal });
   }
 }
+
+/** What is proved waits for its segment to end, and that for what is committed next. */
+const isDone = ({ pipeline, changes }: Lag['stages'][number]): boolean =>
+  changes === 0 || pipeline === 'prove';
 
 async function headOf(url: string): Promise<bigint> {
   const db = databases.default({ connectionString: url, poolSize: 1, bigIntMode: 'string' });

@@ -6,7 +6,7 @@ import { EvidenceLog } from '../../pipelines/prove/evidence-log.ts';
 import { streamFrontier, untilNow } from '../../pipelines/prove/frontier.ts';
 import { SegmentSource, type Stream } from '../../pipelines/prove/segment-source.ts';
 import { sequencerLock } from '../../pipelines/prove/sequencer-lock.ts';
-import { ensureTopics } from '../../pipelines/topic/admin.ts';
+import { commitFor, ensureTopics } from '../../pipelines/topic/admin.ts';
 import { checkpointsAt } from '../../pipelines/wal/checkpoint.ts';
 import { signingKey } from '../../schemas/signing-key.ts';
 import { streamOf } from '../../schemas/stream-manifest.ts';
@@ -29,10 +29,11 @@ export const openProve = (setting: Setting): Promise<Opened> =>
     const log = stack.use(await EvidenceLog.open(logSettings(setting)));
     const checkpoints = stack.use(await checkpointsAt(state.url));
     const seen = { kafka, database, tables };
+    const streams = streamsOf(tables, setting, log);
     const segments = new SegmentSource({
       kafka,
       registry,
-      streams: streamsOf(tables, setting, log),
+      streams,
       everySeconds: settings.segmentSeconds,
       frontier: untilCurrent
         ? untilNow(seen)
@@ -40,7 +41,12 @@ export const openProve = (setting: Setting): Promise<Opened> =>
       heads: log.evidence.heads,
       behind: (stream, records) => counters.unproved(stream, records),
     });
-    const manifests = manifestSink(log, registry, (count) => counters.proved(count));
+    const tell = () => commitFor(kafka, `${database}.prove`, provedOffsets(log, streams));
+    await tell(); // Whoever was killed has told of all but the last.
+    const manifests = manifestSink(log, registry, async (count) => {
+      counters.proved(count);
+      await tell();
+    });
     return (signal) => prove({ segments, manifests }, pulling(setting, signal));
   });
 
@@ -64,6 +70,15 @@ function streamsOf(
     });
   });
 }
+
+/** How far topics are proved. What is proved is in the log itself: this is for whoever looks at groups. */
+const provedOffsets = ({ evidence }: EvidenceLog, streams: readonly Stream[]) =>
+  new Map(
+    streams.flatMap(({ stream, topic }) => {
+      const head = evidence.heads.get(stream);
+      return head ? [[topic, head.offsets] as const] : [];
+    }),
+  );
 
 /** What a log is opened with. */
 export const logSettings = ({ config, kafka }: Pick<Setting, 'config' | 'kafka'>) => {

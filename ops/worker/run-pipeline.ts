@@ -12,7 +12,8 @@ export async function runPipeline(
   signal: AbortSignal,
 ): Promise<void> {
   await using beside = new AsyncDisposableStack();
-  const isGoverned = name.startsWith('deliver'); // By then, whatever contracts say now.
+  // By then, whatever contracts say now.
+  const isGoverned = name === 'prove' || name.startsWith('deliver');
   const contracts = isGoverned ? null : await holdToContracts(setting.config);
   let isOpenedFirst = true;
   const open = async () => {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, NotNow } from '../../contracts/cannot-run.ts';
 import { provenanceTopicSettings } from '../../contracts/topics.ts';
@@ -80,13 +80,9 @@ export class EvidenceLog implements AsyncDisposable {
     const log = new EvidenceLog(settings);
     try {
       await log.#resume();
-      await log.#sync();
-      if (log.#evidence.size === 0)
-        await log.append((evidence) =>
-          evidence.size === 0 ? [announced(key, 'the first key of this log')] : [],
-        );
-      if (!log.#evidence.trusts(key.id)) throw notAnnounced(key, topic);
-      await log.#publish();
+      await log.append((evidence) =>
+        evidence.size === 0 ? [announced(key, 'the first key of this log')] : [],
+      );
       return log;
     } catch (error) {
       await log[Symbol.asyncDispose]();
@@ -100,17 +96,20 @@ export class EvidenceLog implements AsyncDisposable {
 
   /**
    * Signs and appends what is to be said, made anew if another was faster. What is due is decided by the
-   * log as it is then; when nothing is due any more, a checkpoint says all of it.
+   * log as it is then; when nothing is due any more, a checkpoint says all of it. Refuses where what this
+   * key signs would not count: it may have been revoked since.
    */
   async append(due: (evidence: Evidence) => readonly Said[]): Promise<void> {
+    const { key, topic } = this.#settings;
     for (let tries = 0; tries < mostTries; tries++) {
       await this.#sync();
+      if (this.#evidence.size > 0 && !this.#evidence.trusts(key.id)) throw notAnnounced(key, topic);
       const [...said] = due(this.#evidence);
       if (said.length === 0) return this.#publish();
       await this.#claim(said);
     }
     throw new NotNow({
-      what: `what was to be proved next is not what the log goes on with: another worker writes to ${this.#settings.topic}`,
+      what: `what was to be proved next is not what the log goes on with: another worker writes to ${topic}`,
       where: 'provenance.topic',
       fix: 'none is needed if it is a worker of the same database: this one begins again from what is proved; otherwise give each its own provenance.topic and provenance.directory',
     });
@@ -195,7 +194,10 @@ export class EvidenceLog implements AsyncDisposable {
     const { folder } = this.#settings;
     this.#topicId = await this.#records.topicId();
     const progress = progressIn(folder);
-    if (progress && progress.topicId !== this.#topicId) throw ofAnother(this.#settings);
+    const isOwn = progress
+      ? progress.topicId === this.#topicId
+      : !existsSync(join(folder, 'checkpoint')) || (await this.#records.bounds('end'))[0] !== 0n;
+    if (!isOwn) throw ofAnother(this.#settings);
     this.#tiles = (progress && this.#goOn(progress)) ?? TileFolder.empty(folder);
   }
 

@@ -122,10 +122,13 @@ export class SegmentSource implements Source<StreamSegment> {
   }
 
   #waiting({ stream, topic }: Stream, { ends }: Look): number {
-    const offsets = this.#proved.get(stream)?.offsets;
+    const proved = this.#proved.get(stream);
     let waiting = 0;
-    for (const [partition, end] of (ends.get(topic) ?? []).entries())
-      waiting += Math.max(0, Number(end) - (offsets?.get(partition) ?? 0));
+    for (const [partition, end] of (ends.get(topic) ?? []).entries()) {
+      const next = proved?.offsets.get(partition) ?? 0;
+      if (end < BigInt(next)) throw shrunk(`${topic}/${partition}`, stream, { next, end });
+      waiting += Number(end) - next;
+    }
     return waiting;
   }
 
@@ -141,9 +144,18 @@ export class SegmentSource implements Source<StreamSegment> {
 function rangesOf({ topic }: Stream, proved: Proved, ends: Look['ends']) {
   const lanes = ends.get(topic) ?? [];
   return new Map(
-    lanes.map((end, lane) => {
-      const from = proved.offsets.get(lane) ?? 0;
-      return [lane, [from, Math.max(from, Number(end))]] as const;
-    }),
+    lanes.map((end, lane) => [lane, [proved.offsets.get(lane) ?? 0, Number(end)]] as const),
   );
 }
+
+/** What comes at offsets that are proved would be in no segment. */
+const shrunk = (
+  lane: string,
+  stream: string,
+  { next, end }: { readonly next: number; readonly end: bigint },
+) =>
+  new CannotRun({
+    what: `Kafka no longer has what was proved: ${lane} was proved up to offset ${next}, and ends at ${end}; it was made anew, or lost records`,
+    where: `stream ${stream}`,
+    fix: 'restore the topic, or begin another log with provenance.topic and provenance.directory',
+  });

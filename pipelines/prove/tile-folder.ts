@@ -33,7 +33,8 @@ export class TileFolder {
     tiles.#size = size;
     for (let level = 0, count = size; count > 0; level++, count = Math.floor(count / width)) {
       const part = count % width;
-      tiles.#edges[level] = part > 0 ? hashesOf(tiles.#read(String(level), count, part)) : [];
+      tiles.#edges[level] =
+        part > 0 ? hashesOf(tiles.#read(String(level), count, part)).slice(0, part) : [];
     }
     if (size % width > 0)
       tiles.#entries = entriesIn(tiles.#read('entries', size, size % width), size % width);
@@ -122,7 +123,7 @@ export class TileFolder {
   }
 
   #read(kind: string, index: number, part: number): Buffer {
-    return readFileSync(join(this.#folder, tilePath(kind, Math.floor(index / width), part)));
+    return readTile(this.#folder, kind, Math.floor(index / width), part);
   }
 
   /** Those that led to a full tile go with it. */
@@ -150,7 +151,6 @@ export const readEntries = (folder: string, size: number): readonly Buffer[] =>
 export const readLeafHashes = (folder: string, size: number): readonly Hash[] =>
   readTiles(folder, '0', size, (bytes, count) => hashesOf(bytes).slice(0, count));
 
-/** A tile that is not full may have become full since, and be gone. */
 function readTiles(
   folder: string,
   kind: string,
@@ -158,18 +158,23 @@ function readTiles(
   read: (bytes: Buffer, count: number) => Buffer[],
 ): readonly Buffer[] {
   const all: Buffer[] = [];
-  while (all.length < size) {
-    const tile = Math.floor(all.length / width);
+  for (let tile = 0; tile * width < size; tile++) {
     const wanted = Math.min(size - tile * width, width);
-    const path = [wanted % width, 0]
-      .map((part) => join(folder, tilePath(kind, tile, part)))
-      .find((each) => existsSync(each));
-    const found = path === undefined ? [] : read(readFileSync(path), wanted);
-    all.push(...found);
-    if (found.length < wanted) break;
+    if (pathOf(folder, kind, tile, wanted % width) === undefined) break;
+    all.push(...read(readTile(folder, kind, tile, wanted % width), wanted));
   }
   return all;
 }
+
+/** The bytes of a tile; of one that has become full since, more than were asked for. */
+const readTile = (folder: string, kind: string, tile: number, part: number): Buffer =>
+  readFileSync(pathOf(folder, kind, tile, part) ?? join(folder, tilePath(kind, tile, part)));
+
+/** A tile that is not full may have become full since, and be gone. */
+const pathOf = (folder: string, kind: string, tile: number, part: number): string | undefined =>
+  [part, 0]
+    .map((each) => join(folder, tilePath(kind, tile, each)))
+    .find((path) => existsSync(path));
 
 /** Where a tile lies: `tile/0/x001/x234/067`, and `.p/112` below it if it is not full. */
 export function tilePath(kind: string, tile: number, part: number): string {

@@ -181,6 +181,32 @@ export async function committedBy(
   }
 }
 
+/** Commits for a group that has no members: whoever keeps its own account of how far it is tells it all the same. */
+export async function commitFor(
+  kafka: BaseOptions,
+  group: string,
+  offsets: ReadonlyMap<string, ReadonlyMap<number, number>>, // By topic and partition.
+): Promise<void> {
+  if (offsets.size === 0) return;
+  const admin = new Admin(kafka);
+  try {
+    await admin.alterConsumerGroupOffsets({
+      groupId: group,
+      topics: [...offsets].map(([name, lanes]) => ({
+        name,
+        partitionOffsets: [...lanes].map(([partition, next]) => ({
+          partition,
+          offset: BigInt(next),
+        })),
+      })),
+    });
+  } catch (error) {
+    throw kafkaTrouble(error, kafka);
+  } finally {
+    await admin.close();
+  }
+}
+
 /** How many members a consumer group has. */
 export async function membersOf(kafka: BaseOptions, group: string): Promise<number> {
   const admin = new Admin(kafka);

@@ -17,5 +17,17 @@ test.each<[topic: string, scanned: boolean]>([
   ['__consumer_offsets', false],
   ['usages', false],
 ])('what is made of database shop may be in %s: %s', (topic, scanned) => {
-  expect(isScanned(topic, 'shop')).toBe(scanned);
+  expect(isScanned(topic, { database: 'shop', provenance: undefined })).toBe(scanned);
+});
+
+test('the log of what is proved is looked at by the name that it has', () => {
+  const provenance = {
+    signingKey: '11'.repeat(32),
+    origin: 'log.example/shop',
+    prefix: 'pg',
+    topic: 'shop.proofs',
+    directory: 'provenance',
+    segmentSeconds: 60,
+  };
+  expect(isScanned('shop.proofs', { database: 'shop', provenance })).toBe(true);
 });

@@ -58,6 +58,24 @@ test('a log that is opened anew at any size goes on as if it had not been closed
   }
 });
 
+test('a tile that was filled since is read as it was before', () => {
+  const folder = join(home, 'filled');
+  const tiles = TileFolder.empty(folder);
+  for (let n = 0; n < 250; n++) tiles.append(entries[n]!);
+  tiles.save();
+  for (let n = 250; n < 300; n++) tiles.append(entries[n]!);
+  tiles.save();
+  const before = TileFolder.open(folder, 250);
+  expect(before.root).toEqual(rootOf(leaves, 250));
+  expect(before.entryAt(249)).toEqual(entries[249]);
+  expect(inclusionProof(7, 250, before.subtree)).toEqual(
+    inclusionProof(7, 250, subtreesOf(leaves.slice(0, 250))),
+  );
+  for (let n = 250; n < 600; n++) before.append(entries[n]!);
+  before.save();
+  expect(TileFolder.open(folder, 600).root).toEqual(rootOf(leaves, 600));
+});
+
 test('proofs from tiles are those of the tree', () => {
   const folder = join(home, 'anew');
   const size = 66_000;

@@ -22,6 +22,15 @@ const rewrite = async (from: RegExp, to: string) => {
   await writeFile(people, text.replace(from, to));
 };
 const run = (pipeline: string) => way.start(['run', pipeline, '--until-current']).ended;
+const proving = () =>
+  way.variant((raw) => {
+    raw['provenance'] = {
+      signingKey: '11'.repeat(32),
+      origin: `log.example/${way.name}`,
+      topic: `provenance.${way.name}`,
+      directory: join(way.folder, 'provenance'),
+    };
+  });
 const confirmed = () =>
   way.source.query(sql`
     SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = ${way.name}`);
@@ -39,6 +48,8 @@ test('a contract that breaks is not run by until it says so, or somebody accepts
     expect(refused.stderr).toContain('conductor contract accept');
   }
   expect(await confirmed()).toEqual(before);
+  const proved = await way.start(['run', 'prove', '--until-current'], await proving()).ended;
+  expect(proved.code, proved.stderr).toBe(0); // What is governed is proved, whatever contracts say now.
 
   const accepted = await way.start(['contract', 'accept']).ended;
   expect([accepted.code, accepted.stdout]).toEqual([0, expect.stringMatching(/people: accepted/)]);

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../../contracts/config.ts';
 import { governedTopic } from '../../../contracts/topics.ts';
+import { announced, EvidenceLog, revoked } from '../../../pipelines/prove/evidence-log.ts';
 import { kafkaOptions } from '../../../pipelines/topic/kafka.ts';
+import { signingKey } from '../../../schemas/signing-key.ts';
 import { type Outgoing, topicSink } from '../../../sinks/topic.ts';
 import { adminOf, readAll } from '../way/records.ts';
 import { openProvedWay, type ProvedLog, type ProvedWay } from './proved-way.ts';
@@ -86,6 +88,14 @@ test('a folder that has the log of another topic, or more than is left of its ow
   expect(refused.stderr).toMatch(/has the log of another topic/);
 
   const file = join(cut.folder, 'progress.json');
+  const known = readFileSync(file);
+  rmSync(file); // As in a copy that was served to others.
+  const unknown = await other.prove();
+  expect(unknown.code).toBe(1);
+  expect(unknown.stderr).toMatch(/has the log of another topic/);
+  expect(cut.entries()).toEqual(whole.entries());
+  writeFileSync(file, known);
+
   const progress = JSON.parse(readFileSync(file, 'utf8')) as { offset: string };
   const offset = String(Number(progress.offset) + 2); // A checkpoint came after it, and no more.
   writeFileSync(file, JSON.stringify({ ...progress, offset }));
@@ -149,9 +159,16 @@ test('what was put in after the last segment is told to be unproved, and records
   await sink.write([{ ...planted!, value: planted!.value! }]);
   const marks = (verified: Awaited<ReturnType<ProvedLog['verify']>>) =>
     verified.streams.find(({ stream }) => stream === streamOf('marks'));
+  const behind = async () => {
+    const { stdout } = await way.start(['lag', '--json'], whole.configFile).ended;
+    const { stages } = JSON.parse(stdout) as { stages: { pipeline: string; changes: number }[] };
+    return stages.find(({ pipeline }) => pipeline === 'prove')?.changes;
+  };
   expect(marks(await whole.verify())).toMatchObject({ unproved: 1, resent: 0, gone: 0 });
+  expect(await behind()).toBe(1);
 
   expect((await whole.prove()).code).toBe(0);
+  expect(await behind()).toBe(0);
   expect(marks(await whole.verify())).toMatchObject({ segments: 4, records: 110_001, unproved: 0 });
 
   await using admin = await adminOf(way.stack);
@@ -198,6 +215,24 @@ test('a key is rotated and revoked, and whoever trusts the first one still verif
   expect(back.code).toBe(2);
   expect(back.stderr).toMatch(/was revoked, for good/);
   expect(rotated.entries().get('keys')).toHaveLength(5);
+});
+
+test('who has the log open while its key is revoked signs nothing more', async () => {
+  const { way, origin } = proved;
+  const folder = join(way.folder, 'open');
+  const kafka = kafkaOptions(await loadConfig(whole.configFile), 'a-test');
+  const topic = `provenance.${way.name}.open`;
+  const [old, next] = ['11', '22'].map((byte) => signingKey(byte.repeat(32)));
+  const settings = { kafka, topic, replication: 1, folder, origin };
+  await using before = await EvidenceLog.open({ ...settings, key: old! });
+  await before.append(({ size }) => (size === 1 ? [announced(next!, 'a test')] : []));
+  await using after = await EvidenceLog.open({ ...settings, key: next! });
+  await after.append(({ size }) => (size === 2 ? [revoked(old!, 'a test')] : []));
+  const checkpoint = readFileSync(join(folder, 'checkpoint'), 'utf8');
+  await expect(before.append(() => [])).rejects.toThrow(
+    /does not know the key .* or it was revoked/,
+  );
+  expect(readFileSync(join(folder, 'checkpoint'), 'utf8')).toBe(checkpoint);
 });
 
 test('a witness signs what goes on from what it saw, and refuses a log that was rewritten', async () => {
