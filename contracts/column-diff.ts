@@ -3,6 +3,7 @@ import type { Hierarchy } from './hierarchy.ts';
 import { lattice } from './strictness.ts';
 import { coarserBy, ownerOf, ruleOf, sensitivityOf } from './odcs-checks.ts';
 import type { PromisedColumn, PromisedTable } from './odcs-document.ts';
+import { propertyOf } from './property-of.ts';
 import { changed, type Said } from './said.ts';
 import { typeName } from './type-name.ts';
 
@@ -20,6 +21,7 @@ export function columnChanges(
             ...valueChanges(before, after),
             ...secrecyChanges(before, after),
             ...hierarchyChanges(coarserBy(before), coarserBy(after)),
+            ...formChanges(before, after),
             ...pointerChanges(before, after, isOfDomain(before, was) || isOfDomain(after, is)),
           ]
         : [after ? added(after) : removed];
@@ -117,6 +119,14 @@ function hierarchyChanges(was: Hierarchy | null, is: Hierarchy | null): readonly
 
 const textOf = (hierarchy: Hierarchy | null): string =>
   JSON.stringify(hierarchy, (_, value: unknown) => (value instanceof Map ? [...value] : value));
+
+const formChanges = (was: PromisedColumn, is: PromisedColumn): readonly Said[] =>
+  changed(
+    'its tokenForm',
+    propertyOf(was, 'tokenForm'),
+    propertyOf(is, 'tokenForm'),
+    'its tokens are others: nothing meets what was made before',
+  );
 
 /** Whether tokens or keys are made of a column, in the domain of what it points to. */
 const isOfDomain = (column: PromisedColumn, table: PromisedTable) =>

@@ -1,6 +1,7 @@
 import type { AnonContract } from './anon.ts';
 import type { Dp } from './dp.ts';
 import type { Hierarchy } from './hierarchy.ts';
+import type { TokenForm } from './token-form.ts';
 
 export type Classification = 'public' | 'internal' | 'confidential' | 'restricted';
 
@@ -18,6 +19,7 @@ export interface ColumnContract {
   readonly rule: Rule;
   readonly hierarchy: Hierarchy | null; // How its values are made coarser.
   readonly references: Reference | null;
+  readonly tokenForm?: TokenForm; // Its tokens look like its values.
 }
 
 /** The column of another table that this one points to; they share a token domain. */

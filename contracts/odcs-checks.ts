@@ -13,6 +13,7 @@ import { typeName } from './type-name.ts';
 import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
 import { propertyOf } from './property-of.ts';
 import { termsFaults } from './terms.ts';
+import { mayMakeTokens, tokenFormFaults } from './token-form.ts';
 
 /** Every table of every document: contracts are right or wrong together. */
 export type Promises = readonly PromisedTable[];
@@ -153,6 +154,9 @@ function* columnFaults(
     yield `${place} is ${column.classification}, and has examples: remove them, for they may be somebody's`;
   const hierarchy = propertyOf(column, 'hierarchy');
   if (hierarchy) for (const fault of hierarchyFaults(hierarchy)) yield `${place} ${fault}`;
+  const form = propertyOf(column, 'tokenForm');
+  const type = typeName(column.physicalType);
+  if (form) for (const fault of tokenFormFaults(form, { type, rule })) yield `${place} ${fault}`;
   const to = column.relationships[0]?.to;
   if (to === undefined) return;
   const target = pointsTo(table, column.name, promises);
@@ -168,6 +172,9 @@ function* columnFaults(
   const rules = theirs ? [rule, ruleOf(theirs)] : [];
   if (rules.includes('keep') && rules.includes('tokenise'))
     yield `${place} its rule is ${rules[0]}, that of ${to}, which it points to, is ${rules[1]}: they would never meet; give both the same rule`;
+  const theirForm = theirs && propertyOf(theirs, 'tokenForm');
+  if (rules.length > 0 && rules.every(mayMakeTokens) && form !== theirForm)
+    yield `${place} its tokenForm is ${form ?? 'none'}, that of ${to}, which it points to, is ${theirForm ?? 'none'}: their tokens would never meet; give both the same tokenForm`;
 }
 
 const columnAt = ({ table, column }: Reference, promises: Promises): PromisedColumn | undefined => {

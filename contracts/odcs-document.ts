@@ -4,6 +4,7 @@ import { promisedAnon } from './anon.ts';
 import { promisedDp } from './dp.ts';
 import { promisedHierarchy } from './hierarchy.ts';
 import { promisedQuality } from './quality.ts';
+import { promisedTokenForm } from './token-form.ts';
 
 const rule = z.enum(['keep', 'mask', 'tokenise', 'generalise', 'drop']);
 
@@ -67,6 +68,7 @@ const property = z.strictObject({
         named('rule', rule),
         named('sensitivity', z.enum(['low', 'medium', 'high'])),
         named('hierarchy', promisedHierarchy),
+        named('tokenForm', promisedTokenForm),
       ]),
     )
     .default([]),
@@ -223,7 +225,7 @@ const examples: Readonly<Record<string, string>> = {
   to: 'to: customers.id',
   customProperties: 'customProperties: [{ property: rule, value: keep }]',
   property:
-    'property: rule, sensitivity or hierarchy in a column; property: tenant, subject, graph, outbox, insertOnly, anon or dp in a table',
+    'property: rule, sensitivity, hierarchy or tokenForm in a column; property: tenant, subject, graph, outbox, insertOnly, anon or dp in a table',
   value: '{ property: rule, value: keep }',
   label: 'label: Order',
   type: 'type: PLACED_BY',

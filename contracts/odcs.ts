@@ -39,15 +39,19 @@ function resolve(promises: Promises): readonly TableContract[] {
 }
 
 function contractOf(table: PromisedTable, promises: Promises): TableContract {
-  const columns = table.properties.map((column): ColumnContract => ({
-    name: column.name,
-    type: typeName(column.physicalType),
-    classification: column.classification,
-    sensitivity: sensitivityOf(column),
-    rule: ruleOf(column),
-    hierarchy: coarserBy(column),
-    references: lastOf(pointsTo(table, column.name, promises), promises),
-  }));
+  const columns = table.properties.map((column): ColumnContract => {
+    const tokenForm = propertyOf(column, 'tokenForm');
+    return {
+      name: column.name,
+      type: typeName(column.physicalType),
+      classification: column.classification,
+      sensitivity: sensitivityOf(column),
+      rule: ruleOf(column),
+      hierarchy: coarserBy(column),
+      references: lastOf(pointsTo(table, column.name, promises), promises),
+      ...(tokenForm && { tokenForm }), // Not said, it leaves revisions as they are.
+    };
+  });
   const subject = ownerOf(table, 'subject');
   const graph = graphOf(table);
   const [anon, dp] = [propertyOf(table, 'anon'), propertyOf(table, 'dp')];

@@ -62,8 +62,8 @@ function applying(
       return (value) => (isNothing(value) ? value : coarser(value));
     }
     case 'tokenise': {
-      const domain = tokenDomain(plan, column);
-      return (value, tenant) => (isNothing(value) ? value : tokens(tenant(), domain, value));
+      const token = tokens(tokenDomain(plan, column));
+      return (value, tenant) => (isNothing(value) ? value : token(tenant(), value));
     }
     case 'seal':
       return (value, _, seal) => (isNothing(value) ? value : seal(name, value));

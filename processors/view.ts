@@ -1,6 +1,7 @@
 import type { ColumnContract, Rule, TableContract } from '../contracts/contract.ts';
 import type { Hierarchy } from '../contracts/hierarchy.ts';
 import { Refusal } from '../schemas/refusal.ts';
+import { hasForm } from './formed-token.ts';
 import { generaliser } from './generalise.ts';
 import { mask } from './redact.ts';
 import { isToken, tokenDomain, type Tokeniser } from './tokens.ts';
@@ -77,9 +78,9 @@ function showingOf(
   // Where nobody makes tokens or classes, what looks like one may be a value.
   const isMade = column.rule === rule || released.get(name) === rule;
   if (rule === 'tokenise') {
-    const domain = tokenDomain(contract, wanted);
-    const stays = (value: string) => value === mask || (isMade && isToken(value));
-    return (value, tenant) => (stays(value) ? value : tokens(tenant, domain, value));
+    const token = tokens(tokenDomain(contract, wanted));
+    const stays = staying(column, isMade);
+    return (value, tenant) => (stays(value) ? value : token(tenant, value));
   }
   if (rule !== 'generalise' || !hierarchy) return () => mask;
   const classOf = generaliser(hierarchy, `table ${contract.table}, column ${name}`);
@@ -92,6 +93,16 @@ function showingOf(
       throw error;
     }
   };
+}
+
+/**
+ * Whether what rests is a token, or less. Tokens of a form look like values: those that a contract makes are told by its
+ * promise alone, and where a revision makes them, rows of before rest as they came. A token of a token gives nothing away.
+ */
+function staying({ rule, tokenForm }: ColumnContract, isMade: boolean): (value: string) => boolean {
+  if (!tokenForm) return (value) => value === mask || (isMade && isToken(value));
+  const isPromised = rule === 'tokenise';
+  return (value) => value === mask || (isPromised && (isToken(value) || hasForm(tokenForm, value)));
 }
 
 /** Whether a value is a class of the level that is wanted, or says nothing at all. */

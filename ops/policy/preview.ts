@@ -96,14 +96,17 @@ function shown(column: ColumnContract, plan: ColumnPlan | undefined): Shown | nu
 }
 
 /** The shape of a treated value: 9 stands for a digit, a for a letter. */
-function sampleOf({ type, hierarchy }: ColumnContract, { action, to }: Treatment): string {
+function sampleOf(
+  { type, hierarchy, tokenForm }: ColumnContract,
+  { action, to }: Treatment,
+): string {
   switch (action) {
     case 'keep':
       return shapes[kindOf(type)];
     case 'mask':
       return mask;
     case 'tokenise':
-      return 'a'.repeat(22);
+      return tokenForm ? tokenShapes[tokenForm] : 'a'.repeat(22);
     case 'generalise':
       return hierarchy ? classShape(hierarchy, to) : '*';
     case 'seal':
@@ -112,6 +115,8 @@ function sampleOf({ type, hierarchy }: ColumnContract, { action, to }: Treatment
       return '';
   }
 }
+
+const tokenShapes = { digits: '999 999 99 99', alphanumeric: 'aa99 9999 9999' } as const;
 
 function classShape(hierarchy: Hierarchy, to: number): string {
   if (to >= topOf(hierarchy)) return '*';

@@ -100,10 +100,10 @@ async function heldAgainst(
   const same = sums.rows === topic.sums.rows && sums.checksum === topic.sums.checksum;
   const partial = !topic.isWhole || condition !== null;
   const isWanted = ({ wanted }: SourceRow) => !partial || (condition !== null && wanted);
-  const token = tokeniser(keyring);
+  const token = tokeniser(keyring)({ name: `compare ${table}`, form: null });
   const examples: string[] = [];
   const note = (key: bigint) => {
-    if (examples.length < mostExamples) examples.push(token('', `compare ${table}`, key));
+    if (examples.length < mostExamples) examples.push(token('', key));
   };
   const found = same
     ? { missing: 0, extra: 0, different: 0 }

@@ -6,7 +6,7 @@ import type { Op } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import type { Relation } from '../../schemas/relation.ts';
 import { laneOfKey } from '../lane.ts';
-import { tokenDomain, type Tokeniser } from '../tokens.ts';
+import { type MakeToken, type TokenDomain, tokenDomain, type Tokeniser } from '../tokens.ts';
 import { Column, type Image } from './columns.ts';
 import type { Head } from './head.ts';
 import type { LaneSlab } from './lane-slab.ts';
@@ -37,7 +37,7 @@ interface Keys {
 interface KeyColumn {
   readonly column: Column;
   readonly name: Buffer; // As JSON, with what stands before it.
-  readonly tokenDomain: string | null;
+  readonly domain: TokenDomain | null; // Of a confidential column, which becomes a token.
 }
 
 const opNumbers: Readonly<Record<Op, number>> = { insert: 0, update: 1, delete: 2, truncate: 3 };
@@ -58,7 +58,7 @@ export class TableEncoder {
   readonly #slabs: readonly LaneSlab[];
   readonly #output: Output;
   readonly #start: Buffer; // The zero and the schema's number.
-  readonly #key: readonly KeyColumn[];
+  readonly #key: readonly (KeyColumn & { readonly token: MakeToken | null })[];
   readonly #keyIsWhole: boolean; // Whether the table still has every column of the key.
   readonly #keyIsTold: boolean; // Whether an update tells that it changed the key.
   readonly #row: readonly Column[];
@@ -85,7 +85,10 @@ export class TableEncoder {
     this.#start.writeInt32BE(schema, 1);
     this.columns = relation.columns.map((column, index) => new Column(index, column));
     this.#row = rowColumns(contract, this.columns);
-    this.#key = keyColumns(contract, this.columns);
+    this.#key = keyColumns(contract, this.columns).map((each) => ({
+      ...each,
+      token: each.domain && encoding.tokens(each.domain),
+    }));
     this.key = this.#key.map(({ column }) => column);
     this.#keyIsWhole = this.#key.length === contract.key.length;
     this.#keyIsTold = this.key.every(({ inIdentity }) => inIdentity);
@@ -198,11 +201,11 @@ export class TableEncoder {
     const out = this.#keyText;
     out.clear();
     if (!this.#keyIsWhole || this.#key.length === 0) return false;
-    for (const { column, name, tokenDomain: domain } of this.#key) {
+    for (const { column, name, token } of this.#key) {
       if (!column.isTold(image) || !column.has(image.tuple)) return false;
       out.copy(name, 0, name.length);
-      if (domain === null) column.json('key', image.tuple, out);
-      else out.ascii(JSON.stringify(this.#token(column, domain, image)));
+      if (token === null) column.json('key', image.tuple, out);
+      else out.ascii(JSON.stringify(this.#tokenOf(column, token, image)));
     }
     out.byte(0x7d);
     return true;
@@ -210,17 +213,17 @@ export class TableEncoder {
 
   #writeKey(image: Image, out: Bytes): void {
     out.byte(present);
-    for (const { column, tokenDomain: domain } of this.#key) {
-      if (domain === null) column.key(image.tuple, out);
+    for (const { column, token } of this.#key) {
+      if (token === null) column.key(image.tuple, out);
       else {
-        const token = this.#token(column, domain, image);
-        out.zigzag(token.length);
-        out.ascii(token);
+        const made = this.#tokenOf(column, token, image);
+        out.zigzag(made.length);
+        out.ascii(made);
       }
     }
   }
 
-  #token(column: Column, domain: string, image: Image): string {
+  #tokenOf(column: Column, token: MakeToken, image: Image): string {
     const { table, tenant: tenantColumn } = this.#contract;
     const tenant = this.#secrets.tenantOf(image);
     if (tenantColumn !== null && tenant === null)
@@ -228,11 +231,7 @@ export class TableEncoder {
         'no-tenant',
         `table ${table}: the key is confidential and the change does not tell its tenant; ALTER TABLE ${table} REPLICA IDENTITY FULL`,
       );
-    return this.#encoding.tokens(
-      tenant ?? '',
-      domain,
-      column.text(image.tuple, this.#scratch) ?? '',
-    );
+    return token(tenant ?? '', column.text(image.tuple, this.#scratch) ?? '');
   }
 
   /** The lane of the key, as Kafka's own clients would choose it; of a row without one, any that stays the same. */
@@ -256,7 +255,7 @@ export class TableEncoder {
 /** The columns of a table in the form of its topic's schema. What the table lost is not there. */
 export function encoderShape(relation: Relation, contract: TableContract) {
   const columns = relation.columns.map((column, index) => new Column(index, column));
-  const key = keyColumns(contract, columns).map(({ column: { avro }, tokenDomain: domain }) =>
+  const key = keyColumns(contract, columns).map(({ column: { avro }, domain }) =>
     domain === null ? avro : { name: avro.name, type: 'text', kind: 'string' as const },
   );
   return { table: contract.table, key, row: rowColumns(contract, columns).map(({ avro }) => avro) };
@@ -276,7 +275,7 @@ function keyColumns(contract: TableContract, columns: readonly Column[]): readon
     return {
       column,
       name: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(name)}:`),
-      tokenDomain: isConfidential(promised) ? tokenDomain(contract, promised) : null,
+      domain: isConfidential(promised) ? tokenDomain(contract, promised) : null,
     };
   });
 }

@@ -95,6 +95,15 @@ describe('a change is named, and breaks or does not', () => {
       null,
     ],
     [
+      'tokens that look otherwise',
+      email({
+        physicalType: 'text',
+        ...properties(own('rule', 'tokenise'), own('tokenForm', 'digits')),
+      }),
+      'its tokenForm was none, and is digits',
+      'its tokens are others: nothing meets what was made before',
+    ],
+    [
       'unsealed',
       email({ classification: 'internal' }),
       'is classified internal, lower than confidential',

@@ -21,6 +21,12 @@ describe('contracts that contradict themselves or each other are refused', () =>
   const node = [
     own('graph', { label: 'Order', relationships: [{ type: 'BY', column: 'customer_id' }] }),
   ];
+  const formed = (name: string, form: string, rest: Json = {}, what = 'tokenise') =>
+    column(name, {
+      physicalType: 'varchar(32)',
+      ...rest,
+      customProperties: [own('rule', what), own('tokenForm', form)],
+    });
   const alone = (...properties: readonly Json[]) => [table('orders', properties)];
 
   test.each<[fault: string, schema: readonly Json[], text: string]>([
@@ -143,6 +149,52 @@ describe('contracts that contradict themselves or each other are refused', () =>
       'a foreign key to an unknown column',
       [customers, table('orders', pointing({}, 'customers.nr'))],
       'points to customers.nr, which no contract has',
+    ],
+    [
+      'digits for tokens of a number, which has no zeros in front',
+      alone(column('id', key), formed('nr', 'digits', { physicalType: 'bigint' })),
+      'public.orders, column nr: its tokenForm is digits, but its type is bigint: only text keeps all zeros and separators',
+    ],
+    [
+      'a form for tokens of what is no text, though it reads as some',
+      alone(column('id', key), formed('nr', 'alphanumeric', { physicalType: 'uuid' })),
+      'its tokenForm is alphanumeric, but its type is uuid',
+    ],
+    [
+      'a form that nobody knows',
+      alone(column('id', key), formed('nr', 'hex')),
+      'public.orders, column nr: "value" is no form of tokens: use digits or alphanumeric',
+    ],
+    [
+      'a form for tokens that are never made',
+      alone(column('id', key), formed('nr', 'digits', {}, 'mask')),
+      'public.orders, column nr: its tokenForm is digits, but its rule is mask, so that no token is ever made of it',
+    ],
+    [
+      'two forms of one column',
+      alone(
+        column('id', key),
+        column('nr', {
+          physicalType: 'text',
+          customProperties: [own('tokenForm', 'digits'), own('tokenForm', 'digits')],
+        }),
+      ),
+      'column nr: has more than one tokenForm',
+    ],
+    [
+      'a foreign key whose tokens look otherwise than those of the key',
+      [
+        table('customers', [formed('id', 'digits', key)]),
+        table('orders', [
+          column('id', key),
+          column('customer_id', {
+            ...to('customers.id'),
+            physicalType: 'text',
+            ...rule('tokenise'),
+          }),
+        ]),
+      ],
+      'public.orders, column customer_id: its tokenForm is none, that of customers.id, which it points to, is digits: their tokens would never meet',
     ],
     [
       'foreign keys in a circle',

@@ -97,6 +97,19 @@ schema:
     expect(contract?.key).toEqual(['1', '2', 'b', 'a', '01']);
   });
 
+  test('says how the tokens of a column look, and nothing of it where nothing is said', () => {
+    const nr = { physicalType: 'character varying(32)', ...rule('keep') };
+    const formed = {
+      ...nr,
+      customProperties: [...nr.customProperties, own('tokenForm', 'digits')],
+    };
+    const [of] = parse(table('a', [column('id', key), column('nr', formed)]));
+    const [without] = parse(table('a', [column('id', key), column('nr', nr)]));
+    expect(of?.columns.map(({ tokenForm }) => tokenForm)).toEqual([undefined, 'digits']);
+    expect(of?.columns[0]).not.toHaveProperty('tokenForm'); // Revisions of contracts of before stay.
+    expect(of?.revision).not.toBe(without?.revision);
+  });
+
   test('without a word on a column drops it', () => {
     const [contract] = parse(
       table('a', [column('id', { ...key }), column('b', { customProperties: [] })]),

@@ -3,6 +3,7 @@ import type { ColumnContract, Rule, TableContract } from '../../contracts/contra
 import { isConfidential } from '../../contracts/contract.ts';
 import type { PlannedContract } from '../../contracts/policy/plan.ts';
 import type { TablePlans } from '../../contracts/policy/table-plans.ts';
+import type { TokenForm } from '../../contracts/token-form.ts';
 import type { Decoded, Op } from '../../schemas/change.ts';
 import { unchanged, type Key, type Row, type Unchanged, type Value } from '../../schemas/value.ts';
 
@@ -22,6 +23,8 @@ export const alike = (plan: PlannedContract): TablePlans => ({
 
 /** What no confidential value may be seen by. */
 export const marker = 'CONFIDENTIAL';
+export const secretPhone = '+41 79 555 01 23';
+const openPhone = '+41 44-555.01.24';
 
 export const column = (
   name: string,
@@ -83,7 +86,10 @@ function keyOf(columns: readonly string[], row: Row | null): Key | null {
 const classified = fc.record({
   classification: fc.constantFrom('public', 'internal', 'confidential', 'restricted'),
   rule: fc.constantFrom('keep', 'mask', 'tokenise', 'generalise', 'drop'),
-}) as fc.Arbitrary<Pick<ColumnContract, 'classification' | 'rule'>>;
+  tokenForm: fc.constantFrom(null, null, 'digits', 'alphanumeric'),
+}) as fc.Arbitrary<
+  Pick<ColumnContract, 'classification' | 'rule'> & { readonly tokenForm: TokenForm | null }
+>;
 
 const byLetters = { kind: 'prefixes', lengths: [2, 1], level: 1 } as const;
 
@@ -105,8 +111,9 @@ export const contract: fc.Arbitrary<TableContract> = fc
       key: key.toReversed(),
       tenant: tenant ? `c${plain}` : null,
       subject: subject ? { column: 'c1', domain: 'public.t.c1' } : null,
-      columns: named.map((each, index) => ({
+      columns: named.map(({ tokenForm, ...each }, index) => ({
         ...each,
+        ...(tokenForm && { tokenForm }),
         ...(index === plain ? { classification: 'internal' as const } : {}),
         rule: ruleOf(each, index < keys),
         type: 'text',
@@ -128,8 +135,9 @@ function ruleOf(each: Pick<ColumnContract, 'classification' | 'rule'>, inKey: bo
 export function rowOf({ columns, key, tenant }: TableContract): fc.Arbitrary<Row> {
   const unknown = { ...column('unknown', 'confidential'), name: 'of no contract' };
   const value = (each: ColumnContract): fc.Arbitrary<Value | Unchanged> => {
-    const bare = isConfidential(each) ? marker : 'open';
-    const text = fc.nat(3).map((n) => `${bare} ${each.name} ${n}`);
+    const [bare, phone] = isConfidential(each) ? [marker, secretPhone] : ['open', openPhone];
+    const words = fc.nat(3).map((n) => `${bare} ${each.name} ${n}`);
+    const text = each.tokenForm ? fc.oneof(words, fc.constant(phone)) : words;
     if (key.includes(each.name) || each.name === tenant) return text;
     return fc.oneof({ weight: 6, arbitrary: text }, fc.constantFrom(null, unchanged));
   };

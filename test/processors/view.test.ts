@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ColumnContract, Rule, TableContract } from '../../contracts/contract.ts';
 import { lattice } from '../../contracts/strictness.ts';
+import { hasForm } from '../../processors/formed-token.ts';
+import type { Tokeniser } from '../../processors/tokens.ts';
 import { viewing } from '../../processors/view.ts';
 
 const column = (name: string, rule: Rule, more: Partial<ColumnContract> = {}): ColumnContract => ({
@@ -23,10 +25,14 @@ const tableOf = (...columns: readonly ColumnContract[]): TableContract => ({
   columns,
   graph: null,
 });
-const tokens = (tenant: string, domain: string, value: unknown) =>
+const token = (tenant: string, domain: string, value: unknown) =>
   Buffer.from(`${tenant}/${domain}/${String(value)}/-----------------`)
     .toString('base64url')
     .slice(0, 22);
+const tokens: Tokeniser =
+  ({ name }) =>
+  (tenant, value) =>
+    token(tenant, name, value);
 const means = { tokens, released: new Map<string, Rule>(), open: null };
 const ages = { kind: 'intervals', from: 0, to: 120, widths: [10, 40], level: 1 } as const;
 
@@ -36,14 +42,15 @@ test('no value leaves as it rests unless its plan keeps it, however it came to r
   const value = fc.oneof(
     fc.string(),
     fc.integer({ min: 0, max: 119 }).map(String),
-    fc.constant(null),
+    fc.constantFrom(null, '+41 79 123 45 67'),
   );
+  const form = fc.constantFrom<Partial<ColumnContract>>({}, { tokenForm: 'digits' });
   fc.assert(
-    fc.property(rules, rules, value, fc.boolean(), (promised, wanted, resting, hasHierarchy) => {
-      const hierarchy = hasHierarchy ? ages : null;
+    fc.property(rules, rules, value, fc.boolean(), form, (promised, wanted, resting, has, more) => {
+      const hierarchy = has ? ages : null;
       const view = viewing(
-        tableOf(column('x', promised, { hierarchy })),
-        tableOf(column('x', wanted, { hierarchy })),
+        tableOf(column('x', promised, { hierarchy, ...more })),
+        tableOf(column('x', wanted, { hierarchy, ...more })),
         means,
       );
       const row = view.row({ x: resting, other: 'never promised' }, '7');
@@ -52,8 +59,9 @@ test('no value leaves as it rests unless its plan keeps it, however it came to r
       );
       const shown = row['x'];
       if (shown === undefined || shown === null || wanted === 'keep') return;
-      const said = new Set(['***', '*', tokens('7', 'public.people.x', resting)]);
-      const isToken = promised === 'tokenise' && /^[\w-]{22}$/.test(shown);
+      const said = new Set(['***', '*', token('7', 'public.people.x', resting)]);
+      const looksMade = /^[\w-]{22}$/.test(shown) || (more.tokenForm && hasForm('digits', shown));
+      const isToken = promised === 'tokenise' && looksMade;
       const isMade = /^\[[^,]+,[^,]+\)$/.test(shown) || isToken;
       expect(said.has(shown) || isMade).toBe(true);
       if (wanted === 'mask') expect(shown).toBe('***');
@@ -68,7 +76,7 @@ test('a value that has the form of a token is made one, where its contract keeps
   fc.assert(
     fc.property(value, fc.constantFrom<Rule>('keep', 'generalise', 'mask'), (resting, promised) => {
       const view = viewing(tableOf(column('x', promised)), tableOf(column('x', 'tokenise')), means);
-      expect(view.row({ x: resting }, '7')['x']).toBe(tokens('7', 'public.people.x', resting));
+      expect(view.row({ x: resting }, '7')['x']).toBe(token('7', 'public.people.x', resting));
     }),
   );
 });
@@ -80,6 +88,30 @@ test('a token stays, where its contract makes tokens', () => {
 });
 
 test.for([
+  ['where its contract makes tokens of that form, it stays', 'tokenise', 'tokenise', true],
+  ['so does a token that has another form', 'tokenise', 'tokenise', true, 'z0Bc54yFGSnNdQgwBKrGe0'],
+  ['what has neither form is made a token', 'tokenise', 'tokenise', false, 'Ada, 079 123 45 67'],
+  ['where values are kept, one is made', 'keep', 'keep', false],
+  [
+    'where a revision makes them, rows of before rest as they came: one is made',
+    'keep',
+    'tokenise',
+    false,
+  ],
+] as const)(
+  'what rests looks like a token of digits: %s',
+  ([, promised, released, stays, resting = '079 123 45 67']) => {
+    const formed = (rule: Rule) => tableOf(column('x', rule, { tokenForm: 'digits' }));
+    const view = viewing(formed(promised), formed('tokenise'), {
+      ...means,
+      released: new Map<string, Rule>([['x', released]]),
+    });
+    const made = token('7', 'public.people.x', resting);
+    expect(view.row({ x: resting }, '7')['x']).toBe(stays ? resting : made);
+  },
+);
+
+test.for([
   ['a value that is kept', 'keep', 'ada', 'ada'],
   ['a value that is to be masked', 'mask', 'ada', '***'],
   ['a mask, where a token is wanted', 'tokenise', '***', '***'],
@@ -87,7 +119,7 @@ test.for([
     'what was kept by an older policy, where a token is wanted',
     'tokenise',
     'ada',
-    tokens('7', 'public.people.x', 'ada'),
+    token('7', 'public.people.x', 'ada'),
   ],
   ['nothing', 'mask', null, null],
 ] as const)('%s', ([, rule, resting, shown]) => {

@@ -78,7 +78,7 @@ function opened({ contract = people, rule = () => null, rows = [], groups = [] }
     contracts: new Map([[contract.table, contract]]),
     policy: () => policy,
     published: { roles: [], purpose: 'operations' },
-    tokens: () => 'token',
+    tokens: () => () => 'token',
     open: () => null,
     reader: reading(rows, groups),
     rollout: {

@@ -69,6 +69,15 @@ test('two revisions are shown beside each other, with who decided, what differs,
   ]);
 });
 
+test('a token of a form is shown by its looks, and by no value', () => {
+  const columns = of.columns.map((each) =>
+    each.name === 'phone' ? { ...each, tokenForm: 'digits' as const } : each,
+  );
+  const shown = preview({ ...of, columns }, reader, { active, other: null });
+  const phone = shown.columns.find((each) => each.column === 'phone');
+  expect(phone?.active?.sample).toBe('999 999 99 99');
+});
+
 test('without another revision there is only the active one', () => {
   const shown = preview(of, reader, { active, other: null });
   expect(shown.other).toBeNull();

@@ -7,6 +7,7 @@ import type { PlannedContract } from '../../../contracts/policy/plan.ts';
 import { lattice } from '../../../contracts/strictness.ts';
 import type { TablePlans } from '../../../contracts/policy/table-plans.ts';
 import { governedShape } from '../../../contracts/shapes.ts';
+import type { TokenForm } from '../../../contracts/token-form.ts';
 import { stamp } from '../../../processors/provenance.ts';
 import { redactedColumns } from '../../../processors/redact.ts';
 import { Release } from '../../../processors/release/release.ts';
@@ -39,8 +40,12 @@ const promised = fc.record({
   classification: fc.constantFrom('public', 'internal', 'confidential', 'restricted'),
   rule: fc.constantFrom<Rule>('keep', 'mask', 'tokenise', 'generalise', 'drop'),
   came: fc.constantFrom('as promised', 'as promised', 'not', 'as text'),
+  tokenForm: fc.constantFrom(null, 'digits', 'alphanumeric'),
 }) as fc.Arbitrary<
-  Pick<ColumnContract, 'classification' | 'rule'> & { came: 'as promised' | 'not' | 'as text' }
+  Pick<ColumnContract, 'classification' | 'rule'> & {
+    came: 'as promised' | 'not' | 'as text';
+    tokenForm: TokenForm | null;
+  }
 >;
 
 interface World {
@@ -60,7 +65,7 @@ const world: fc.Arbitrary<World> = arbitrary.columns.chain((columns) =>
     )
     .chain(([promises, hasTenant, unknown]) => {
       const all = columns.map(({ name, type }, at): ColumnContract => {
-        const { classification = 'internal', rule = 'keep' } = promises[at] ?? {};
+        const { classification = 'internal', rule = 'keep', tokenForm } = promises[at] ?? {};
         const isSecret = isConfidential({ classification });
         const blurred = at === 0 && rule !== 'keep' ? 'tokenise' : rule;
         return {
@@ -71,6 +76,7 @@ const world: fc.Arbitrary<World> = arbitrary.columns.chain((columns) =>
           rule: isSecret && blurred === 'keep' ? 'tokenise' : blurred,
           hierarchy: byLetters,
           references: null,
+          ...(tokenForm && { tokenForm }),
         };
       });
       const [first] = columns;

@@ -14,7 +14,7 @@ import {
   type Value,
 } from '../../../schemas/value.ts';
 import { laneOf } from '../../../processors/lane.ts';
-import { tokenDomain, type Tokeniser } from '../../../processors/tokens.ts';
+import { type TokenDomain, tokenDomain, type Tokeniser } from '../../../processors/tokens.ts';
 
 /**
  * What capture's encoder is held against: the same, slow and obvious, an object per row.
@@ -85,7 +85,7 @@ export function sealing(
 interface Rules {
   readonly contract: TableContract;
   readonly open: ReadonlySet<string>; // Columns that may travel in the clear.
-  readonly keyDomains: ReadonlyMap<string, string>; // Of confidential key columns.
+  readonly keyDomains: ReadonlyMap<string, TokenDomain>; // Of confidential key columns.
 }
 
 function compile(contract: TableContract): Rules {
@@ -171,7 +171,7 @@ function tokenised(
   const out: Record<string, Value> = {};
   for (const [column, value] of Object.entries(key)) {
     const domain = keyDomains.get(column);
-    out[column] = domain && value !== null ? tokens(tenant ?? '', domain, value) : value;
+    out[column] = domain && value !== null ? tokens(domain)(tenant ?? '', value) : value;
   }
   return out;
 }
