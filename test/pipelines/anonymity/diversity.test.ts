@@ -65,9 +65,9 @@ test('of several updates that would, the same one is told after a crash, in what
 test('a region that is too large for a chunk is taken back so that at no moment fewer than l values are told in it', async () => {
   const of = (owner: number, rows: number, mood: string) =>
     Array.from({ length: rows }, (_, at) => person(100 * owner + at, { owner, mood }));
-  const odd = [person(2, { mood: 'sad' }), person(3, { mood: 'bad' })];
+  const odd = [person(1, { mood: 'sad' }), person(3, { mood: 'bad' })];
   const { live, auditor } = await told(
-    [[...of(1, 20, 'good'), ...of(2, 20, 'good'), ...odd], [{ op: 'delete', id: 3 }]],
+    [[...of(1, 20, 'good'), ...odd, ...of(2, 20, 'good')], [{ op: 'delete', id: 3 }]],
     { diversity: { column: 'mood', l: 3 } },
   );
   expect(live).toEqual([]);
