@@ -1,4 +1,4 @@
-import type { ColumnContract, Rule, TableContract } from '../contracts/contract.ts';
+import type { ColumnContract, TableContract } from '../contracts/contract.ts';
 import type { Hierarchy } from '../contracts/hierarchy.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { hasForm } from './formed-token.ts';
@@ -23,7 +23,7 @@ export type OpenSealed = (text: string) => string | null;
 
 interface Means {
   readonly tokens: Tokeniser;
-  readonly released: ReadonlyMap<string, Rule>; // How the stream releases columns, where policy says more than the contract.
+  readonly sealed: ReadonlySet<string>; // Columns that the stream seals.
   readonly open: OpenSealed | null; // Null: whoever reads may not.
 }
 
@@ -43,8 +43,7 @@ export function viewing(contract: TableContract, narrow: TableContract, means: M
     if (column.rule === 'drop' || wanted?.name !== column.name) continue;
     if (wanted.rule === 'drop' || wanted.rule === 'seal') continue;
     shown.set(column.name, showingOf(contract, { column, wanted }, means));
-    if (isAsPromised(column, wanted) && means.released.get(column.name) !== 'seal')
-      groupable.add(column.name);
+    if (isAsPromised(column, wanted) && !means.sealed.has(column.name)) groupable.add(column.name);
   }
   return {
     asTheyRest: new Set([...shown].flatMap(([name, showing]) => (showing ? [] : [name]))),
@@ -69,23 +68,22 @@ const isAsPromised = (promised: ColumnContract, wanted: ColumnContract): boolean
 function showingOf(
   contract: TableContract,
   { column, wanted }: { readonly column: ColumnContract; readonly wanted: ColumnContract },
-  { tokens, released, open }: Means,
+  { tokens, sealed, open }: Means,
 ): Showing {
   const { name, rule, hierarchy } = wanted;
-  const isSealed = released.get(name) === 'seal';
-  if (rule === 'keep') return isSealed ? (open ?? (() => mask)) : null;
-  if (isSealed) return () => mask;
-  // Where nobody makes tokens or classes, what looks like one may be a value.
-  const isMade = column.rule === rule || released.get(name) === rule;
+  if (rule === 'keep') return sealed.has(name) ? (open ?? (() => mask)) : null;
+  if (sealed.has(name)) return () => mask;
+  // Else what looks like a token or a class may be a value: of an older revision of the policy, if not of this one.
+  const isPromised = column.rule === rule;
   if (rule === 'tokenise') {
     const token = tokens(tokenDomain(contract, wanted));
-    const stays = staying(column, isMade);
+    const stays = staying(column, isPromised);
     return (value, tenant) => (stays(value) ? value : token(tenant, value));
   }
   if (rule !== 'generalise' || !hierarchy) return () => mask;
   const classOf = generaliser(hierarchy, `table ${contract.table}, column ${name}`);
   return (value) => {
-    if (value === mask || (isMade && isClass(hierarchy, value))) return value;
+    if (value === mask || isClass(hierarchy, value, isPromised)) return value;
     try {
       return classOf(value, hierarchy.level);
     } catch (error) {
@@ -95,18 +93,14 @@ function showingOf(
   };
 }
 
-/**
- * Whether what rests is a token, or less. Tokens of a form look like values: those that a contract makes are told by its
- * promise alone, and where a revision makes them, rows of before rest as they came. A token of a token gives nothing away.
- */
-function staying({ rule, tokenForm }: ColumnContract, isMade: boolean): (value: string) => boolean {
-  if (!tokenForm) return (value) => value === mask || (isMade && isToken(value));
-  const isPromised = rule === 'tokenise';
-  return (value) => value === mask || (isPromised && (isToken(value) || hasForm(tokenForm, value)));
+/** Whether what rests is a token, or less. Tokens of a form look like values. A token of a token gives nothing away. */
+function staying({ tokenForm }: ColumnContract, isPromised: boolean): (value: string) => boolean {
+  const isFormed = (value: string) => tokenForm !== undefined && hasForm(tokenForm, value);
+  return (value) => value === mask || (isPromised && (isToken(value) || isFormed(value)));
 }
 
 /** Whether a value is a class of the level that is wanted, or says nothing at all. */
-function isClass(hierarchy: Hierarchy, value: string): boolean {
+function isClass(hierarchy: Hierarchy, value: string, isPromised: boolean): boolean {
   if (value === '*') return true;
   switch (hierarchy.kind) {
     case 'intervals': {
@@ -121,7 +115,9 @@ function isClass(hierarchy: Hierarchy, value: string): boolean {
       );
     case 'prefixes':
       return (
-        value.endsWith('*') && value.length - 1 <= (hierarchy.lengths[hierarchy.level - 1] ?? 0)
+        isPromised && // A code may end so, too.
+        value.endsWith('*') &&
+        value.length - 1 <= (hierarchy.lengths[hierarchy.level - 1] ?? 0)
       );
   }
 }

@@ -47,12 +47,15 @@ export function seenBy({ policy, published, tokens, open }: Sight, seeing: Seein
   const chosen = state === 'on' ? planned() : contract;
   const ordered = obeying(chosen, { orders, claims, tenant });
   const differences = state === 'shadow' ? differencesOf(contract, planned) : [];
-  const { columns } = narrowed(contract, policy.plan(contract, published, tenant));
-  const released = new Map(columns.map(({ name, rule }) => [name, rule]));
+  const sealed = new Set(
+    policy
+      .plan(contract, published, tenant)
+      .columns.flatMap(({ name, action }) => (action === 'seal' ? [name] : [])),
+  );
   const may =
-    columns.some(({ rule }) => rule === 'seal') &&
+    sealed.size > 0 &&
     decided(policy, 'data.unseal', claims, { tenant, dataset: contract.table }).allow;
-  const view = viewing(contract, ordered, { tokens, released, open: may ? open : null });
+  const view = viewing(contract, ordered, { tokens, sealed, open: may ? open : null });
   return { view, differences };
 }
 

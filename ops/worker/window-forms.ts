@@ -19,7 +19,9 @@ export const anonymousForm = (table: AnonymousTable, pseudonyms: KeyObject): str
 /** What is confidential is a token in keys. */
 function keyForm(table: AnonymousTable, name: string): string {
   const column = table.columns.find((each) => each.name === name);
-  return column && isConfidential(column) ? `a token of ${tokenDomain(table, column)}` : name;
+  if (!column || !isConfidential(column)) return name;
+  const { name: domain, form } = tokenDomain(table, column);
+  return `a token of ${domain}${form === null ? '' : ` in ${form}`}`;
 }
 
 /** What published noise hangs on: drawn under another key it is another one, and so less of it for who sees both. */
