@@ -30,7 +30,7 @@ import { heldToPolicy, tellsRegions } from './narrowed.ts';
 import type { Setting } from './setting.ts';
 import { anonymousForm } from './window-forms.ts';
 
-const mostRows = 16_000; // In memory at once: a window that has more is decided in parts.
+const mostRows = 4_000; // In memory at once: a window that has more is decided in parts.
 const chunkBytes = 2 * 1024 * 1024; // What a broker and a reader take at once; less than a topic's limit.
 
 /** Connects anonymise: `cdc.*` at one end, `anon.*` at the other. */

@@ -36,7 +36,7 @@ export interface DatasetParts {
 }
 
 const leastSummaryBytes = 8 * 1024 * 1024;
-const pieceBytes = 1024 * 1024;
+const pieceBytes = 256 * 1024;
 const mostWaiting = 50_000;
 
 /**

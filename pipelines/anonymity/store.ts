@@ -14,7 +14,7 @@ export interface Remembered {
 
 export interface ToSave {
   readonly journal: Buffer;
-  readonly summary: Iterable<Buffer> | null; // In place of all journals so far, this one included.
+  readonly summary: Iterable<Buffer> | null; // In place of all journals so far, this one included. A piece is valid until the next.
   readonly waiting: readonly WaitingPlace[];
   readonly outbox: readonly Records[];
 }

@@ -18,7 +18,7 @@ export interface Fetched<Lane extends LanePlace> {
 }
 
 const fetchBytes = 1024 * 1024; // Compressed: some times as much when it is read.
-const partitionBytes = 128 * 1024;
+const partitionBytes = 64 * 1024;
 const fetchWaitMs = 250;
 
 /** Reads lanes of several topics from where the reader says, outside of any group: nothing is committed. */

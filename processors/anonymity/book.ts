@@ -1,7 +1,8 @@
 import { AvroCursor } from '../../schemas/avro-cursor.ts';
 import { Bytes } from '../../schemas/bytes.ts';
 import { type Classes, regionKey } from './lattice.ts';
-import { nameLength, Names } from './names.ts';
+import { nameLength, NameList } from './name-list.ts';
+import { Names } from './names.ts';
 
 /** A combination of quasi-identifiers that was told. */
 export interface Region {
@@ -43,7 +44,7 @@ export class Book {
   #regionOf = new Int32Array(1_024); // By subject.
   #rowsOf = new Int32Array(1_024); // How many of a subject's rows are told, by subject.
   #subjectOf = new Int32Array(1_024).fill(gone); // By row.
-  #releases = Buffer.alloc(1_024 * nameLength); // By row.
+  readonly #releases = new NameList(); // By row.
   #laneOf = new Int32Array(1_024); // By row.
   readonly #holdersOf: (Holders | null)[] = []; // By row, where regions are to have several values.
   #journal = new Bytes();
@@ -135,21 +136,14 @@ export class Book {
   ): Told | null {
     const before = this.#drop(row);
     let number = this.#subjects.find(subject);
-    if (number < 0) {
-      number = this.#subjects.add(subject);
-      this.#regionOf = roomFor(this.#regionOf, number);
-      this.#rowsOf = roomFor(this.#rowsOf, number);
-      this.#regionOf[number] = region.number;
-    }
+    if (number < 0) number = this.#know(subject, region);
     if ((this.#rowsOf[number] = (this.#rowsOf[number] ?? 0) + 1) === 1) region.subjects++;
     const at = this.#rows.add(row);
     this.#subjectOf = roomFor(this.#subjectOf, at, gone);
     this.#subjectOf[at] = number;
     this.#laneOf = roomFor(this.#laneOf, at);
     this.#laneOf[at] = lane;
-    if (this.#releases.length < (at + 1) * nameLength)
-      this.#releases = Buffer.concat([this.#releases, Buffer.alloc(this.#releases.length)]);
-    this.#releases.write(release, at * nameLength, nameLength, 'latin1');
+    this.#releases.set(at, release);
     const place = [region.number, lane] as const;
     if (sensitive === null) this.#write(steps.release, place, row, subject, release);
     else {
@@ -228,15 +222,20 @@ export class Book {
     this.#journal.clear();
   }
 
-  /** The shortest journal that leads to the same book, in pieces. */
+  /** The shortest journal that leads to the same book, in pieces: each is valid until the next is asked for. */
   *summary(pieceBytes: number): Generator<Buffer> {
     const copy = new Book();
-    const isFull = () => copy.#journal.at >= pieceBytes;
+    const journal = copy.#journal;
+    function* whenFull() {
+      if (journal.at < pieceBytes) return;
+      yield journal.view();
+      journal.clear();
+    }
     for (const { classes, loss } of this.#regions) copy.open(classes, loss);
     for (let number = 0; number < this.#subjects.limit; number++) {
       const place = [this.#regionOf[number] ?? 0, 0] as const;
       copy.#write(steps.subject, place, this.#subjects.nameOf(number));
-      if (isFull()) yield copy.takeJournal();
+      yield* whenFull();
     }
     for (let number = 0; number < this.#rows.limit; number++) {
       const subject = this.#subjectOf[number] ?? gone;
@@ -247,24 +246,25 @@ export class Book {
       const value = this.#holdersOf[number]?.value;
       if (value === undefined) copy.#write(steps.release, place, row, whose, release);
       else copy.#write(steps.valued, place, row, whose, release, value);
-      if (isFull()) yield copy.takeJournal();
+      yield* whenFull();
     }
-    yield copy.takeJournal();
+    yield journal.view();
   }
 
-  #know(subject: string, region: Region): void {
+  /** Gives a subject its region for good. */
+  #know(subject: string, region: Region): number {
     const number = this.#subjects.add(subject);
     this.#regionOf = roomFor(this.#regionOf, number);
     this.#rowsOf = roomFor(this.#rowsOf, number);
     this.#regionOf[number] = region.number;
+    return number;
   }
 
   #releaseAt(row: number): Told {
     const subject = this.#subjectOf[row] ?? 0;
     const region = this.#regions[this.#regionOf[subject] ?? 0];
     if (!region) throw new TypeError('a row was told in no region');
-    const from = row * nameLength;
-    const release = this.#releases.toString('latin1', from, from + nameLength);
+    const release = this.#releases.at(row);
     return { release, region, subject, sensitive: this.#holdersOf[row]?.value ?? null };
   }
 

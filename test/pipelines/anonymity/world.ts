@@ -203,7 +203,9 @@ export class World {
         restore: async () => ({ ...this.#saved, journals: [...this.#saved.journals] }),
         save: async (_: Queryable, { journal, summary, waiting, outbox }: ToSave) => {
           this.#effect();
-          const journals = summary ? [...summary] : [...this.#saved.journals, journal];
+          const journals = summary
+            ? Array.from(summary, (piece) => Buffer.from(piece))
+            : [...this.#saved.journals, journal];
           this.#saved = { journals, waiting, outbox };
         },
         sent: async () => {

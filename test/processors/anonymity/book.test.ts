@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Book } from '../../../processors/anonymity/book.ts';
-import { nameLength, Names } from '../../../processors/anonymity/names.ts';
+import { nameLength } from '../../../processors/anonymity/name-list.ts';
+import { Names } from '../../../processors/anonymity/names.ts';
 
 const name = (of: number) => `${of}`.padStart(nameLength, '0');
 /** Many begin alike, so that they collide. */
