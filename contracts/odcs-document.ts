@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { promisedAnon } from './anon.ts';
 import { promisedDp } from './dp.ts';
 import { promisedHierarchy } from './hierarchy.ts';
+import { exampleOf } from './odcs-examples.ts';
 import { promisedQuality } from './quality.ts';
 import { promisedTokenForm } from './token-form.ts';
 
@@ -200,41 +201,13 @@ export function readDocument(yaml: string, source: string): readonly PromisedTab
     return tables.map((each) => ({ ...each, source, document: whole }));
   }
   throw new InvalidContracts(
-    result.error.issues.map((issue) => `${source}: ${placeOf(issue.path, raw)}${faultOf(issue)}`),
+    result.error.issues.map(
+      (issue) => `${source}: ${placeOf(issue.path, raw)}${faultOf(issue, raw)}`,
+    ),
   );
 }
 
 const firstLine = (text: string) => text.split('\n', 1)[0]?.replace(/:$/, '') ?? '';
-
-/** An example for each key that people leave out or get wrong. */
-const examples: Readonly<Record<string, string>> = {
-  apiVersion: 'apiVersion: v3.1.0',
-  kind: 'kind: DataContract',
-  id: 'id: shop',
-  version: 'version: 1.0.0',
-  status: 'status: active',
-  schema: 'schema: [{ name: orders, physicalName: public.orders, … }]',
-  name: 'name: orders',
-  physicalName: 'physicalName: public.orders',
-  physicalType: 'physicalType: bigint for a column, physicalType: table for a table',
-  properties: 'properties: [{ name: id, physicalType: bigint, classification: internal, … }]',
-  classification: 'classification: internal',
-  primaryKey: 'primaryKey: true',
-  primaryKeyPosition: 'primaryKeyPosition: 1',
-  relationships: 'relationships: [{ type: foreignKey, to: customers.id }]',
-  to: 'to: customers.id',
-  customProperties: 'customProperties: [{ property: rule, value: keep }]',
-  property:
-    'property: rule, sensitivity, hierarchy or tokenForm in a column; property: tenant, subject, graph, outbox, insertOnly, anon or dp in a table',
-  value: '{ property: rule, value: keep }',
-  label: 'label: Order',
-  type: 'type: PLACED_BY',
-  column: 'column: customer_id',
-  team: 'team: { name: shop, members: [{ username: ann, role: owner }] }',
-  members: 'members: [{ username: ann, role: owner }]',
-  quality: 'quality: [{ metric: nullValues, mustBe: 0 }]',
-  slaProperties: 'slaProperties: [{ property: retention, value: 3, unit: y }]',
-};
 
 /** What the standard has, and why it is not taken here. */
 const notHere: Readonly<Record<string, string>> = {
@@ -245,9 +218,9 @@ const notHere: Readonly<Record<string, string>> = {
   items: '"items" of a column: an array is governed whole, so its physicalType, text[], tells all',
 };
 
-function faultOf(issue: z.core.$ZodIssue): string {
+function faultOf(issue: z.core.$ZodIssue, raw: unknown): string {
   const key = issue.path.findLast((step) => typeof step === 'string');
-  const example = key === undefined ? undefined : examples[key];
+  const example = key === undefined ? undefined : exampleOf(key, propertyOf(issue.path, raw));
   if (issue.code === 'unrecognized_keys')
     return issue.keys
       .map((each) => notHere[each] ?? `unknown key "${each}"; remove it or correct its spelling`)
@@ -276,6 +249,17 @@ function placeOf(path: readonly PropertyKey[], raw: unknown): string {
       place = `${place.replace(/: $/, '')}, column ${text(node, 'name') ?? step + 1}: `;
   }
   return place;
+}
+
+/** The property whose value a path leads to, or into. */
+function propertyOf(path: readonly PropertyKey[], raw: unknown): string | undefined {
+  let node = raw;
+  for (const step of path) {
+    const name = text(node, 'property');
+    if (name !== undefined || typeof node !== 'object' || node === null) return name;
+    node = Reflect.get(node, step);
+  }
+  return text(node, 'property');
 }
 
 function text(node: unknown, key: string): string | undefined {

@@ -11,7 +11,11 @@ const coarse = (hierarchy: unknown, ...more: readonly object[]) =>
 
 describe('a hierarchy that contradicts itself is refused, and says what is right', () => {
   test.each<[fault: string, hierarchy: unknown, text: string]>([
-    ['of nothing that is known', { halves: [2] }, 'is no hierarchy'],
+    [
+      'of nothing that is known',
+      { halves: [2] },
+      'is no hierarchy; for example { property: hierarchy, value: { intervals: [10, 50], from: 0, to: 100 } }',
+    ],
     ['of no width', { intervals: [], from: 0, to: 10 }, 'too small'],
     ['upside down', { intervals: [5], from: 10, to: 0 }, 'nothing lies between'],
     ['of widths that cut each other', { intervals: [5, 12], from: 0, to: 60 }, 'not made of whole'],
