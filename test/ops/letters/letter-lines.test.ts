@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { listLines, statsLines } from '../../../ops/letters/letter-lines.ts';
+import {
+  listLines,
+  refusalWords,
+  showLines,
+  statsLines,
+} from '../../../ops/letters/letter-lines.ts';
 import type { FoundLetter } from '../../../replay/letter-search.ts';
 
 const letter: FoundLetter = {
@@ -48,4 +53,34 @@ test('stats tell the limits of Kafka where there are any', () => {
   });
   expect(lines[1]).toMatch(/^govern +public\.users +no-tenant +2 +1 +99 B/);
   expect(lines[4]).toMatch(/^dlq\.govern +2 +99 B +no limit +2026-11-27 01:02:03 +12\.5 %$/);
+});
+
+test('a letter whose key was destroyed says so, and what is shown of a row tells nulls from what was not sent', () => {
+  const opened = { state: 'destroyed' } as const;
+  expect(showLines(letter, { message: 'm', opened }, null).join('\n')).toContain('was erased');
+  const change = {
+    op: 'update',
+    before: null,
+    after: { values: { id: '7', bio: null }, unchanged: ['note'] },
+  } as const;
+  const ruling = { allowed: true, reason: 'policy-tenant', rules: [] };
+  const here = { state: 'here', payload: Buffer.from('hidden') } as const;
+  const lines = showLines(letter, { message: 'm', opened: here }, { ruling, change });
+  expect(lines.slice(-5)).toEqual([
+    'change    update',
+    'after:',
+    '  id    "7"',
+    '  bio   null',
+    '  note  (not sent)',
+  ]);
+  expect(lines.join('\n')).not.toContain('hidden');
+});
+
+test.each([
+  [{ reason: 'another-tenant', rules: [] }, 'another tenant'],
+  [{ reason: 'destroyed', rules: [] }, 'was erased'],
+  [{ reason: 'policy-purpose', rules: ['marketing-only-reads'] }, 'by marketing-only-reads'],
+  [{ reason: 'policy-none', rules: [] }, 'no rule of policy allows it'],
+])('why it is refused is said in words: %j', (ruling, said) => {
+  expect(refusalWords({ allowed: false, ...ruling })).toContain(said);
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deadLettersTopic, topicSettings } from '../../../contracts/topics.ts';
 import { withLetters } from '../../../ops/letters/open-letters.ts';
+import { openPart } from '../../../ops/letters/show-letter.ts';
 import { ensureTopics } from '../../../pipelines/topic/admin.ts';
 import { kafkaOptions } from '../../../pipelines/topic/kafka.ts';
 import { findLetters, type FoundLetter } from '../../../replay/letter-search.ts';
@@ -107,6 +108,12 @@ test('a letter in pieces is there once it is whole, also where its writer died i
   const [last] = (await found()).filter(({ chunks }) => chunks === 3);
   expect(last).toMatchObject({ offset: '10', chunks: 3 });
   expect(last!.bytes).toBeGreaterThan(9_000_000);
+  const { payload } = letter(3, 9_000_000);
+  await withLetters(way.config, async (letters) => {
+    const { message, opened } = await openPart(letters, last!);
+    expect(message).toBe('table public.users: letter 3');
+    expect(opened.state === 'here' && opened.payload.equals(payload)).toBe(true);
+  });
 });
 
 test('what retention has taken is gone, and what was sent again since is not', async () => {
@@ -118,7 +125,9 @@ test('what retention has taken is gone, and what was sent again since is not', a
   expect(sorted(after)).toEqual(
     before.map(([n, state, place]) => [n, n === 4 ? 'gone' : state, place]),
   );
+  const gone = after.find(({ state }) => state === 'gone')!;
   await withLetters(way.config, async (letters) => {
+    expect(await openPart(letters, gone)).toEqual({ message: null, opened: { state: 'gone' } });
     const open = await findLetters(letters.db, { pipeline, state: 'open' }, 100);
     expect(open.length).toBe(after.length - 1);
   });
