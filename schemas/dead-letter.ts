@@ -1,3 +1,5 @@
+import type { Type } from 'avsc';
+import { readRecord } from './avro-reader.ts';
 import type { Reason } from './refusal.ts';
 
 /** A value that could not pass: what is known of it in the clear, the value itself sealed. */
@@ -31,3 +33,31 @@ export const deadLetterSchema = {
     { name: 'seals', type: 'int', default: 1 }, // How many boxes are in each other: of a row that moved, two.
   ],
 } as const;
+
+/** A letter as its topic holds it, or one of the pieces of it. */
+export interface WrittenLetter {
+  readonly id: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly table: string | null;
+  readonly origin: string;
+  readonly sealed: Buffer;
+  readonly chunk: number;
+  readonly chunks: number;
+  readonly seals: number;
+}
+
+/** Reads a framed value that was written with this schema, or an older one; null if it is no letter. */
+export function writtenLetter(type: Type, value: Buffer): WrittenLetter | null {
+  if (type.name !== `${deadLetterSchema.namespace}.${deadLetterSchema.name}`) return null;
+  try {
+    const { chunk = 0, chunks = 1, seals = 1, ...rest } = readRecord(type, value, 5) as Written;
+    return { ...rest, chunk, chunks, seals };
+  } catch {
+    return null; // Whoever wrote it, no pipeline did.
+  }
+}
+
+/** Letters had no chunks, and one seal, at first. */
+type Written = Omit<WrittenLetter, Counted> & Partial<Pick<WrittenLetter, Counted>>;
+type Counted = 'chunk' | 'chunks' | 'seals';

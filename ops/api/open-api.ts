@@ -8,12 +8,10 @@ import type { Keyring } from '../../contracts/keys/keyring.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { ownPool, partFrom } from '../../pipelines/wal/own-pool.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
-import { openColumn } from '../../processors/seal-column.ts';
 import { tokeniser } from '../../processors/tokens.ts';
-import type { OpenSealed } from '../../processors/view.ts';
-import { Refusal } from '../../schemas/refusal.ts';
 import { cursors } from '../gateway/cursor.ts';
 import { gatewayOf } from '../gateway/gateway.ts';
+import { opening } from '../gateway/opening.ts';
 import { readerOf } from '../gateway/reader-of.ts';
 import { log } from '../log.ts';
 import { redactionRulesIn } from '../rollout/redaction-rules.ts';
@@ -108,19 +106,6 @@ export async function openApi({
   );
   const opened = stack.move();
   return { url: served.url, [Symbol.asyncDispose]: () => opened.disposeAsync() };
-}
-
-/** Opens a sealed column for whoever may; what cannot be opened, for nobody. */
-function opening(keyring: Keyring): OpenSealed {
-  return (text) => {
-    try {
-      const value = openColumn(keyring, text);
-      return value === null ? null : `${value}`;
-    } catch (error) {
-      if (error instanceof Refusal) return null;
-      throw new TypeError('a sealed column was damaged'); // The cause could quote it.
-    }
-  };
 }
 
 async function sdl(): Promise<readonly string[]> {

@@ -57,6 +57,10 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./provenance.ts')).provenanceCommands(program),
   },
   {
+    names: ['dlq'],
+    add: async (program) => (await import('./dlq.ts')).dlqCommands(program),
+  },
+  {
     names: ['keys'],
     add: async (program) => (await import('./keys.ts')).keysCommands(program),
   },

@@ -59,10 +59,11 @@ export function seenBy({ policy, published, tokens, open }: Sight, seeing: Seein
   return { view, differences };
 }
 
-function obeying(
-  contract: TableContract,
+/** A contract without what persons have ordered hidden from this reader. */
+export function obeying<Contract extends TableContract>(
+  contract: Contract,
   { orders, claims, tenant }: Pick<Seeing, 'orders' | 'claims' | 'tenant'>,
-): TableContract {
+): Contract {
   const hidden = new Set(
     orders
       .filter((order) => concerns(order, { roles: claims.roles, tenant }))

@@ -8,7 +8,7 @@ import type { Keyring } from '../../contracts/keys/keyring.ts';
  */
 export async function ownSecret(
   keyring: Pick<Keyring, 'keyOf' | 'saved'>,
-  purpose: 'token-signing' | 'cursors',
+  purpose: 'token-signing' | 'cursors' | 'letters',
 ): Promise<Buffer> {
   const owned = keyring.keyOf({ tenant: null, domain: 'conductor', subject: purpose });
   if (owned === 'destroyed')

@@ -1,5 +1,5 @@
 import { Consumer, type BaseOptions } from '@platformatic/kafka';
-import { arrivals, type Received } from './received.ts';
+import { arrivals, type Dated } from './received.ts';
 
 /** Reads lanes of one topic from offset to offset, outside of any group: nothing is committed. */
 export class LaneRecords implements AsyncDisposable {
@@ -30,7 +30,7 @@ export class LaneRecords implements AsyncDisposable {
   }
 
   /** The records of a lane from one offset up to, and without, another. */
-  async *read(partition: number, from: bigint, to: bigint): AsyncIterable<readonly Received[]> {
+  async *read(partition: number, from: bigint, to: bigint): AsyncIterable<readonly Dated[]> {
     const { topics } = await this.#consumer.metadata({ topics: [this.#topic] });
     const { id, partitions } = topics.get(this.#topic) ?? {};
     const node = partitions?.[partition]?.leader;

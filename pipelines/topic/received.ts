@@ -17,6 +17,11 @@ export function header({ headers }: Pick<Received, 'headers'>, name: string): st
   return null;
 }
 
+/** A record that tells when it was written, in milliseconds since 1970. */
+export interface Dated extends Received {
+  readonly at: number;
+}
+
 interface From {
   readonly topic: string;
   readonly partition: number;
@@ -24,6 +29,7 @@ interface From {
 }
 
 const isControl = 0b10_0000;
+const isAppendTime = 0b1000; // The broker's own time, of all records of a batch the same.
 
 /** Whether it bears no row: capture tells a lane with it how far the log's time has come. */
 export const isHeartbeat = ({ key, value }: Pick<Received, 'key' | 'value'>): boolean =>
@@ -38,21 +44,25 @@ export function arrivals(
   batches: readonly RecordsBatch[],
   heartbeats: 'with heartbeats' | 'without heartbeats' = 'without heartbeats',
 ) {
-  const values: Received[] = [];
+  const values: Dated[] = [];
   let bytes = 0;
   let end = next;
-  for (const { firstOffset, lastOffsetDelta, attributes, records } of batches) {
+  for (const batch of batches) {
+    const { firstOffset, lastOffsetDelta, attributes, records } = batch;
     const last = firstOffset + BigInt(lastOffsetDelta);
     if (last < next) continue;
     end = last + 1n;
     if ((attributes & isControl) !== 0) continue;
+    const isAppended = (attributes & isAppendTime) !== 0;
+    const begunAt = Number(isAppended ? batch.maxTimestamp : batch.firstTimestamp);
     for (const record of records) {
       if (heartbeats === 'without heartbeats' && isHeartbeat(record)) continue;
-      const { offsetDelta, key, value, headers } = record;
+      const { offsetDelta, timestampDelta, key, value, headers } = record;
       const offset = firstOffset + BigInt(offsetDelta);
       if (offset < next) continue;
       bytes += (key?.length ?? 0) + (value?.length ?? 0);
-      values.push({ topic, partition, offset, key, value, headers });
+      const at = isAppended ? begunAt : begunAt + Number(timestampDelta);
+      values.push({ topic, partition, offset, key, value, headers, at });
     }
   }
   return { values, bytes, next: end };

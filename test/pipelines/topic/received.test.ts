@@ -82,3 +82,13 @@ test('a heartbeat is passed over by who does not ask for it, and the position wi
   expect(arrivals(from(10n), beaten)).toMatchObject({ values: [{ offset: 10n }], next: 12n });
   expect(arrivals(from(10n), beaten, 'with heartbeats').values.length).toBe(2);
 });
+
+test('a record tells when it was written: by its producer’s clock, or by the broker’s where the topic says so', () => {
+  const one = batch(10n, [0, 1], 1);
+  const records = one.records.map((each, at) => ({ ...each, timestampDelta: BigInt(at * 5) }));
+  const dated = { ...one, records, firstTimestamp: 1_000n, maxTimestamp: 9_000n };
+  const times = (attributes: number) =>
+    arrivals(from(10n), [{ ...dated, attributes } as RecordsBatch]).values.map(({ at }) => at);
+  expect(times(0)).toEqual([1_000, 1_005]);
+  expect(times(0b1000)).toEqual([9_000, 9_000]);
+});
