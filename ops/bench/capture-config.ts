@@ -29,6 +29,7 @@ interface PromisedTable {
   readonly tenant?: string;
   readonly subject?: string;
   readonly anon?: object; // As a contract writes it.
+  readonly graph?: object;
 }
 
 /** A capture of its own: its configuration, its slot and its topics. */
@@ -42,15 +43,24 @@ export interface CaptureConfig {
   readonly governed: readonly Counted[]; // What govern makes of it.
 }
 
+interface Settings {
+  readonly niceness?: number;
+  readonly lingerMs?: number;
+  readonly sinks?: object; // As a configuration writes them.
+}
+
 /** The database that every benchmark captures. */
 export const sourceDatabase = 'source';
 
 const partitions = 12;
 
-/** Creates the databases of a benchmark: the one that is captured, and Conductor's own. */
-export async function createDatabases({ postgresUrl }: Site): Promise<string> {
+/** Creates the databases of a benchmark: the one that is captured, Conductor's own, and `more`. */
+export async function createDatabases(
+  { postgresUrl }: Site,
+  more: readonly string[] = [],
+): Promise<string> {
   await withDatabase(postgresUrl('postgres'), async (db) => {
-    for (const name of [sourceDatabase, 'conductor'])
+    for (const name of [sourceDatabase, 'conductor', ...more])
       await db
         .query(
           sql`CREATE DATABASE ${sql.ident(name)} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
@@ -67,7 +77,7 @@ export async function captureConfig(
   { home, stack, postgresUrl }: Site,
   name: string,
   tables: readonly PromisedTable[],
-  { niceness, lingerMs }: { readonly niceness?: number; readonly lingerMs?: number } = {},
+  { niceness, lingerMs, sinks }: Settings = {},
 ): Promise<CaptureConfig> {
   const folder = join(home, name);
   await mkdir(join(folder, 'contracts'), { recursive: true });
@@ -88,6 +98,7 @@ export async function captureConfig(
     state: { url: postgresUrl('conductor') },
     kafka: { brokers: stack.kafka.brokers, partitions },
     registry: stack.registry,
+    sinks,
     worker: { niceness },
     contracts: 'contracts',
     keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },
@@ -101,9 +112,9 @@ export async function captureConfig(
 }
 
 /** The Open Data Contract that says so. */
-function contractOf({ table, columns, tenant, subject, anon }: PromisedTable): object {
+function contractOf({ table, columns, tenant, subject, anon, graph }: PromisedTable): object {
   const short = table.slice(table.indexOf('.') + 1);
-  const owners = Object.entries({ tenant, subject, anon }).flatMap(([property, value]) =>
+  const owners = Object.entries({ tenant, subject, anon, graph }).flatMap(([property, value]) =>
     value === undefined ? [] : [{ property, value }],
   );
   return {

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
+import type { SinkName } from '../worker/sink-names.ts';
 import type { CaptureConfig } from './capture-config.ts';
 import { withDatabase } from './database.ts';
 import { MeasuredProcess } from './measured-process.ts';
@@ -17,7 +18,7 @@ const patienceMs = 120_000;
 export function workerProcess(
   site: Site,
   { file, name }: CaptureConfig,
-  pipeline: 'capture' | 'govern' | 'anonymise',
+  pipeline: 'capture' | 'govern' | 'anonymise' | `deliver-${SinkName}`,
   { untilCurrent }: { readonly untilCurrent: boolean },
 ): MeasuredProcess {
   const last = untilCurrent ? ['--until-current'] : [];

@@ -3,6 +3,7 @@ export interface Figures {
   readonly rows_per_s?: number;
   readonly wall_s?: number; // From the start of its process to its end.
   readonly cpu_s?: number; // Of its process and that one's children, their start included.
+  readonly servers_cpu_s?: number; // Of the servers of its site meanwhile, whatever else runs on the machine.
   readonly machine_cpu_s?: number; // Of all that ran on the machine meanwhile: the servers, and strangers.
   readonly peak_rss_mb?: number;
   readonly p50_ms?: number;
@@ -15,6 +16,7 @@ const decimals: Readonly<Record<keyof Figures, number>> = {
   rows_per_s: 0,
   wall_s: 2,
   cpu_s: 2,
+  servers_cpu_s: 2,
   machine_cpu_s: 1,
   peak_rss_mb: 0,
   p50_ms: 2,

@@ -49,5 +49,7 @@ function readerOf(site: Site, program: 'drain' | 'copy', flags: Flags): Measured
 }
 
 /** A program that runs as a process of its own: source in a checkout, compiled in a package. */
-export const processFile = (name: 'drain' | 'copy' | 'write' | 'pass'): string =>
+export const processFile = (
+  name: 'drain' | 'copy' | 'write' | 'pass' | 'plainly' | 'copy-in' | 'insert',
+): string =>
   fileURLToPath(new URL(`./processes/${name}${extname(import.meta.filename)}`, import.meta.url));

@@ -49,6 +49,7 @@ const heads: Readonly<Record<keyof Figures, string>> = {
   rows_per_s: 'rows/s',
   wall_s: 'whole s',
   cpu_s: 'CPU s',
+  servers_cpu_s: 'servers s',
   machine_cpu_s: 'all CPU s',
   peak_rss_mb: 'peak MB',
   p50_ms: 'p50 ms',

@@ -37,10 +37,14 @@ interface Wanted {
   readonly postgres: PostgresSettings; // Besides those of every site.
   /** Whether the broker and capture give way to all others. */
   readonly isAside?: boolean;
+  /** Which servers run besides PostgreSQL, Kafka and the registry. */
+  readonly also?: readonly Also[];
 }
 
+type Also = 'neo4j' | 'clickhouse';
+
 /**
- * Does the work on a fresh PostgreSQL, Kafka and registry, and takes them down whatever comes of it.
+ * Does the work on a fresh PostgreSQL, Kafka and registry, or more, and takes them down whatever comes of it.
  * The folder stays if it failed, for its logs.
  */
 export async function onSite<T>(wanted: Wanted, work: (site: Site) => Promise<T>): Promise<T> {
@@ -81,19 +85,21 @@ const production = (): PostgresSettings => ({
   checkpoint_timeout: '15min',
 });
 
-async function serversAt({ home, report, postgres }: Wanted, apart: Aside | null): Promise<Stack> {
-  const none = { neo4j: [0], clickhouse: [0] };
+async function serversAt(wanted: Wanted, apart: Aside | null): Promise<Stack> {
+  const { home, report, postgres, also = [] } = wanted;
   const taken = new Set<number>();
   const ports = async (part: NativePart) => {
     const found = await freePorts(part.ports, taken);
     for (const port of found) taken.add(port);
     return found;
   };
+  const portsOf = async (name: Also) => (also.includes(name) ? ports(native[name]) : [0]);
   const record = newRecord({
     postgres: await ports(native.postgres),
     kafka: await ports(native.kafka),
     registry: await ports(native.registry),
-    ...none,
+    neo4j: await portsOf('neo4j'),
+    clickhouse: await portsOf('clickhouse'),
   });
   await mkdir(join(home, 'logs'), { recursive: true });
   const book = openBook(join(home, 'stack.json'), record);
@@ -101,6 +107,7 @@ async function serversAt({ home, report, postgres }: Wanted, apart: Aside | null
     withSettings(native.postgres, { ...production(), ...postgres }),
     apart ? launchedBy(apart, native.kafka) : native.kafka,
     native.registry,
+    ...also.map((name) => native[name]),
   ];
   const started = await Promise.allSettled(parts.map((part) => start(part, home, book, report)));
   for (const each of started) if (each.status === 'rejected') throw each.reason;

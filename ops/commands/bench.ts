@@ -4,6 +4,7 @@ import { benchAnonymise } from '../bench/anonymise.ts';
 import { benchBigTransaction } from '../bench/big-transaction.ts';
 import { benchCapture } from '../bench/capture.ts';
 import { debeziumDist } from '../bench/debezium-dist.ts';
+import { benchDeliver } from '../bench/deliver.ts';
 import { benchGovern } from '../bench/govern.ts';
 import { benchLatency, latencySettings } from '../bench/latency.ts';
 import { newestJava } from '../bench/newest-java.ts';
@@ -13,6 +14,7 @@ import { onSite, type Site } from '../bench/site.ts';
 import { benchSnapshot } from '../bench/snapshot.ts';
 import { benchSourceImpact, type SourceImpactBench } from '../bench/source-impact.ts';
 import { benchVerify } from '../bench/verify.ts';
+import { type SinkName, sinkNames } from '../worker/sink-names.ts';
 import { stopSignals } from '../stop-signals.ts';
 import { home } from './config-file.ts';
 import { positive } from './numbers.ts';
@@ -43,6 +45,7 @@ Examples:
     );
   addCapture(bench);
   addGovern(bench);
+  addDeliver(bench);
   addAnonymise(bench);
   addLatency(bench);
   addBigTransaction(bench);
@@ -74,6 +77,20 @@ function addGovern(bench: Command): void {
     .addHelpText('after', '\nExample:\n  conductor bench govern --rows 300000')
     .action(async ({ json, rows }: Json & { rows: number }) => {
       await measure('govern', json, (site) => benchGovern(site, { rows }));
+    });
+}
+
+/** Neo4j is slow enough that fewer tell as much. */
+const deliveredRows = { postgres: 1_500_000, clickhouse: 1_500_000, neo4j: 300_000 };
+
+function addDeliver(bench: Command): void {
+  of(bench, 'deliver', 'a governed topic brought to rest, or written there by hand')
+    .addOption(new Option('--sink <name>', 'where to').choices(sinkNames).makeOptionMandatory())
+    .option('--rows <n>', 'how many changes (default: 1500000; into neo4j 300000)', positive)
+    .addHelpText('after', '\nExample:\n  conductor bench deliver --sink postgres --json')
+    .action(async ({ json, sink, rows }: Json & { sink: SinkName; rows?: number }) => {
+      const work = (site: Site) => benchDeliver(site, { sink, rows: rows ?? deliveredRows[sink] });
+      await measure('deliver', json, work, { also: sink === 'postgres' ? [] : [sink] });
     });
 }
 
@@ -149,7 +166,7 @@ async function measure(
   name: string,
   json: boolean | undefined,
   work: (site: Site) => Promise<Outcome>,
-  site: Pick<Parameters<typeof onSite>[0], 'isAside'> & {
+  site: Pick<Parameters<typeof onSite>[0], 'isAside' | 'also'> & {
     postgres?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<void> {
