@@ -31,10 +31,11 @@ export function vaultRootKey(settings: VaultSettings): RemoteRootKey {
     for (let at = 0; at < input.length; at += mostAtOnce) {
       const path = `${verb}/${encodeURIComponent(key)}`;
       const { data } = await ask(path, { batch_input: input.slice(at, at + mostAtOnce) });
-      const results = Array.isArray(data['batch_results']) ? data['batch_results'] : [];
-      for (const result of results as readonly Item[]) {
+      for (const result of resultsIn(data)) {
         const value = result[field];
-        if (typeof value !== 'string') throw refused(settings, verb, String(result['error']));
+        const error = errorOf(result); // An item that failed may have an empty value beside it.
+        if (error !== null || typeof value !== 'string')
+          throw refused(settings, verb, error ?? `it answers without ${field}`);
         found.push(value);
       }
     }
@@ -75,6 +76,16 @@ export function vaultRootKey(settings: VaultSettings): RemoteRootKey {
   };
 }
 
+const resultsIn = (data: VaultAnswer['data']): readonly Item[] =>
+  Array.isArray(data['batch_results']) ? (data['batch_results'] as readonly Item[]) : [];
+
+const errorOf = ({ error }: Item): string | null =>
+  typeof error === 'string' && error !== '' ? error : null;
+
+/** Why an answer refuses: what it says of the whole, or of its items. */
+const whyOf = ({ errors, data }: VaultAnswer): string =>
+  [...errors, ...new Set(resultsIn(data).flatMap((result) => errorOf(result) ?? []))].join('; ');
+
 /** Asks until Vault answers, a few times: what it then says is final, or to be waited out. */
 async function answered(settings: VaultSettings, path: string, body: object) {
   for (let attempt = 0; ; attempt++) {
@@ -82,7 +93,7 @@ async function answered(settings: VaultSettings, path: string, body: object) {
     if (answer.status >= 200 && answer.status < 300) return answer;
     const waitMs = waitsMs[attempt];
     const isPassing = answer.status === 0 || answer.status === 429 || answer.status >= 472;
-    if (!isPassing) throw refused(settings, path, answer.errors.join('; '), answer.status);
+    if (!isPassing) throw refused(settings, path, whyOf(answer), answer.status);
     if (waitMs === undefined) throw unreachable(settings, answer);
     await wait(waitMs);
   }
