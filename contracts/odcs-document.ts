@@ -220,7 +220,7 @@ const notHere: Readonly<Record<string, string>> = {
 
 function faultOf(issue: z.core.$ZodIssue, raw: unknown): string {
   const key = issue.path.findLast((step) => typeof step === 'string');
-  const example = key === undefined ? undefined : exampleOf(key, propertyOf(issue.path, raw));
+  const example = key === undefined ? undefined : exampleOf(key, propertyAt(issue.path, raw));
   if (issue.code === 'unrecognized_keys')
     return issue.keys
       .map((each) => notHere[each] ?? `unknown key "${each}"; remove it or correct its spelling`)
@@ -252,7 +252,7 @@ function placeOf(path: readonly PropertyKey[], raw: unknown): string {
 }
 
 /** The property whose value a path leads to, or into. */
-function propertyOf(path: readonly PropertyKey[], raw: unknown): string | undefined {
+function propertyAt(path: readonly PropertyKey[], raw: unknown): string | undefined {
   let node = raw;
   for (const step of path) {
     const name = text(node, 'property');

@@ -34,7 +34,8 @@ function row(
 
 function behind(pipeline: string, { capture, stages }: Lag): string {
   if (pipeline === 'capture') return size(capture.bytes);
-  return `${stages.find((stage) => stage.pipeline === pipeline)?.changes ?? 0} changes`;
+  const found = stages.find((stage) => stage.pipeline === pipeline);
+  return found ? `${found.changes} changes` : '-'; // Of anonymise and noise it is not measured.
 }
 
 const size = (bytes: number) =>

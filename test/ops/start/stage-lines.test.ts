@@ -42,6 +42,11 @@ test('at the first sight nothing is known of the speed', () => {
   expect(columns(stageLines(null, sight(1, [['govern', state(9_999)]])), 'govern')?.[1]).toBe('0');
 });
 
+test('how far a stage is behind is left open where nobody measures it', () => {
+  const lines = stageLines(null, sight(1, [['noise', state(7)]]));
+  expect(columns(lines, 'noise')?.[2]).toBe('-');
+});
+
 test('a worker that was started anew counts from zero: its speed is never negative', () => {
   const lines = stageLines(
     sight(0, [['govern', state(5_000)]]),
