@@ -1,9 +1,9 @@
 import type { Observable } from 'rxjs';
 import type { Registry } from '../contracts/registry.ts';
 import { tableOf } from '../contracts/topics.ts';
-import type { Governed } from '../schemas/change.ts';
+import { GovernedForm, type GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import { decodeGoverned, schemaIdOf } from '../schemas/wire.ts';
+import { schemaIdOf } from '../schemas/wire.ts';
 import { besideLetters } from './flow/beside.ts';
 import { type Batching, into } from './flow/into.ts';
 import type { Sink } from './flow/sink.ts';
@@ -13,25 +13,39 @@ import type { Received } from './topic/received.ts';
 
 export interface DeliverEnds {
   readonly governed: Source<Received>;
-  readonly rest: Sink<Governed>;
-  readonly letters: Sink<Refused<Received | Governed>>;
+  readonly rest: Sink<GovernedRecord>;
+  readonly letters: Sink<Refused<Received | GovernedRecord>>;
 }
 
 /** `gov.*` → one sink; what it can never take → `dlq.deliver-<sink>`. */
 export function deliver(
   { governed, rest, letters }: DeliverEnds,
   registry: Registry,
-  { pulling, batching }: { readonly pulling: Pulling; readonly batching: Batching<Governed> },
+  { pulling, batching }: { readonly pulling: Pulling; readonly batching: Batching<GovernedRecord> },
 ): Observable<number> {
   return besideLetters(letters, (refused) =>
-    pull(governed, pulling).pipe(each(decoding(registry), refused), into(rest, batching, refused)),
+    pull(governed, pulling).pipe(each(formed(registry), refused), into(rest, batching, refused)),
   );
 }
 
-function decoding(registry: Registry): Processor<Received, Governed> {
-  return ({ topic, partition, value }) => {
-    const type = value && registry.type(schemaIdOf(value) ?? -1);
-    if (!type) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
-    return [decodeGoverned(type, value, { table: tableOf(topic), lane: partition })];
+/** Finds the schema that each record came in, and the table that its topic is of. */
+function formed(registry: Registry): Processor<Received, GovernedRecord> {
+  const forms = new Map<number, GovernedForm>();
+  const tables = new Map<string, string>();
+  return ({ topic, partition: lane, offset, key, value }) => {
+    const id = value === null ? null : schemaIdOf(value);
+    const form = id === null ? null : (forms.get(id) ?? formOf(registry, id, forms));
+    if (!value || !form) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
+    let table = tables.get(topic);
+    if (table === undefined) tables.set(topic, (table = tableOf(topic)));
+    return [{ topic, table, lane, offset, key, value, form }];
   };
+}
+
+function formOf(registry: Registry, id: number, forms: Map<number, GovernedForm>) {
+  const type = registry.type(id);
+  if (!type) return null;
+  const form = new GovernedForm(type);
+  forms.set(id, form);
+  return form;
 }

@@ -5,12 +5,12 @@ import { deliver } from '../../pipelines/deliver.ts';
 import type { Batching } from '../../pipelines/flow/into.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import { ownersOfGoverned } from '../../pipelines/letter-owners.ts';
-import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import { letterOfGoverned, letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
-import type { Governed } from '../../schemas/change.ts';
+import type { GovernedRecord } from '../../schemas/governed-record.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { TextColumns } from './text-columns.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
@@ -18,7 +18,7 @@ import type { Setting } from './setting.ts';
 import type { SinkName } from './sink-names.ts';
 
 /** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
-const batchings: Readonly<Record<SinkName, Batching<Governed>>> = {
+const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
   clickhouse: { size: 10_000, lingerMs: 250 },
@@ -40,12 +40,12 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     const columns = textColumnsOf(setting);
     const rest = stack.use(await openSink(setting, sink, columns.widened()));
     const letters = stack.use(
-      await deadLetters<Received | Governed>(kafka, pipeline, setting, {
+      await deadLetters<Received | GovernedRecord>(kafka, pipeline, setting, {
         letterOf: ({ value, refusal }) =>
-          'offset' in value
-            ? letterOfRecord(pipeline, { value, refusal })
-            : letterOfChange(pipeline, { value, refusal }),
-        ownersOf: (value) => ('offset' in value ? [] : ownersOfGoverned(value, contracts)),
+          'form' in value
+            ? letterOfGoverned(pipeline, { value, refusal })
+            : letterOfRecord(pipeline, { value, refusal }),
+        ownersOf: (value) => ('form' in value ? ownersOfGoverned(value, contracts) : []),
       }),
     );
     const learn = learning(registry);
@@ -84,7 +84,7 @@ async function openSink(
   setting: Setting,
   sink: SinkName,
   contracts: readonly TableContract[],
-): Promise<Sink<Governed>> {
+): Promise<Sink<GovernedRecord>> {
   const { sinks } = setting.config;
   if (sink === 'postgres' && sinks.postgres) {
     const { mirror } = await import('../../sinks/postgres.ts');
