@@ -30,7 +30,7 @@ export async function openTables(
 }
 
 /** Schema and name of a table. */
-function splitName(table: string): readonly [schema: string, name: string] {
+export function splitName(table: string): readonly [schema: string, name: string] {
   const dot = table.indexOf('.');
   return dot === -1 ? ['public', table] : [table.slice(0, dot), table.slice(dot + 1)];
 }

@@ -192,7 +192,7 @@ async function upsert(
 }
 
 /** Keys, and further texts beside them, as rows `i` with their ordinal `_n`. */
-function unnestKeys(
+export function unnestKeys(
   table: MirrorTable,
   of: readonly { readonly change: Governed }[],
   more: readonly (readonly string[])[],
@@ -204,7 +204,8 @@ function unnestKeys(
     AS i(${idents([...table.key.map(keyAlias), ...names, '_n'])})`;
 }
 
-const sameKey = (table: MirrorTable): SQLQuery =>
+/** Whether row `t` of a table has the key of `i`. */
+export const sameKey = (table: MirrorTable): SQLQuery =>
   table.key.length === 0
     ? sql`false`
     : sql.join(

@@ -12,6 +12,7 @@ import { lsnText } from '../schemas/lsn.ts';
 import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { textArray, writeTable } from './postgres-write.ts';
+import { isInTheWay, writeApart } from './postgres-apart.ts';
 import { openTables } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 
@@ -70,19 +71,23 @@ async function writeChanges(
     throw new Refusal('no-contract', `table ${changes.table}: the mirror has no contract for it`);
   });
   let at = all[0]?.table ?? '';
+  const apart = new Set<string>(); // Tables whose rows are in each other's way.
   const write = async (tx: Transaction) => {
     await lock(tx, all);
     for (const { table, changes } of planned) {
       at = table.name;
-      await writeTable(tx, table, changes);
+      if (!apart.has(at) || !(await writeApart(tx, table, changes)))
+        await writeTable(tx, table, changes);
     }
     await saveOffsets(tx, all);
   };
-  try {
-    await besideOthers(() => db.tx(write));
-  } catch (error) {
-    throw refusalOf(at, error) ?? error;
-  }
+  for (;;)
+    try {
+      return await besideOthers(() => db.tx(write));
+    } catch (error) {
+      if (!isInTheWay(error) || apart.has(at)) throw refusalOf(at, error) ?? error;
+      apart.add(at);
+    }
 }
 
 const tries = 3;
@@ -146,6 +151,7 @@ function refusalOf(table: string, error: unknown): Refusal | null {
   const what = `SQLSTATE ${code}${place && ` (${place})`}`;
   return new Refusal('rejected-by-sink', `table ${table}: ${what}`, {
     cause: Object.assign(new Error(what), { code }),
+    isInTheWay: isInTheWay(error),
   });
 }
 
