@@ -2,7 +2,7 @@ import { isSQLError, sql } from '@databases/pg';
 import type { SQLQuery, Transaction } from '@databases/pg';
 import { sqlName } from '../contracts/sql-name.ts';
 import type { TableChanges } from './compact.ts';
-import { idents, splitName } from './postgres-tables.ts';
+import { idents, splitName } from './postgres-plan.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 import { sameKey, unnestKeys, writeTable } from './postgres-write.ts';
 

@@ -6,7 +6,7 @@ import type { Removal, TableChanges, Upsert } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { Row, Unchanged, Value } from '../schemas/value.ts';
-import { idents } from './postgres-tables.ts';
+import { idents } from './postgres-plan.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 
 /** A row as it is to be written: every column that it has is known. */

@@ -105,7 +105,7 @@ interface Poison<T> extends Refused<T> {
  * Writes all that can be written, in order, in O(log n) writes per value that can not. What was cut apart
  * from a value in whose way it was is tried once more after the others, as long as that helps.
  */
-async function writeAround<T>(
+export async function writeAround<T>(
   sink: Pick<Sink<T>, 'write'>,
   values: readonly T[],
 ): Promise<readonly Poison<T>[]> {
