@@ -23,6 +23,7 @@ export interface MirrorRemark {
   readonly table: string;
   readonly what: string;
   readonly statement: string | null; // That would mend it.
+  readonly stops: boolean; // The mirror cannot be opened before it is mended.
 }
 
 /** The types of columns as tables of the source have them now, by table. */
@@ -44,8 +45,9 @@ export async function planTables(
     if (found.size === 0) steps.push(...(await creation(db, contract, columns, schemas)));
     else {
       const change = alteration(contract, columns, found);
+      const other = found.has('_position') ? await otherKey(db, contract) : null;
       steps.push(...change.steps);
-      left.push(...change.left);
+      left.push(...change.left, ...(other ? [other] : []));
     }
   }
   return { steps, left };
@@ -148,7 +150,7 @@ async function creation(
 }
 
 function alteration(
-  { table, key }: TableContract,
+  { table }: TableContract,
   columns: readonly Wanted[],
   found: ReadonlyMap<string, Found>,
 ): MirrorPlan {
@@ -156,7 +158,12 @@ function alteration(
   if (!found.has('_position'))
     return {
       steps: [],
-      left: [remark(table, 'it is no table of the mirror: it lacks the column _position')],
+      left: [
+        {
+          ...remark(table, 'it is no table of the mirror: it lacks the column _position'),
+          stops: true,
+        },
+      ],
     };
   const steps: MirrorStep[] = [];
   const left: MirrorRemark[] = [];
@@ -191,16 +198,27 @@ function alteration(
           alter(sql`DROP COLUMN ${sqlName(column)}`),
         ),
       );
-  const primary = [...found].flatMap(([column, { isKey }]) => (isKey ? [column] : []));
-  const promised = key.length > 0 ? key : ['_position'];
-  if (primary.toSorted().join() !== promised.toSorted().join())
-    left.push(
-      remark(
-        table,
-        `its primary key is ${primary.join(', ') || 'not there'}, and that of its contract ${promised.join(', ')}: drop the table, so that it is made anew, and backfill it`,
-      ),
-    );
   return { steps, left };
+}
+
+/** What is unique in a table is to be its contract's key: rows are found by it. */
+async function otherKey(
+  db: Queryable,
+  { table, key }: TableContract,
+): Promise<MirrorRemark | null> {
+  const [schema, name] = splitName(table);
+  const found: readonly { readonly columns: readonly string[] }[] = await db.query(sql`
+    SELECT array_agg(a.attname::text) AS columns
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+    WHERE n.nspname = ${schema} AND c.relname = ${name} AND i.indisunique AND i.indimmediate
+      AND i.indpred IS NULL AND i.indexprs IS NULL
+    GROUP BY i.indexrelid`);
+  const sorted = (columns: readonly string[]) => JSON.stringify(columns.toSorted());
+  const promised = key.length > 0 ? key : ['_position'];
+  if (found.some(({ columns }) => sorted(columns) === sorted(promised))) return null;
+  const what = `it is not unique by ${promised.join(', ')}, the key of its contract: drop it, so that it is made anew, and backfill it`;
+  return { ...remark(table, what), stops: true };
 }
 
 const wasOf = ({ type }: Found): string => `it is ${type}; the table is rewritten`;
@@ -229,6 +247,7 @@ const remark = (table: string, what: string, statement?: SQLQuery): MirrorRemark
   table,
   what,
   statement: statement ? textOf(statement) : null,
+  stops: false,
 });
 
 /** A statement without values, as it is sent. */

@@ -31,6 +31,8 @@ export async function openTables(
     );
     await createBookkeeping(tx);
     const plan = await planTables(tx, contracts, source);
+    const stopping = plan.left.find(({ stops }) => stops);
+    if (stopping) throw new Error(`table ${stopping.table} of the mirror: ${stopping.what}`);
     for (const { statement } of plan.steps) await tx.query(sql.__dangerous__rawValue(statement));
     const tables = new Map<string, MirrorTable>();
     for (const contract of contracts) {

@@ -96,9 +96,14 @@ test('what somebody has made of the mirror is left as it is, and told', async ()
   expect(left.map(({ what }) => what)).toEqual([
     'column body is jsonb, and to hold json',
     'column mine is not under contract: yours, or left from before; nothing is written to it',
-    'its primary key is id, note, and that of its contract id: drop the table, so that it is made anew, and backfill it',
+    'it is not unique by id, the key of its contract: drop it, so that it is made anew, and backfill it',
     'it is no table of the mirror: it lacks the column _position',
   ]);
+  const open = (contract: TableContract) => mirror({ ...t.at, contracts: [contract] });
+  await expect(open(items)).rejects.toThrow(/it is not unique by id/);
+  await expect(open(theirs)).rejects.toThrow(/it lacks the column _position/);
+  await t.db.query(sql`ALTER TABLE shop.items ADD UNIQUE (id)`);
+  await (await open(items))[Symbol.asyncDispose]();
 });
 
 test('a column that the source has widened is widened, whatever its contract says yet', async () => {
