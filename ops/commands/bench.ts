@@ -139,7 +139,7 @@ function addSourceImpact(bench: Command): void {
 
 function addSnapshot(bench: Command): void {
   of(bench, 'snapshot', "capture's first copy of a table, or the table only read")
-    .option('--rows <n>', 'how many rows', positive, 2_000_000)
+    .option('--rows <n>', 'how many rows', positive, 4_000_000)
     .addHelpText('after', '\nExample:\n  conductor bench snapshot --rows 500000')
     .action(async ({ json, rows }: Json & { rows: number }) => {
       await measure('snapshot', json, (site) => benchSnapshot(site, { rows }));
