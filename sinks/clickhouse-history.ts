@@ -34,12 +34,11 @@ export class History {
 
   /** Resolves once all of these rest in the history. */
   async append(records: readonly GovernedRecord[]): Promise<void> {
-    const lanes = [...new Set(records.map(({ lane }) => lane))];
+    const spans = spansOf(records);
     for (let tries = 1; ; tries++) {
       try {
-        await this.#claims.take(lanes);
-        const missing = await this.#missing(records);
-        if (missing.length > 0) await this.#insert(missing);
+        await this.#claims.take([...spans.keys()]);
+        await this.#insert(records, spans);
         return;
       } catch (error) {
         if (error instanceof Refusal) throw error;
@@ -50,22 +49,20 @@ export class History {
     }
   }
 
-  async #insert(records: readonly GovernedRecord[]): Promise<void> {
-    const block = this.#block;
-    const next = new Map<number, bigint>();
-    block.clear();
-    for (const record of records) {
-      block.add(record);
-      const { lane, offset } = record;
-      const end = next.get(lane);
-      if (end === undefined || offset >= end) next.set(lane, offset + 1n);
-    }
-    await this.#send([...next.keys()]);
-    for (const [lane, end] of next) {
+  async #insert(records: readonly GovernedRecord[], spans: Spans): Promise<void> {
+    const isNew = [...spans].every(
+      ([lane, { least, isInOrder }]) => isInOrder && least >= (this.#claims.held(lane)?.next ?? 0n),
+    );
+    const missing = isNew ? records : await this.#missing(records, spans);
+    if (missing.length === 0) return;
+    const own = isNew ? spans : spansOf(missing);
+    this.#block.clear();
+    for (const record of missing) this.#block.add(record);
+    await this.#send([...own.keys()]);
+    for (const [lane, { greatest }] of own) {
       const held = this.#claims.held(lane);
-      if (held && held.next < end) held.next = end;
+      if (held && held.next <= greatest) held.next = greatest + 1n;
     }
-    block.clear();
   }
 
   async #send(lanes: readonly number[]): Promise<void> {
@@ -86,9 +83,11 @@ export class History {
   }
 
   /** What of these does not rest in the history, each record once. */
-  async #missing(records: readonly GovernedRecord[]): Promise<readonly GovernedRecord[]> {
-    if (this.#areNew(records)) return records;
-    const resting = await this.#resting(records);
+  async #missing(
+    records: readonly GovernedRecord[],
+    spans: Spans,
+  ): Promise<readonly GovernedRecord[]> {
+    const resting = await this.#resting(spans);
     const seen = new Set<string>();
     return records.filter((record) => {
       const name = `${record.lane}/${record.offset}`;
@@ -100,24 +99,12 @@ export class History {
     });
   }
 
-  /** Whether each lane goes on from where it ended, as it does but for what came twice. */
-  #areNew(records: readonly GovernedRecord[]): boolean {
-    const next = new Map<number, bigint>();
-    for (const { lane, offset } of records) {
-      if (offset < (next.get(lane) ?? this.#claims.held(lane)?.next ?? 0n)) return false;
-      next.set(lane, offset + 1n);
-    }
-    return true;
-  }
-
-  /** The positions of what rests where these have their places, by lane and offset. */
-  async #resting(records: readonly GovernedRecord[]): Promise<ReadonlyMap<string, string>> {
-    const ranges = [...Map.groupBy(records, ({ lane }) => lane)].map(([lane, own]) => {
-      const offsets = own.map(({ offset }) => offset);
-      const least = offsets.reduce((a, b) => (b < a ? b : a));
-      const greatest = offsets.reduce((a, b) => (b > a ? b : a));
-      return `(_lane = ${lane} AND _offset BETWEEN ${least} AND ${greatest})`;
-    });
+  /** The positions of what rests within such spans, by lane and offset. */
+  async #resting(spans: Spans): Promise<ReadonlyMap<string, string>> {
+    const ranges = [...spans].map(
+      ([lane, { least, greatest }]) =>
+        `(_lane = ${lane} AND _offset BETWEEN ${least} AND ${greatest})`,
+    );
     const answer = await this.#client.query({
       query: `SELECT concat(toString(_lane), '/', toString(_offset)) AS name,
           concat(toString(_timeline), '/', toString(_lsn), '/', toString(_seq), '/', toString(_part)) AS position
@@ -129,8 +116,35 @@ export class History {
   }
 }
 
+/** From where to where records go in each lane. */
+type Spans = ReadonlyMap<number, Span>;
+
+interface Span {
+  least: bigint;
+  greatest: bigint;
+  isInOrder: boolean; // Each after the one before, as it is but for what came twice.
+}
+
+function spansOf(records: readonly GovernedRecord[]): Spans {
+  const spans = new Map<number, Span>();
+  let current = -1;
+  let span: Span | undefined;
+  for (const { lane, offset } of records) {
+    if (lane !== current) span = spans.get((current = lane));
+    if (!span) {
+      spans.set(lane, (span = { least: offset, greatest: offset, isInOrder: true }));
+    } else if (offset > span.greatest) span.greatest = offset;
+    else {
+      span.isInOrder = false;
+      if (offset < span.least) span.least = offset;
+    }
+  }
+  return spans;
+}
+
 /** What an insert says of itself: one block, so that all of it comes to rest or nothing. */
 const asOneBlock = {
+  optimize_on_insert: 0,
   max_insert_threads: '1',
   max_threads: 1,
   max_block_size: '10000000',

@@ -21,7 +21,7 @@ import type { SinkName } from './sink-names.ts';
 const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
-  clickhouse: { size: 20_000, lingerMs: 250 },
+  clickhouse: { size: 30_000, lingerMs: 250 },
 };
 
 /** How many times as much as other pipelines may be in flight: the next large insert is read while one is written. */
