@@ -109,6 +109,27 @@ test('a group that grows and shrinks hands lanes over without doubling any chang
   await expectEachOnce(fresh);
 }, 120_000);
 
+test('who takes a lane waits for an insert that was let in before, and leaves out what it brought', async () => {
+  await using fresh = await unmerged();
+  await fresh.command(
+    `ALTER TABLE ${fresh.at.database}.marks_history ADD COLUMN slow UInt8 DEFAULT sleepEachRow(0.2)`,
+  );
+  const [lane = []] = recordsOfMarks(1, 10);
+  await using slow = await warehouse({ ...fresh.at, contracts: [marks] });
+  await using next = await warehouse({ ...fresh.at, contracts: [marks] });
+  const first = slow.write(lane.slice(0, 8));
+  const inserts = `SELECT query_id FROM system.processes WHERE query LIKE 'INSERT INTO ${fresh.at.database}.marks%'`;
+  await vi.waitFor(async () => expect(await fresh.select(inserts)).toHaveLength(1));
+  await next.write(lane);
+  await first;
+  const history = `${fresh.at.database}.marks_history`;
+  expect(
+    await fresh.select(
+      `SELECT toString(count()) AS rows, toString(uniqExact(_offset)) AS places FROM ${history}`,
+    ),
+  ).toEqual([{ rows: '10', places: '10' }]);
+}, 60_000);
+
 const program = fileURLToPath(new URL('./marks-writer.ts', import.meta.url));
 
 /** Starts a worker from what was confirmed; `confirmed` is kept up to what it says. */

@@ -50,7 +50,7 @@ test('workers of the warehouse that join a group, die in it, stop and go on, dou
     const before = await counted();
     await feed(more);
     await vi.waitFor(
-      async () => expect(Number((await counted()).rows)).toBeGreaterThan(Number(before.rows)),
+      async () => expect(Number((await counted())['rows'])).toBeGreaterThan(Number(before['rows'])),
       { timeout: 60_000, interval: 200 },
     );
   };
