@@ -2,7 +2,7 @@ import { Bytes } from '../schemas/bytes.ts';
 import type { Field, KnownType } from '../schemas/change-cursor.ts';
 import type { GovernedForm, GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import { putHalves, putLittle, putSized, putVarint, putWide } from './clickhouse-bytes.ts';
+import { putHalves, putSized, putVarint, putWide, putWord } from './clickhouse-bytes.ts';
 import type { WarehouseTable } from './clickhouse-tables.ts';
 import { refusing } from './clickhouse-text.ts';
 import { emptyOf, type Put, putOf } from './clickhouse-values.ts';
@@ -67,11 +67,11 @@ export class Block {
     }
     const text = opTexts[op];
     putSized(text, 0, text.length, own.op.data);
-    putLittle(change.timeline, 4, own.timeline.data);
+    putWord(change.timeline, own.timeline.data);
     putWide(change.lsn, own.lsn.data);
-    putLittle(change.seq, 4, own.seq.data);
-    putLittle(change.part, 4, own.part.data);
-    putLittle(record.lane, 4, own.lane.data);
+    putWord(change.seq, own.seq.data);
+    putWord(change.part, own.part.data);
+    putWord(record.lane, own.lane.data);
     putWide(record.offset, own.offset.data);
     putWide(change.committedAt, own.committedAt.data);
     putHalves(0, this.#silent, own.unchanged.ends);

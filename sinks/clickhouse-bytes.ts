@@ -45,6 +45,17 @@ export function putLittle(value: number, width: number, to: Bytes): void {
   }
 }
 
+/** Writes a number of 32 bits. */
+export function putWord(value: number, to: Bytes): void {
+  to.room(4);
+  const { data, at } = to;
+  data[at] = value & 255;
+  data[at + 1] = (value >> 8) & 255;
+  data[at + 2] = (value >> 16) & 255;
+  data[at + 3] = (value >> 24) & 255;
+  to.at = at + 4;
+}
+
 /** Writes a number of 64 bits from its halves. */
 export function putHalves(high: number, low: number, to: Bytes): void {
   to.room(8);

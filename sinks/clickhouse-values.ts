@@ -4,7 +4,15 @@ import { type Logical, logicalOf } from '../schemas/avro-types.ts';
 import type { KnownType } from '../schemas/change-cursor.ts';
 import { Bytes } from '../schemas/bytes.ts';
 import { writeTime } from '../schemas/moment.ts';
-import { Halves, inBounds, putHalves, putLittle, putSized, putVarint } from './clickhouse-bytes.ts';
+import {
+  Halves,
+  inBounds,
+  putHalves,
+  putLittle,
+  putSized,
+  putVarint,
+  putWord,
+} from './clickhouse-bytes.ts';
 import { putText, type Refuse } from './clickhouse-text.ts';
 
 /** Writes the value that lies at a place as ClickHouse keeps it. */
@@ -53,7 +61,7 @@ const widths: Readonly<Record<string, number>> = {
 function ofPlain(avro: string, type: string): Put | null {
   switch (avro) {
     case 'int':
-      return type === 'Int16' || type === 'Int32' ? putInteger(widthOf(type)) : null;
+      return type === 'Int32' ? putInteger : type === 'Int16' ? putSmall : null;
     case 'long':
     case 'abstract:long':
       return type === 'Int64' ? putLong : null;
@@ -88,12 +96,15 @@ function ofLogical({ name, scale }: Logical, type: string, refuse: Refuse): Put 
   }
 }
 
-const putInteger =
-  (width: number): Put =>
-  (from, at, to) => {
-    halves.read(from, at);
-    putLittle(halves.low, width, to);
-  };
+const putInteger: Put = (from, at, to) => {
+  halves.read(from, at);
+  putWord(halves.low, to);
+};
+
+const putSmall: Put = (from, at, to) => {
+  halves.read(from, at);
+  putLittle(halves.low, 2, to);
+};
 
 const putLong: Put = (from, at, to) => {
   halves.read(from, at);
@@ -140,7 +151,7 @@ const putDay =
   (from, at, to) => {
     halves.read(from, at);
     if (!inBounds.day(halves.low)) throw refuse('is a date');
-    putLittle(halves.low, 4, to);
+    putWord(halves.low, to);
   };
 
 const putMoment =

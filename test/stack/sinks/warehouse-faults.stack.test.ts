@@ -153,7 +153,7 @@ test('workers killed before and after their inserts double nothing and lose noth
   const confirmed = [...start];
   let killed = 0;
   for (let round = 0; !isDone(confirmed); round++) {
-    const strike = round < 8 ? `${draw(2) === 0 ? 'inserting' : 'inserted'}:${1 + draw(4)}` : '';
+    const strike = round < 8 ? `${draw(2) === 0 ? 'inserting' : 'inserted'}:${1 + draw(2)}` : '';
     const child = worker(fresh, confirmed, seed + round, strike);
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
     expect(code ?? signal).toBe(signal === null ? 0 : 'SIGKILL');
