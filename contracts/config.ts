@@ -76,6 +76,11 @@ export const configSchema = z.strictObject({
           user: z.string().min(1).default('default'),
           password: z.string().default(''),
           database: settingName.default('governed'),
+          cluster: settingName
+            .optional()
+            .describe(
+              'The name of a cluster: tables are made on all of it, replicated, and lanes are spread over its shards.',
+            ),
         })
         .optional()
         .describe('The warehouse.'),

@@ -24,8 +24,11 @@ import type { SinkName } from './sink-names.ts';
 const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
-  clickhouse: { size: 10_000, lingerMs: 250 },
+  clickhouse: { size: 30_000, lingerMs: 250 },
 };
+
+/** How many times as much as other pipelines may be in flight: the next large insert is read while one is written. */
+const roomTimes: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 1, clickhouse: 6 };
 
 /** Connects deliver to one sink: `gov.*` at one end, where it comes to rest at the other. */
 export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =>
@@ -60,7 +63,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     );
     return (signal) =>
       deliver({ governed, rest, letters: counters.letters(letters) }, registry, {
-        pulling: pulling(setting, signal),
+        pulling: pulling(setting, signal, roomTimes[sink]),
         batching: batchings[sink],
       });
   });

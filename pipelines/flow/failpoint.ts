@@ -15,6 +15,8 @@ export type Failpoint =
   | 'sent' // Kafka has it; nobody else knows.
   | 'writing' // A transaction of the mirror has all that it is to hold, and has not ended.
   | 'written' // It has ended; Kafka was told nothing.
+  | 'inserting' // The lanes are ours; the warehouse was sent nothing.
+  | 'inserted' // The warehouse has it; nobody else knows.
   | 'claiming' // Manifests are signed, and Kafka was told nothing.
   | 'claimed' // Kafka has them; no checkpoint says so.
   | 'published'; // A checkpoint says so; the folder of tiles does not.
