@@ -24,6 +24,9 @@ const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   clickhouse: { size: 10_000, lingerMs: 250 },
 };
 
+/** How many batches are written at once: a transaction of Neo4j keeps one core busy, so others may use the rest. */
+const writers: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 2, clickhouse: 1 };
+
 /** Connects deliver to one sink: `gov.*` at one end, where it comes to rest at the other. */
 export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =>
   openAll(async (stack) => {
@@ -67,6 +70,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       deliver({ governed, rest, letters: counters.letters(letters) }, registry, {
         pulling: pulling(setting, signal),
         batching: batchings[sink],
+        writers: writers[sink],
       });
   });
 
@@ -92,7 +96,7 @@ async function openSink(
   }
   if (sink === 'neo4j' && sinks.neo4j) {
     const { graph } = await import('../../sinks/neo4j.ts');
-    return graph({ ...sinks.neo4j, contracts });
+    return graph({ ...sinks.neo4j, contracts, contended: () => setting.counters.contended() });
   }
   if (sink === 'clickhouse' && sinks.clickhouse) {
     const { warehouse } = await import('../../sinks/clickhouse.ts');
