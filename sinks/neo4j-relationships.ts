@@ -42,22 +42,31 @@ export async function leadings(
 /** Cuts and makes them. Every node that they lead to is there, and taken. */
 export async function lead(
   tx: ManagedTransaction,
-  { table, relationship: { type, target }, cut, made }: Leading,
+  { table, relationship, cut, made }: Leading,
 ): Promise<void> {
   if (cut.length > 0)
     await tx.run(
-      `UNWIND $cut AS key MATCH (:${table.label} {_key: key})-[r:${type}]->() DELETE r`,
+      `UNWIND $cut AS key MATCH (:${table.label} {_key: key})-[r:${relationship.type}]->() DELETE r`,
       { cut },
     );
   if (made.length === 0) return;
-  // Asked from the side of the row, which leads to one node at most: the other may be led to by any number.
-  await tx.run(
-    `UNWIND range(0, size($keys) - 1) AS i MATCH (n:${table.label} {_key: $keys[i]})
-     WHERE NOT EXISTS { (n)-[:${type}]->() }
-     MATCH (t:${target} {_key: $targets[i]}) CREATE (n)-[:${type}]->(t)`,
-    { keys: made.map(({ key }) => key), targets: made.map((each) => each.target) },
-  );
+  await tx.run(making(table, relationship), {
+    keys: made.map(({ key }) => key),
+    targets: made.map(({ target }) => target),
+  });
 }
+
+/**
+ * Cypher that makes relationships. It asks from the side of the row, which leads to one node at most: the other one may
+ * be led to by any number, through which MERGE might go.
+ */
+export const making = (
+  { label }: Pick<NodeTable, 'label'>,
+  { type, target }: Pick<GraphRelationship, 'type' | 'target'>,
+): string =>
+  `UNWIND range(0, size($keys) - 1) AS i MATCH (n:${label} {_key: $keys[i]})
+   WHERE NOT EXISTS { (n)-[:${type}]->() }
+   MATCH (t:${target} {_key: $targets[i]}) CREATE (n)-[:${type}]->(t)`;
 
 /** Cuts all relationships of these rows, and says whom they led to. */
 export async function cutAll(
