@@ -3,6 +3,9 @@ import type { Plan, PlannedRow } from './neo4j-plan.ts';
 import { propertyOf } from './neo4j-tables.ts';
 import type { GraphTable, NodeTable } from './neo4j-tables.ts';
 
+/** That a transaction met another, and is to begin again. */
+export class Contention extends Error {}
+
 /** Keys of nodes by label. */
 export class Keys {
   readonly #byLabel = new Map<string, Set<string>>();
@@ -49,14 +52,12 @@ export async function writeRows<Row extends PlannedRow>(
       `c${n}`,
       whole.map(({ values }) => propertyOf(table, column, values[column] ?? null)),
     ]);
-    await tx.run(`${each} SET n += {_position: $at[i]${table.assigned}}`, {
-      ...named(whole),
-      ...Object.fromEntries(columns),
-    });
+    const set = `SET n += {_position: $at[i]${table.assigned}}`;
+    await writeAll(tx, `${each} ${set}`, { ...named(whole), ...Object.fromEntries(columns) });
   }
   const others = rows.filter(({ isWhole }) => !isWhole);
   if (others.length === 0) return;
-  await tx.run(`${each} SET n += $properties[i], n._position = $at[i]`, {
+  await writeAll(tx, `${each} SET n += $properties[i], n._position = $at[i]`, {
     ...named(others),
     properties: others.map(({ values }) => propertiesOf(table, values)),
   });
@@ -87,8 +88,12 @@ export async function bury(tx: ManagedTransaction, { graves }: Plan): Promise<vo
  * so that none waits for another in a circle. What is not there becomes a stub.
  */
 export async function takeNodes(tx: ManagedTransaction, wanted: Keys): Promise<void> {
-  for (const { label, keys } of wanted.sorted())
-    await tx.run(`UNWIND $keys AS key MERGE (n:${label} {_key: key}) SET n._key = key`, { keys });
+  for (const { label, keys } of wanted.sorted()) {
+    const taking = `UNWIND $keys AS key MERGE (n:${label} {_key: key}) SET n._key = key
+      RETURN count(n._key) AS done`;
+    // One that was removed while we waited for it is passed over without a word: it is then made.
+    while ((await doneBy(tx, taking, { keys })) < keys.length);
+  }
 }
 
 /** Removes stubs that nothing refers to. The lock comes first, so that what is then read is the last word. */
@@ -110,6 +115,20 @@ export async function clearNodes(
   keys: readonly string[],
 ): Promise<void> {
   await tx.run(`UNWIND $keys AS key MATCH (n:${label} {_key: key}) SET n = {_key: key}`, { keys });
+}
+
+async function writeAll(
+  tx: ManagedTransaction,
+  setting: string,
+  parameters: { readonly keys: readonly string[]; readonly [other: string]: unknown },
+): Promise<void> {
+  const done = await doneBy(tx, `${setting} RETURN count(n._position) AS done`, parameters);
+  if (done < parameters.keys.length) throw new Contention('a truncate removed what was found');
+}
+
+async function doneBy(tx: ManagedTransaction, query: string, parameters: object): Promise<number> {
+  const { records } = await tx.run<{ done: bigint }>(query, parameters);
+  return Number(records[0]?.get('done') ?? 0n);
 }
 
 function propertiesOf(table: GraphTable, values: PlannedRow['values']): Record<string, unknown> {

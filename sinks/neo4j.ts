@@ -10,6 +10,7 @@ import { Refusal } from '../schemas/refusal.ts';
 import { graphTables } from './neo4j-tables.ts';
 import type { GraphTable } from './neo4j-tables.ts';
 import { type Batch, clearOlder, writeBatch } from './neo4j-batch.ts';
+import { Contention } from './neo4j-write.ts';
 import { offsetsOf } from './neo4j-lanes.ts';
 
 export interface GraphOptions {
@@ -108,9 +109,6 @@ const contentions = new Set([
   'Neo.TransientError.Transaction.DeadlockDetected',
 ]);
 
-/** That a transaction met another. The driver would wait for a second before it tried again. */
-class Contention extends Error {}
-
 /** One managed transaction; one that another got in the way of begins again. */
 async function transact<T>({ driver, database, contended }: Place, work: Work<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -120,14 +118,14 @@ async function transact<T>({ driver, database, contended }: Place, work: Work<T>
       try {
         return await work(tx, (name) => (table = name));
       } catch (cause) {
-        if (attempt < 20 && contentions.has(codeOf(cause))) throw new Contention('', { cause });
-        throw cause;
+        // The driver would wait for a second before it tried again.
+        throw contentions.has(codeOf(cause)) ? new Contention('met another', { cause }) : cause;
       }
     };
     try {
       return await session.executeWrite(working);
     } catch (error) {
-      if (!(error instanceof Contention)) throw refusalOf(table, error) ?? error;
+      if (!(error instanceof Contention) || attempt === 20) throw refusalOf(table, error) ?? error;
       contended();
       await wait(Math.random() * 10 * attempt); // Two that met may else meet again.
     } finally {
