@@ -8,10 +8,12 @@ import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
 import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import type { TableChanges } from './compact.ts';
-import { lsnText } from '../schemas/lsn.ts';
-import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import { textArray, writeTable } from './postgres-write.ts';
+import { CopyPool } from './postgres-copy.ts';
+import { lock, type Offsets, offsetsOf, saveOffsets } from './postgres-lanes.ts';
+import { Sorter } from './postgres-sort.ts';
+import { writeSorted } from './postgres-sorted.ts';
+import { writeTable } from './postgres-write.ts';
 import { openTables } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 
@@ -29,6 +31,7 @@ export type MirrorServer =
 export type MirrorOptions = MirrorServer & {
   readonly contracts: readonly TableContract[];
   readonly name?: string;
+  readonly fewestCopied?: number; // Smaller batches are cheaper as parameters of one statement than by COPY.
 };
 
 /**
@@ -50,19 +53,57 @@ export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecor
     await db.dispose();
     throw unopened(options, cause);
   }
+  const copy = copying(options, tables);
   return {
     name: options.name ?? 'postgres',
     async write(batch) {
-      if (batch.length > 0) await writeChanges(db, tables, compact(batch.map(changeOf)));
+      if (batch.length === 0 || (await copy.write(batch))) return;
+      await writeChanges(db, tables, compact(batch.map(changeOf)), offsetsOf(batch));
     },
-    [Symbol.asyncDispose]: () => db.dispose(),
+    async [Symbol.asyncDispose]() {
+      await copy.end();
+      await db.dispose();
+    },
   };
 }
+
+/** Writes by COPY what can be; false, and nothing written, of a batch that is to be written as changes. */
+function copying(options: MirrorOptions, tables: ReadonlyMap<string, MirrorTable>) {
+  const { fewestCopied = 100 } = options;
+  const pool = new CopyPool(serverOf(options));
+  const sorter = new Sorter(tables);
+  let isAllowed = true;
+  return {
+    async write(batch: readonly GovernedRecord[]): Promise<boolean> {
+      if (!isAllowed || batch.length < fewestCopied) return false;
+      const sorted = sorter.sort(batch);
+      try {
+        if (!sorted.some(({ copies }) => copies.some(({ count }) => count > 0))) return false;
+        await pool.transact((tx) => writeSorted(tx, sorted));
+        return true;
+      } catch (error) {
+        if (!(error instanceof Refusal) && !mayPassAsChanges(error)) throw error;
+        if (isSQLError(error) && error.code === notAllowed) isAllowed = false;
+        return false;
+      } finally {
+        sorter.release(sorted);
+      }
+    },
+    end: () => pool.end(),
+  };
+}
+
+const notAllowed = '42501'; // To make temporary tables.
+
+/** What the server says of data, names or rights, or of who was in the way: it may say otherwise of changes, or exactly of what. */
+const mayPassAsChanges = (error: unknown): boolean =>
+  isSQLError(error) && /^(?:0A|2[123]|40|42|54)/.test(error.code);
 
 async function writeChanges(
   db: ConnectionPool,
   tables: ReadonlyMap<string, MirrorTable>,
   all: readonly TableChanges[],
+  offsets: Offsets,
 ): Promise<void> {
   const planned = all.map((changes) => {
     const table = tables.get(changes.table);
@@ -71,12 +112,13 @@ async function writeChanges(
   });
   let at = all[0]?.table ?? '';
   const write = async (tx: Transaction) => {
-    await lock(tx, all);
+    await lock(tx, all.map(written));
     for (const { table, changes } of planned) {
       at = table.name;
       await writeTable(tx, table, changes);
     }
-    await saveOffsets(tx, all);
+    const newest = all.flatMap((changes) => changes.newest);
+    await saveOffsets(tx, newest, offsets);
   };
   try {
     await besideOthers(() => db.tx(write));
@@ -84,6 +126,12 @@ async function writeChanges(
     throw refusalOf(at, error) ?? error;
   }
 }
+
+const written = ({ table, truncated, newest }: TableChanges) => ({
+  table,
+  isTruncated: truncated !== null,
+  lanes: newest.map(({ lane }) => lane),
+});
 
 const tries = 3;
 
@@ -96,39 +144,6 @@ async function besideOthers<T>(work: () => Promise<T>): Promise<T> {
       if (attempt === tries || !isContention(error)) throw error;
     }
   }
-}
-
-/**
- * Changes of a key share a lane, and a truncate concerns all lanes of its table: so a lane at a
- * time, or the whole table. Always in the same order, so that two workers never wait in a ring.
- */
-async function lock(tx: Transaction, all: readonly TableChanges[]): Promise<void> {
-  const wanted = all.flatMap(({ table, truncated, newest }) => [
-    { name: table, shared: truncated === null },
-    ...newest
-      .map(({ lane }) => lane)
-      .sort((a, b) => a - b)
-      .map((lane) => ({ name: `${table}/${lane}`, shared: false })),
-  ]);
-  await tx.query(sql`
-    SELECT (CASE WHEN i.shared
-      THEN pg_advisory_xact_lock_shared(hashtextextended('conductor/' || i.name, 0))
-      ELSE pg_advisory_xact_lock(hashtextextended('conductor/' || i.name, 0)) END)::text
-    FROM unnest(${textArray(wanted.map(({ name }) => name))}::text[],
-      ${textArray(wanted.map(({ shared }) => shared))}::boolean[]) AS i(name, shared)`);
-}
-
-async function saveOffsets(tx: Transaction, all: readonly TableChanges[]): Promise<void> {
-  const newest = all.flatMap((changes) => changes.newest);
-  await tx.query(sql`
-    INSERT INTO cdc_offsets AS o (stream, lsn, position)
-    SELECT * FROM unnest(
-      ${textArray(newest.map(({ table, lane }) => `${table}/${lane}`))}::text[],
-      ${textArray(newest.map(({ position }) => lsnText(position.lsn)))}::text[],
-      ${textArray(newest.map(({ position }) => positionText(position)))}::text[])
-    ON CONFLICT (stream) DO UPDATE
-      SET lsn = excluded.lsn, position = excluded.position, updated_at = now()
-      WHERE coalesce(o.position, '') < excluded.position`);
 }
 
 const isContention = (error: unknown): boolean =>

@@ -30,7 +30,7 @@ async function freshDatabase() {
   return { at, db, [Symbol.asyncDispose]: close };
 }
 
-async function start(): Promise<Harness> {
+async function start(settings: Pick<MirrorOptions, 'fewestCopied'>): Promise<Harness> {
   const { at, db, ...fresh } = await freshDatabase();
   const rows = async (contract: TableContract): Promise<readonly TextRow[]> => {
     const columns = governedColumns(contract).map(
@@ -43,7 +43,7 @@ async function start(): Promise<Harness> {
     });
   };
   return {
-    open: (contracts) => mirror({ ...at, contracts }),
+    open: (contracts) => mirror({ ...at, ...settings, contracts }),
     rows,
     poison: async () => ({ id: 2n, name: 'bad', n: 'secret-value' }),
     needsBase: true,
@@ -51,7 +51,8 @@ async function start(): Promise<Harness> {
   };
 }
 
-sinkContract('Postgres', start);
+sinkContract('Postgres', () => start({ fewestCopied: Infinity }));
+sinkContract('Postgres by COPY', () => start({ fewestCopied: 1 }));
 
 const orders = contractOf('shop.orders', { id: 'bigint', note: 'text' });
 const change = changesOf(orders);

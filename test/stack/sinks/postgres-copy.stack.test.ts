@@ -1,0 +1,141 @@
+import { sql } from '@databases/pg';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TableContract } from '../../../contracts/contract.ts';
+import { type AvroColumn, kindOf } from '../../../schemas/avro.ts';
+import type { Governed } from '../../../schemas/change.ts';
+import type { GovernedRecord } from '../../../schemas/governed-record.ts';
+import { Refusal } from '../../../schemas/refusal.ts';
+import { type Row, unchanged, type Value } from '../../../schemas/value.ts';
+import { openTables } from '../../../sinks/postgres-tables.ts';
+import { Sorter } from '../../../sinks/postgres-sort.ts';
+import { valuesOf } from '../../schemas/arbitrary.ts';
+import { changesOf, contractOf } from '../../sinks/changes.ts';
+import { recording } from '../../sinks/taking-changes.ts';
+import { printSeed, seed } from '../capture/seed.ts';
+import { heldBy, twoMirrors } from './two-mirrors.ts';
+
+let mirrors: Awaited<ReturnType<typeof twoMirrors>>;
+beforeAll(async () => {
+  printSeed();
+  mirrors = await twoMirrors();
+});
+afterAll(() => mirrors[Symbol.asyncDispose]());
+
+const decimals = (digits: number, scale: number): fc.Arbitrary<string> =>
+  fc
+    .oneof(
+      fc.bigInt({ min: -(10n ** BigInt(digits)) + 1n, max: 10n ** BigInt(digits) - 1n }),
+      fc.constantFrom(0n, 1n, -1n, 10n ** BigInt(digits) - 1n, 1n - 10n ** BigInt(digits)),
+      fc
+        .tuple(fc.nat(digits - 1), fc.integer({ min: -9_999, max: 9_999 }))
+        .map(([zeros, few]) => (BigInt(few) * 10n ** BigInt(zeros)) % 10n ** BigInt(digits)),
+    )
+    .map((unscaled) => {
+      const text = `${unscaled < 0n ? -unscaled : unscaled}`.padStart(scale + 1, '0');
+      const point = text.length - scale;
+      const placed = scale === 0 ? text : `${text.slice(0, point)}.${text.slice(point)}`;
+      return unscaled < 0n ? `-${placed}` : placed;
+    });
+
+/** Types of the source, with values that they have; and of each, other types that a mirror may have in its place. */
+const types: Readonly<Record<string, { values?: fc.Arbitrary<Value>; others: readonly string[] }>> =
+  {
+    smallint: {
+      values: fc.integer({ min: -32_768, max: 32_767 }),
+      others: ['text', 'numeric', 'oid'],
+    },
+    integer: { others: ['bigint', 'smallint', 'text', 'numeric(12,2)', 'double precision'] },
+    bigint: { others: ['integer', 'text', 'numeric'] },
+    oid: { values: fc.bigInt({ min: 0n, max: 2n ** 32n - 1n }), others: ['bigint', 'text'] },
+    real: { others: ['double precision', 'text', 'numeric'] },
+    'double precision': { others: ['real', 'text'] },
+    boolean: { others: ['text'] },
+    text: { others: ['character varying(3)', 'character(4)', 'name', 'bytea'] },
+    'character varying(20)': { values: fc.string({ maxLength: 20 }), others: ['text'] },
+    'character(4)': { values: fc.string({ maxLength: 4 }), others: ['text'] },
+    bytea: { others: ['text'] },
+    uuid: { others: ['text'] },
+    date: { others: ['text', 'timestamp without time zone'] },
+    'time without time zone': { others: ['text', 'time(2) without time zone', 'interval'] },
+    'timestamp without time zone': { others: ['timestamp(2) without time zone', 'text', 'date'] },
+    'timestamp with time zone': { others: ['timestamp(0) with time zone', 'text'] },
+    'numeric(12,2)': { others: ['numeric', 'numeric(10,1)', 'numeric(4,0)', 'text'] },
+    'numeric(38,10)': { values: decimals(38, 10), others: ['numeric(38,9)', 'text'] },
+    'numeric(38,38)': { values: decimals(38, 38), others: ['numeric'] },
+    'numeric(20,0)': { values: decimals(20, 0), others: ['bigint', 'numeric(22,2)'] },
+    'numeric(7,7)': { values: decimals(7, 7), others: ['real'] },
+    numeric: {
+      values: fc.oneof(decimals(60, 17), fc.constantFrom('NaN', 'Infinity', '1e-300')),
+      others: ['text'],
+    },
+    jsonb: { values: fc.json({ stringUnit: 'grapheme-ascii' }), others: ['json', 'text'] },
+    json: { values: fc.json({ stringUnit: 'grapheme-ascii' }), others: ['jsonb'] },
+    'text[]': {
+      values: fc.constantFrom('{}', '{a,NULL,"b c"}', '{"\\"","\\\\"}'),
+      others: ['text'],
+    },
+    'integer[]': { values: fc.constantFrom('{1,2}', '{NULL,-3}'), others: ['text'] },
+    interval: {
+      values: fc.constantFrom('1 day', '-00:00:01.5', '3 mons 2 days'),
+      others: ['text'],
+    },
+    inet: { values: fc.constantFrom('10.0.0.1', '::1', '10.0.0.0/8'), others: ['cidr', 'text'] },
+    int4range: { values: fc.constantFrom('[1,5)', 'empty', '(,3)'), others: ['text'] },
+    xml: { values: fc.constantFrom('<a>1</a>', 'plain'), others: ['text'] },
+  };
+
+const valuesOfType = (type: string): fc.Arbitrary<Value> =>
+  types[type]?.values ?? valuesOf(kindOf(type));
+
+/** Positions ever greater: what a test writes is newer than all before. */
+let lsn = 1_000;
+const next = () => (lsn += 8);
+let serial = 0;
+
+/** Writes one batch after another to both mirrors, in tables of these types, and expects that both hold the same. */
+async function expectSame(
+  contract: TableContract,
+  batches: readonly (readonly GovernedRecord[])[],
+): Promise<readonly string[]> {
+  await using asChanges = await mirrors.asChanges.open([contract]);
+  await using byCopy = await mirrors.byCopy.open([contract]);
+  for (const batch of batches) {
+    const [told, copied] = await Promise.all(
+      [asChanges, byCopy].map((sink) => sink.write(batch).then(() => 'written', String)),
+    );
+    expect(copied).toBe(told);
+  }
+  const held = await heldBy(mirrors.asChanges, contract.table);
+  expect(await heldBy(mirrors.byCopy, contract.table)).toEqual(held);
+  return held;
+}
+
+test.each(Object.entries(types))(
+  'a %s rests as it would had it been written as a value, whatever type the mirror has for it',
+  async (type, { others }) => {
+    const contracts = [type, ...others].map((mirrored, index) => ({
+      mirrored,
+      contract: contractOf(`public.t${++serial}_${index}`, { id: 'bigint', v: type }),
+    }));
+    for (const { db } of [mirrors.asChanges, mirrors.byCopy])
+      for (const { mirrored, contract } of contracts)
+        await db.query(
+          sql`CREATE TABLE ${sql.__dangerous__rawValue(
+            `${contract.table} (id bigint PRIMARY KEY, v ${mirrored}, _position text COLLATE "C" NOT NULL)`,
+          )}`,
+        );
+    const value = fc.oneof({ weight: 6, arbitrary: valuesOfType(type) }, fc.constant(null));
+    const many = fc.array(value, { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(many, fc.constantFrom(...contracts), async (values, { contract }) => {
+        const change = changesOf(contract);
+        const record = recording([contract]);
+        const rows = values.map((v) => record(change.insert(next(), { id: BigInt(next()), v })));
+        await expectSame(contract, [rows, ...rows.map((row) => [row])]);
+      }),
+      { seed, numRuns: 12 },
+    );
+  },
+  120_000,
+);
