@@ -33,7 +33,7 @@ interface Sorting {
  */
 export class Sorter {
   readonly #tables: ReadonlyMap<string, MirrorTable>;
-  readonly #writers = new WeakMap<GovernedForm, RowWriter | 'none'>();
+  readonly #writers = new Map<string, WeakMap<GovernedForm, RowWriter | 'none'>>(); // By table.
   readonly #buffers: Bytes[] = [];
   readonly #numbers = new KeyNumbers();
   // By a key's number: its row, and where that lies; no row of a key that is among the others.
@@ -112,8 +112,11 @@ export class Sorter {
   #rowsFor({ table, copies }: Sorting, form: GovernedForm): CopyRows | null {
     const known = copies.get(form);
     if (known) return known;
-    let writer = this.#writers.get(form);
-    if (!writer) this.#writers.set(form, (writer = RowWriter.of(form, table) ?? 'none'));
+    const writers =
+      this.#writers.get(table.name) ?? new WeakMap<GovernedForm, RowWriter | 'none'>();
+    this.#writers.set(table.name, writers);
+    let writer = writers.get(form);
+    if (!writer) writers.set(form, (writer = RowWriter.of(form, table) ?? 'none'));
     if (writer === 'none') return null;
     const rows = new CopyRows(writer, this.#buffers.pop() ?? new Bytes(firstBytes));
     copies.set(form, rows);
