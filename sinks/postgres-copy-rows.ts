@@ -1,4 +1,4 @@
-import { Bytes } from '../schemas/bytes.ts';
+import type { Bytes } from '../schemas/bytes.ts';
 import type { GovernedCursor } from '../schemas/governed-record.ts';
 import { positionLength } from '../schemas/position-bytes.ts';
 import { copyHead, positionAt, type RowWriter } from './postgres-rows.ts';

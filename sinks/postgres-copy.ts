@@ -24,7 +24,7 @@ export class CopyPool {
     this.#pool = new pg.Pool({
       ...login,
       application_name: 'conductor',
-      max: 4,
+      max: mostConnections,
       maxLifetimeSeconds: longestLifeS,
     });
     this.#pool.on('error', () => {}); // An idle connection that breaks is replaced;

@@ -1,4 +1,4 @@
-import databases, { isSQLError, sql } from '@databases/pg';
+import databases, { isSQLError } from '@databases/pg';
 import type { ConnectionPool, Transaction } from '@databases/pg';
 import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';

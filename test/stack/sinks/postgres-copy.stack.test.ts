@@ -92,21 +92,23 @@ let lsn = 1_000;
 const next = () => (lsn += 8);
 let serial = 0;
 
-/** Writes one batch after another to both mirrors, in tables of these types, and expects that both hold the same. */
+/** Writes one batch after another to both mirrors, and expects that both hold the same after each. */
 async function expectSame(
   contract: TableContract,
   batches: readonly (readonly GovernedRecord[])[],
 ): Promise<readonly string[]> {
   await using asChanges = await mirrors.asChanges.open([contract]);
   await using byCopy = await mirrors.byCopy.open([contract]);
+  let held: readonly string[] = [];
   for (const batch of batches) {
     const [told, copied] = await Promise.all(
       [asChanges, byCopy].map((sink) => sink.write(batch).then(() => 'written', String)),
     );
     expect(copied).toBe(told);
+    // What comes late or twice may heal what a batch before it did wrong.
+    held = await heldBy(mirrors.asChanges, contract.table);
+    expect(await heldBy(mirrors.byCopy, contract.table)).toEqual(held);
   }
-  const held = await heldBy(mirrors.asChanges, contract.table);
-  expect(await heldBy(mirrors.byCopy, contract.table)).toEqual(held);
   return held;
 }
 
@@ -173,7 +175,7 @@ type Step =
   | { readonly op: 'update'; readonly id: number; readonly left: 'nothing' | 'a' | 'b' }
   | { readonly op: 'truncate' };
 
-const id = fc.nat(5);
+const id = fc.nat(3);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ op: fc.constant('insert' as const), id }) },
   {
@@ -184,20 +186,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       left: fc.constantFrom('nothing', 'nothing', 'a', 'b'),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('delete' as const), id }) },
-  { weight: 1, arbitrary: fc.constant({ op: 'truncate' as const }) },
+  { weight: 5, arbitrary: fc.record({ op: fc.constant('delete' as const), id }) },
+  { weight: 2, arbitrary: fc.constant({ op: 'truncate' as const }) },
 );
 
 test('whatever changes come, in whatever batches, late and twice: what is copied rests as what is not', async () => {
-  const history = fc.array(step, { minLength: 1, maxLength: 30 });
-  const cuts = fc.array(fc.tuple(fc.nat(29), fc.nat(12)), { minLength: 1, maxLength: 8 });
+  const history = fc.array(step, { minLength: 4, maxLength: 20 });
+  const cuts = fc.array(fc.tuple(fc.nat(19), fc.nat(6)), { minLength: 2, maxLength: 10 });
   let tombstones = 0;
   await fc.assert(
     fc.asyncProperty(history, cuts, async (steps, batches) => {
       const contract = contractOf(`public.t${++serial}`, { id: 'bigint', a: 'text', b: 'integer' });
       const record = recording([contract]);
       const records = steps.map((each) => record(changeOfStep(contract, each)));
-      const inOrder = [records.slice(0, 15), records.slice(15)];
+      const inOrder = [records.slice(0, 9), records.slice(9)];
       const anyhow = batches.map(([from, count]) => records.slice(from, from + count));
       const held = await expectSame(
         contract,
@@ -221,3 +223,16 @@ function changeOfStep(contract: TableContract, each: Step): Governed {
   const left = each.op === 'update' ? each.left : 'nothing';
   return { ...change[each.op](at, left === 'nothing' ? row : { ...row, [left]: unchanged }), lane };
 }
+
+test('rows that a truncate in another lane took away are not copied, new as they are in their own', async () => {
+  const contract = contractOf(`public.t${++serial}`, { id: 'bigint', a: 'text' });
+  const record = recording([contract]);
+  const change = changesOf(contract);
+  const early = next();
+  const row = (id: bigint, at: number) => record({ ...change.insert(at, { id, a: 'a' }), lane: 7 });
+  const held = await expectSame(contract, [
+    [record(change.truncate(next()))],
+    [row(1n, early), row(2n, next())],
+  ]);
+  expect(held.filter((each) => each.startsWith(contract.table))).toHaveLength(1);
+});

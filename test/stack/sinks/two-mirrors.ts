@@ -44,17 +44,21 @@ export async function twoMirrors() {
 
 /** All that a mirror holds of a table and of its bookkeeping but the times at which it was written, as texts. */
 export async function heldBy({ db }: Mirror, table: string): Promise<readonly string[]> {
-  const of = async (name: string, left: string) => {
+  const of = async (name: string, columns: string, own = 'true') => {
     const rows: readonly { row: string }[] = await db.query(
-      sql`SELECT ${sql.__dangerous__rawValue(`(t.*)::text`)} AS row FROM (${sql.__dangerous__rawValue(
-        `SELECT ${left} FROM ${name}`,
-      )}) t ORDER BY 1`,
+      sql.__dangerous__rawValue(
+        `SELECT t::text AS row FROM (SELECT ${columns} FROM ${name} WHERE ${own}) t ORDER BY 1`,
+      ),
     );
     return rows.map(({ row }) => `${name} ${row}`);
   };
   return [
     ...(await of(table, '*')),
-    ...(await of('cdc_dedupe', '*')),
-    ...(await of('cdc_offsets', 'stream, lsn, position, record_offset')),
+    ...(await of('cdc_dedupe', '*', `starts_with(pk, '${table}')`)),
+    ...(await of(
+      'cdc_offsets',
+      'stream, lsn, position, record_offset',
+      `starts_with(stream, '${table}/')`,
+    )),
   ];
 }
