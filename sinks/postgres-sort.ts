@@ -33,6 +33,7 @@ interface Sorting {
  */
 export class Sorter {
   readonly #tables: ReadonlyMap<string, MirrorTable>;
+  readonly #fewest: number;
   readonly #writers = new Map<string, WeakMap<GovernedForm, RowWriter | 'none'>>(); // By table.
   readonly #buffers: Bytes[] = [];
   readonly #numbers = new KeyNumbers();
@@ -41,8 +42,10 @@ export class Sorter {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
 
-  constructor(tables: ReadonlyMap<string, MirrorTable>) {
+  /** Of a table with fewer rows to copy than `fewest`, none is copied. */
+  constructor(tables: ReadonlyMap<string, MirrorTable>, fewest: number) {
     this.#tables = tables;
+    this.#fewest = fewest;
   }
 
   sort(batch: readonly GovernedRecord[]): readonly SortedTable[] {
@@ -125,7 +128,8 @@ export class Sorter {
 
   #sorted({ table, all, keys, copies, lanes, isTruncated }: Sorting): SortedTable {
     const tableWide = { table, all, lanes: lanes.all(), isTruncated };
-    if (isTruncated) {
+    const count = [...copies.values()].reduce((sum, rows) => sum + rows.count, 0);
+    if (isTruncated || count < this.#fewest) {
       for (const rows of copies.values()) this.#buffers.push(rows.release());
       return { ...tableWide, others: all, copies: [] };
     }

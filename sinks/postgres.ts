@@ -31,7 +31,7 @@ export type MirrorServer =
 export type MirrorOptions = MirrorServer & {
   readonly contracts: readonly TableContract[];
   readonly name?: string;
-  readonly fewestCopied?: number; // Smaller batches are cheaper as parameters of one statement than by COPY.
+  readonly fewestCopied?: number; // Fewer rows of a table are cheaper as parameters of one statement than by COPY.
 };
 
 /**
@@ -71,14 +71,14 @@ export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecor
 function copying(options: MirrorOptions, tables: ReadonlyMap<string, MirrorTable>) {
   const { fewestCopied = 100 } = options;
   const pool = new CopyPool(serverOf(options));
-  const sorter = new Sorter(tables);
+  const sorter = new Sorter(tables, fewestCopied);
   let isAllowed = true;
   return {
     async write(batch: readonly GovernedRecord[]): Promise<boolean> {
       if (!isAllowed || batch.length < fewestCopied) return false;
       const sorted = sorter.sort(batch);
       try {
-        if (!sorted.some(({ copies }) => copies.some(({ count }) => count > 0))) return false;
+        if (sorted.every(({ copies }) => copies.length === 0)) return false;
         await pool.transact((tx) => writeSorted(tx, sorted));
         return true;
       } catch (error) {

@@ -162,7 +162,7 @@ test('rows of every kind are copied, whatever they hold but a text that stands f
       const records = rows.map((each, id) =>
         record(change.insert(id + 1, { id: BigInt(id), ...each })),
       );
-      const [sorted] = new Sorter(tables).sort(records);
+      const [sorted] = new Sorter(tables, 1).sort(records);
       expect(sorted?.others.length).toBe(0);
       expect(sorted?.copies.map(({ count }) => count)).toEqual([rows.length]);
     }),
