@@ -3,6 +3,7 @@ import type { Registry } from '../contracts/registry.ts';
 import { tableOf } from '../contracts/topics.ts';
 import type { Governed } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
+import { decodeValues } from '../schemas/secret.ts';
 import { decodeGoverned, schemaIdOf } from '../schemas/wire.ts';
 import { besideLetters } from './flow/beside.ts';
 import { type Batching, into } from './flow/into.ts';
@@ -21,17 +22,43 @@ export interface DeliverEnds {
 export function deliver(
   { governed, rest, letters }: DeliverEnds,
   registry: Registry,
-  { pulling, batching }: { readonly pulling: Pulling; readonly batching: Batching<Governed> },
+  {
+    pulling,
+    batching,
+    decoded = () => {},
+  }: {
+    readonly pulling: Pulling;
+    readonly batching: Batching<Governed>;
+    /** Told of which record each change was. */
+    readonly decoded?: (change: Governed, record: Received) => void;
+  },
 ): Observable<number> {
   return besideLetters(letters, (refused) =>
-    pull(governed, pulling).pipe(each(decoding(registry), refused), into(rest, batching, refused)),
+    pull(governed, pulling).pipe(
+      each(decoding(registry, decoded), refused),
+      into(rest, batching, refused),
+    ),
   );
 }
 
-function decoding(registry: Registry): Processor<Received, Governed> {
-  return ({ topic, partition, value }) => {
+function decoding(
+  registry: Registry,
+  decoded: (change: Governed, record: Received) => void,
+): Processor<Received, Governed> {
+  const decode = changeOf(registry);
+  return (record) => {
+    const change = decode(record);
+    decoded(change, record);
+    return [change];
+  };
+}
+
+function changeOf(registry: Registry): (record: Received) => Governed {
+  return ({ topic, partition, value, retried }) => {
+    if (retried && value && schemaIdOf(value) === null)
+      return decodeValues(value.toString()) as Governed; // As its letter kept it.
     const type = value && registry.type(schemaIdOf(value) ?? -1);
     if (!type) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
-    return [decodeGoverned(type, value, { table: tableOf(topic), lane: partition })];
+    return decodeGoverned(type, value, { table: tableOf(topic), lane: partition });
   };
 }

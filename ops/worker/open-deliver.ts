@@ -1,17 +1,26 @@
-import { deadLettersTopic, governedTopic, topicSettings } from '../../contracts/topics.ts';
+import {
+  deadLettersTopic,
+  governedTopic,
+  retryTopic,
+  topicSettings,
+} from '../../contracts/topics.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { deliver } from '../../pipelines/deliver.ts';
 import type { Batching } from '../../pipelines/flow/into.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
+import { holdingSink } from '../../pipelines/held-keys.ts';
 import { ownersOfGoverned } from '../../pipelines/letter-owners.ts';
 import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
+import { withRetries } from '../../pipelines/topic/retries.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import type { Governed } from '../../schemas/change.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
+import { givenUp, holdingGoverned, openHold } from './hold-keys.ts';
+import { withinQuota } from './letter-quota.ts';
 import { TextColumns } from './text-columns.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import type { Setting } from './setting.ts';
@@ -30,44 +39,58 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     const { config, contracts, registry, kafka, counters, untilCurrent } = setting;
     const pipeline = `deliver-${sink}`;
     const topics = [...contracts.keys()].map((table) => governedTopic(config.database, table));
+    const retry = retryTopic(pipeline);
+    const read = [...topics, retry];
     await ensureTopics(
       kafka,
-      [...topics, deadLettersTopic(pipeline)].map((name) =>
+      [...read, deadLettersTopic(pipeline)].map((name) =>
         topicSettings(name, config.kafka.partitions),
       ),
       config.kafka.replication,
     );
     const columns = textColumnsOf(setting);
     const rest = stack.use(await openSink(setting, sink, columns.widened()));
-    const letters = stack.use(
-      await deadLetters<Received | Governed>(kafka, pipeline, setting, {
-        letterOf: ({ value, refusal }) =>
-          'offset' in value
-            ? letterOfRecord(pipeline, { value, refusal })
-            : letterOfChange(pipeline, { value, refusal }),
-        ownersOf: (value) => ('offset' in value ? [] : ownersOfGoverned(value, contracts)),
-      }),
-    );
+    const desk = await deadLetters<Received | Governed>(kafka, pipeline, setting, {
+      letterOf: ({ value, refusal }) =>
+        'offset' in value
+          ? letterOfRecord(pipeline, { value, refusal })
+          : letterOfChange(pipeline, { value, refusal }),
+      ownersOf: (value) => ('offset' in value ? [] : ownersOfGoverned(value, contracts)),
+    });
+    const letters = stack.use(withinQuota(setting, pipeline, desk));
+    const hold = await openHold(setting, pipeline, retry);
+    const holding = hold && holdingGoverned(pipeline, hold.held);
     const learn = learning(registry);
-    const governed = stack.use(
-      new TopicSource({
-        kafka,
-        group: `${config.database}.${pipeline}`,
-        topics,
-        until: untilCurrent ? await endsOf(kafka, topics) : null,
-        prepare: async (batch) => {
-          await learn(batch);
-          columns.look(batch, registry);
-        },
-        assigned: () => Promise.resolve(),
-        lost: () => {},
-      }),
-    );
+    const source = new TopicSource({
+      kafka,
+      group: `${config.database}.${pipeline}`,
+      topics: read,
+      until: untilCurrent ? await endsOf(kafka, read) : null,
+      prepare: async (batch) => {
+        await learn(batch);
+        columns.look(
+          batch.filter(({ topic }) => topic !== retry),
+          registry,
+        );
+      },
+      assigned: async (lanes) => hold?.takeUp(lanes),
+      lost: () => {},
+    });
+    const governed = stack.use(withRetries(source, { retry, topics, waived: givenUp(hold) }));
     return (signal) =>
-      deliver({ governed, rest, letters: counters.letters(letters) }, registry, {
-        pulling: pulling(setting, signal),
-        batching: batchings[sink],
-      });
+      deliver(
+        {
+          governed,
+          rest: holding ? holdingSink(rest, holding.holding) : rest,
+          letters: counters.letters(letters),
+        },
+        registry,
+        {
+          pulling: pulling(setting, signal),
+          batching: batchings[sink],
+          ...(holding ? { decoded: holding.decoded } : {}),
+        },
+      );
   });
 
 /** What one opening has learnt of the columns, the next one knows. */

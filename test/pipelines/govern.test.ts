@@ -16,7 +16,7 @@ import { deliveries, ListSink, ListSource } from '../doubles.ts';
 import { MemoryKeyring } from '../processors/memory-keyring.ts';
 import { alike, decoded, marker, planned, userRow, users } from '../processors/tables.ts';
 import { changeRecord, formOf, registryOf, releasedIn } from './records.ts';
-import { sealing } from '../processors/transcode/oracle.ts';
+import { sealing } from '../../processors/seal-change.ts';
 
 const owner = { tenant: '1', domain: 'public.users.id', subject: '7' };
 
