@@ -69,10 +69,12 @@ test('10,000 letters come again while new ones arrive and the replay is killed: 
   const { way } = letters;
   const table = `${way.name}.people`;
   expect((await letters.list('people')).length).toBe(2 * rows);
-  const live = ['capture', 'govern', 'deliver-postgres'].map((name) =>
-    way.start(['run', name], letters.configFile),
-  );
-  for (const worker of live) await worker.running();
+  const live: Worker[] = [];
+  for (const name of ['capture', 'govern', 'deliver-postgres']) {
+    const worker = way.start(['run', name], letters.configFile);
+    live.push(worker);
+    await vi.waitFor(() => worker.running(), { timeout: 120_000 });
+  }
 
   await replay(['--table', table, '--reason', 'no-tenant'], 'replayed:2').ended;
   await way.commit(people(rows + 1, late / 2));
