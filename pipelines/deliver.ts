@@ -1,10 +1,9 @@
 import type { Observable } from 'rxjs';
 import type { Registry } from '../contracts/registry.ts';
 import { tableOf } from '../contracts/topics.ts';
-import type { Governed } from '../schemas/change.ts';
+import { GovernedForm, type GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import { decodeValues } from '../schemas/secret.ts';
-import { decodeGoverned, schemaIdOf } from '../schemas/wire.ts';
+import { schemaIdOf } from '../schemas/wire.ts';
 import { besideLetters } from './flow/beside.ts';
 import { type Batching, into } from './flow/into.ts';
 import type { Sink } from './flow/sink.ts';
@@ -14,8 +13,8 @@ import type { Received } from './topic/received.ts';
 
 export interface DeliverEnds {
   readonly governed: Source<Received>;
-  readonly rest: Sink<Governed>;
-  readonly letters: Sink<Refused<Received | Governed>>;
+  readonly rest: Sink<GovernedRecord>;
+  readonly letters: Sink<Refused<Received | GovernedRecord>>;
 }
 
 /** `gov.*` → one sink; what it can never take → `dlq.deliver-<sink>`. */
@@ -25,40 +24,47 @@ export function deliver(
   {
     pulling,
     batching,
-    decoded = () => {},
+    formed = () => {},
   }: {
     readonly pulling: Pulling;
-    readonly batching: Batching<Governed>;
-    /** Told of which record each change was. */
-    readonly decoded?: (change: Governed, record: Received) => void;
+    readonly batching: Batching<GovernedRecord>;
+    /** Told of each governed record as what it came. */
+    readonly formed?: (record: GovernedRecord, came: Received) => void;
   },
 ): Observable<number> {
   return besideLetters(letters, (refused) =>
     pull(governed, pulling).pipe(
-      each(decoding(registry, decoded), refused),
+      each(forming(registry, formed), refused),
       into(rest, batching, refused),
     ),
   );
 }
 
-function decoding(
+/** Finds the schema that each record came in, and the table that its topic is of. */
+function forming(
   registry: Registry,
-  decoded: (change: Governed, record: Received) => void,
-): Processor<Received, Governed> {
-  const decode = changeOf(registry);
-  return (record) => {
-    const change = decode(record);
-    decoded(change, record);
-    return [change];
+  formed: (record: GovernedRecord, came: Received) => void,
+): Processor<Received, GovernedRecord> {
+  const forms = new Map<number, GovernedForm>();
+  const tables = new Map<string, string>();
+  return (came) => {
+    const { topic, partition: lane, offset, key, value, retried } = came;
+    const id = value === null ? null : schemaIdOf(value);
+    const form = id === null ? null : (forms.get(id) ?? formOf(registry, id, forms));
+    if (!value || !form) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
+    let table = tables.get(topic);
+    if (table === undefined) tables.set(topic, (table = tableOf(topic)));
+    // An offset counts in the topic that the record was read from.
+    const record = { topic: retried?.topic ?? topic, table, lane, offset, key, value, form };
+    formed(record, came);
+    return [record];
   };
 }
 
-function changeOf(registry: Registry): (record: Received) => Governed {
-  return ({ topic, partition, value, retried }) => {
-    if (retried && value && schemaIdOf(value) === null)
-      return decodeValues(value.toString()) as Governed; // As its letter kept it.
-    const type = value && registry.type(schemaIdOf(value) ?? -1);
-    if (!type) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
-    return decodeGoverned(type, value, { table: tableOf(topic), lane: partition });
-  };
+function formOf(registry: Registry, id: number, forms: Map<number, GovernedForm>) {
+  const type = registry.type(id);
+  if (!type) return null;
+  const form = new GovernedForm(type);
+  forms.set(id, form);
+  return form;
 }

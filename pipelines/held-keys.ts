@@ -1,7 +1,5 @@
 import type { DeadLetter } from '../schemas/dead-letter.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import type { Governed } from '../schemas/change.ts';
-import { keyText } from '../schemas/value.ts';
 import type { Sink } from './flow/sink.ts';
 import type { Gatherer } from './flow/stage.ts';
 import type { Received } from './topic/received.ts';
@@ -130,13 +128,6 @@ const waits = ({ table }: HeldKey) =>
     'held',
     `table ${table}: an earlier change of its key is a dead letter; replay or waive that, and this comes with it`,
   );
-
-/** The key of a governed change, as its letters have it. */
-export const keyOfGoverned = ({ table, lane, key }: Governed): HeldKey => ({
-  table,
-  lane,
-  key: key && Buffer.from(keyText(key)),
-});
 
 /** The key of a record, by the table whose topic it is of. */
 export const keyOfRecord = (

@@ -5,6 +5,7 @@ import type { Registry } from '../contracts/registry.ts';
 import { tableOf } from '../contracts/topics.ts';
 import type { Captured } from '../processors/transcode/output.ts';
 import type { Change, Governed } from '../schemas/change.ts';
+import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import { boxesOf, keyRefOf } from '../schemas/sealed-box.ts';
 import { type Row, unchanged } from '../schemas/value.ts';
 import { decodeChange, schemaIdOf } from '../schemas/wire.ts';
@@ -38,8 +39,18 @@ export function ownersOfRecord(
 }
 
 /** Whom a governed change tells of, by columns that are kept as they are: of a token nobody can tell whose it is. */
-export const ownersOfGoverned = (change: Change | Governed, contracts: Contracts) =>
-  ownersOf(change, contracts, ({ rule }) => rule === 'keep');
+export function ownersOfGoverned(
+  record: GovernedRecord,
+  contracts: Contracts,
+): readonly LetterOwner[] {
+  let change: Governed;
+  try {
+    change = changeOf(record);
+  } catch {
+    return []; // It is no change, and names nobody.
+  }
+  return ownersOf(change, contracts, ({ rule }) => rule === 'keep');
+}
 
 function ownersOf(
   { table, before, after }: Change | Governed,

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { tableOf } from '../contracts/topics.ts';
 import type { Change, Governed } from '../schemas/change.ts';
+import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import type { DeadLetter } from '../schemas/dead-letter.ts';
 import { changeId, positionText } from '../schemas/position.ts';
 import { encodeValues } from '../schemas/secret.ts';
@@ -68,4 +69,18 @@ export function letterOfRecord(
     key,
     payload: Buffer.from(JSON.stringify(record)),
   };
+}
+
+/** The letter of a governed record: of the change that it tells, or of the record as it came where it tells none. */
+export function letterOfGoverned(
+  pipeline: string,
+  { value, refusal }: Refused<GovernedRecord>,
+): DeadLetter {
+  if (refusal.reason !== 'undecodable')
+    return letterOfChange(pipeline, { value: changeOf(value), refusal });
+  const { lane, ...record } = value;
+  return letterOfRecord(pipeline, {
+    value: { ...record, partition: lane, headers: [] },
+    refusal,
+  });
 }

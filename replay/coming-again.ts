@@ -10,9 +10,10 @@ import { changeSchema } from '../schemas/avro.ts';
 import type { Change, Decoded, Governed } from '../schemas/change.ts';
 import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
-import { decodeValues, encodeValues } from '../schemas/secret.ts';
+import { decodeValues } from '../schemas/secret.ts';
 import { keyText, type Row } from '../schemas/value.ts';
 import { decodeChange, decodeGoverned, encodeChange, schemaIdOf } from '../schemas/wire.ts';
+import { governedValue } from './governed-value.ts';
 import type { IndexedLetter } from './letter-tables.ts';
 import type { Transform } from './transform.ts';
 
@@ -68,7 +69,7 @@ export function comingAgain(mending: Mending) {
         });
       }
       if ('value' in kept) return await recorded(mending, letter, kept, key);
-      return 'policy' in kept ? governed(mending, letter, kept) : 'no-change';
+      return 'policy' in kept ? await governed(mending, letter, kept) : 'no-change';
     } catch (error) {
       if (error instanceof Refusal) return error.reason === 'undecodable' ? 'no-change' : 'refused';
       if ([SyntaxError, UnknownSchema].some((kind) => error instanceof kind)) return 'no-change';
@@ -130,7 +131,7 @@ async function recorded(
   if (!type) return 'no-change';
   const where = { table, lane: partition };
   if (letter.pipeline !== 'govern')
-    return governed(mending, letter, decodeGoverned(type, value, where));
+    return await governed(mending, letter, decodeGoverned(type, value, where));
   const change = decodeChange(type, value, where);
   if (transform) {
     const mended = transformed(mending, letter, change, () => true);
@@ -178,7 +179,11 @@ async function changeAgain(
 const slackBytes = 4_096; // What Kafka adds to a record, and its key.
 
 /** What was governed stays as it is but for columns that policy keeps as they are. */
-function governed(mending: Mending, letter: Letter, change: Governed): Again | NotAgain {
+async function governed(
+  mending: Mending,
+  letter: Letter,
+  change: Governed,
+): Promise<Again | NotAgain> {
   const { contracts, database, job } = mending;
   const contract = contracts.get(change.table);
   if (!contract) return 'elsewhere';
@@ -189,14 +194,17 @@ function governed(mending: Mending, letter: Letter, change: Governed): Again | N
   if (!mended) return dropped(mending, letter, change);
   if (mended.changed.some((column) => !kept.has(column))) return 'governed';
   const { table, lane, key, position } = change;
+  // In another log, so that it is a new letter if it is refused again.
+  const again = { ...mended.change, log: replayLog(job, change.log) };
+  const value = await governedValue(mending, contract, again);
+  if (!value || value.length > rowLimitBytes - slackBytes) return 'refused';
   return {
     retry: retryTopic(letter.pipeline),
     topic: governedTopic(database, table),
     table,
     lane,
     key: key && Buffer.from(keyText(key)),
-    // In another log, so that it is a new letter if it is refused again.
-    value: Buffer.from(encodeValues({ ...mended.change, log: replayLog(job, mended.change.log) })),
+    value,
     place: positionText(position),
     changed: mended.changed,
   };

@@ -32,10 +32,10 @@ export interface ImagePlaces {
 }
 
 /**
- * A captured change as it lies in its bytes: where everything is, and what each change is known by. One change
- * at a time: what it tells is valid until the next one is read.
+ * A change as it lies in its bytes: where everything is, and what each change is known by. One change at a time:
+ * what it tells is valid until the next one is read. What stands behind its images, each kind of change says.
  */
-export class ChangeCursor {
+export abstract class CursorOfChanges {
   readonly keyFields: readonly Field[];
   readonly rowFields: readonly Field[];
   data: Buffer = Buffer.alloc(0);
@@ -47,18 +47,20 @@ export class ChangeCursor {
   seq = 0;
   part = 0;
   op: Op = 'insert';
+  transaction = 0;
+  committedAt = 0; // Microseconds since 1970.
   readonly headAt = bodyAt;
   keyAt = 0; // Where the head ends.
   readonly key: ImagePlaces;
   readonly before: ImagePlaces;
   readonly after: ImagePlaces;
-  sealed: Buffer | null = null;
   #known = Buffer.alloc(0); // The bytes of `source`.
 
-  constructor(type: KnownType) {
+  constructor(type: KnownType, tail: string) {
     const fields = type.fields ?? [];
     const names = fields.map(({ name }) => name).join(' ');
-    if (names !== wanted) throw new TypeError(`a schema of changes has the fields ${wanted}`);
+    const wanted = `${head} ${tail}`;
+    if (names !== wanted) throw new TypeError(`a schema of such changes has the fields ${wanted}`);
     this.keyFields = fieldsOf(fields[10]?.type);
     this.rowFields = fieldsOf(fields[11]?.type);
     this.key = places(this.keyFields.length);
@@ -78,7 +80,9 @@ export class ChangeCursor {
     this.seq = cursor.number();
     this.part = cursor.number();
     this.op = opOf(cursor.number());
-    for (let n = 0; n < 3; n++) cursor.number(); // Transaction, commit time, watermark.
+    this.transaction = cursor.number();
+    this.committedAt = cursor.number();
+    cursor.number(); // The watermark.
     this.keyAt = cursor.at;
     this.key.present = isPresent(cursor);
     if (this.key.present) find(cursor, this.keyFields, this.key);
@@ -86,9 +90,11 @@ export class ChangeCursor {
     if (this.before.present) find(cursor, this.rowFields, this.before);
     this.after.present = isPresent(cursor);
     if (this.after.present) find(cursor, this.rowFields, this.after);
-    this.sealed = isPresent(cursor) ? cursor.bytes() : null;
+    this.readTail(cursor);
     if (!cursor.isAtEnd) throw new RangeError('the Avro does not end where the value does');
   }
+
+  protected abstract readTail(cursor: AvroCursor): void;
 
   /** Records of one log follow each other: its name is read where it is another's. */
   #learn(data: Buffer, end: number): void {
@@ -99,6 +105,19 @@ export class ChangeCursor {
     this.log = cursor.text();
     this.source = `${this.system}/${this.log}`;
     this.#known = Buffer.from(data.subarray(bodyAt, end));
+  }
+}
+
+/** A captured change: what is confidential of it lies in a box. */
+export class ChangeCursor extends CursorOfChanges {
+  sealed: Buffer | null = null;
+
+  constructor(type: KnownType) {
+    super(type, 'sealed');
+  }
+
+  protected override readTail(cursor: AvroCursor): void {
+    this.sealed = isPresent(cursor) ? cursor.bytes() : null;
   }
 }
 
@@ -123,8 +142,8 @@ function isAt(bytes: Buffer, data: Buffer, from: number): boolean {
   return true;
 }
 
-const wanted =
-  'system log timeline lsn seq part op transaction committedAt watermark key before after sealed';
+const head =
+  'system log timeline lsn seq part op transaction committedAt watermark key before after';
 
 const places = (count: number): ImagePlaces => ({
   present: false,

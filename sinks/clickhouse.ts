@@ -5,6 +5,7 @@ import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import type { Governed } from '../schemas/change.ts';
+import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { unchanged } from '../schemas/value.ts';
@@ -25,7 +26,7 @@ export interface WarehouseOptions {
  * Appends every change to the history of its table, where a redelivered one folds into itself, and
  * keeps a view of the current rows beside it, `orders` for `public.orders`.
  */
-export async function warehouse(options: WarehouseOptions): Promise<Sink<Governed>> {
+export async function warehouse(options: WarehouseOptions): Promise<Sink<GovernedRecord>> {
   const tables = warehouseTables(options.contracts);
   const client = createClient({
     url: options.url,
@@ -58,7 +59,7 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
         if (!table) {
           throw new Refusal('no-contract', `table ${name}: the warehouse has no contract for it`);
         }
-        await append(client, options.database, table, changes);
+        await append(client, options.database, table, changes.map(changeOf));
       }
     },
     async [Symbol.asyncDispose]() {

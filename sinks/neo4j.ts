@@ -5,7 +5,7 @@ import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
 import type { TableChanges } from './compact.ts';
-import type { Governed } from '../schemas/change.ts';
+import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { graphTables } from './neo4j-tables.ts';
 import type { GraphTable } from './neo4j-tables.ts';
@@ -34,7 +34,7 @@ export interface GraphOptions {
  * it. The graph depends on the rows alone, not on the order in which they came: a row that is not
  * there is a stub, without `_position`, for as long as another refers to it.
  */
-export async function graph(options: GraphOptions): Promise<Sink<Governed>> {
+export async function graph(options: GraphOptions): Promise<Sink<GovernedRecord>> {
   const tables = graphTables(options.contracts);
   const { url, user, password } = options;
   const database = options.database ?? 'neo4j';
@@ -54,7 +54,7 @@ export async function graph(options: GraphOptions): Promise<Sink<Governed>> {
   return {
     name: options.name ?? 'neo4j',
     async write(batch) {
-      const all = compact(batch.filter(({ table }) => tables.has(table)));
+      const all = compact(batch.filter(({ table }) => tables.has(table)).map(changeOf));
       if (all.length > 0) await writeChanges(driver, database, tables, all);
     },
     [Symbol.asyncDispose]: () => driver.close(),

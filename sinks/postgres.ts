@@ -6,7 +6,7 @@ import { wordsOf } from '../contracts/error-words.ts';
 import { postgresLogin } from '../contracts/postgres-login.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
-import type { Governed } from '../schemas/change.ts';
+import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import type { TableChanges } from './compact.ts';
 import { lsnText } from '../schemas/lsn.ts';
 import { positionText } from '../schemas/position.ts';
@@ -35,7 +35,7 @@ export type MirrorOptions = MirrorServer & {
  * Keeps a copy of every table under contract, in the same schema and under the same name: each row
  * at its newest position, data and offsets in one transaction, whoever else writes at once.
  */
-export async function mirror(options: MirrorOptions): Promise<Sink<Governed>> {
+export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecord>> {
   const db = databases.default({
     ...serverOf(options),
     applicationName: 'conductor',
@@ -53,7 +53,7 @@ export async function mirror(options: MirrorOptions): Promise<Sink<Governed>> {
   return {
     name: options.name ?? 'postgres',
     async write(batch) {
-      if (batch.length > 0) await writeChanges(db, tables, compact(batch));
+      if (batch.length > 0) await writeChanges(db, tables, compact(batch.map(changeOf)));
     },
     [Symbol.asyncDispose]: () => db.dispose(),
   };

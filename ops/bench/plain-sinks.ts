@@ -2,12 +2,13 @@ import type { Config } from '../../contracts/config.ts';
 import type { Batching } from '../../pipelines/flow/into.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Governed } from '../../schemas/change.ts';
+import { changeOf, type GovernedRecord } from '../../schemas/governed-record.ts';
 import { type Row, unchanged } from '../../schemas/value.ts';
 import { ordersColumns } from './orders.ts';
 
 interface Plain {
-  readonly sink: Sink<Governed>;
-  readonly batching: Batching<Governed>;
+  readonly sink: Sink<GovernedRecord>;
+  readonly batching: Batching<GovernedRecord>;
 }
 
 /** Where a plain sink writes: `url` is a database of PostgreSQL. */
@@ -45,7 +46,7 @@ async function upserts({ url }: Place): Promise<Plain> {
     sink: {
       name: 'upserts',
       async write(batch) {
-        const rows = newest(batch);
+        const rows = newest(batch.map(changeOf));
         const values = rows.flatMap((row) => columns.map((column) => row[column]));
         await client.query(upsertOf(rows.length), values);
       },
@@ -68,7 +69,7 @@ async function merge({ config: { sinks } }: Place): Promise<Plain> {
     sink: {
       name: 'merge',
       async write(batch) {
-        const rows = newest(batch);
+        const rows = newest(batch.map(changeOf));
         await run('UNWIND $rows AS row MERGE (n:Plain {id: row.id}) SET n += row', { rows });
       },
       [Symbol.asyncDispose]: () => driver.close(),

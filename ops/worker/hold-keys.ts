@@ -1,6 +1,6 @@
 import { deadLettersTopic, tableOf } from '../../contracts/topics.ts';
-import { HeldKeys, type Holding, keyOfGoverned, keyOfRecord } from '../../pipelines/held-keys.ts';
-import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import { HeldKeys, type Holding, keyOfRecord } from '../../pipelines/held-keys.ts';
+import { letterOfGoverned, letterOfRecord } from '../../pipelines/letters.ts';
 import { committedBy } from '../../pipelines/topic/admin.ts';
 import type { Lane } from '../../pipelines/topic/assignment.ts';
 import { LaneRecords } from '../../pipelines/topic/lane-records.ts';
@@ -11,7 +11,7 @@ import { keyHashes } from '../../replay/key-hash.ts';
 import { bringUpTopic } from '../../replay/letter-index.ts';
 import { openKeys } from '../../replay/letter-search.ts';
 import { createLetterTables } from '../../replay/letter-tables.ts';
-import type { Governed } from '../../schemas/change.ts';
+import type { GovernedRecord } from '../../schemas/governed-record.ts';
 import { ownSecret } from '../tokens/own-secret.ts';
 import type { Setting } from './setting.ts';
 
@@ -98,17 +98,17 @@ export const holdingRecords = (pipeline: string, held: HeldKeys): Holding<Receiv
   comesFrom: ({ retried }) => retried?.letter ?? null,
 });
 
-/** How a pipeline of governed changes does; which of them come again it is told as they are decoded. */
+/** How a pipeline of governed records does; which of them come again it is told as they are formed. */
 export function holdingGoverned(pipeline: string, held: HeldKeys) {
-  const letters = new WeakMap<Governed, string>();
-  const holding: Holding<Governed> = {
+  const letters = new WeakMap<GovernedRecord, string>();
+  const holding: Holding<GovernedRecord> = {
     held,
-    keyOf: keyOfGoverned,
-    letterOf: (value, refusal) => letterOfChange(pipeline, { value, refusal }),
-    comesFrom: (change) => letters.get(change) ?? null,
+    keyOf: (record) => record,
+    letterOf: (value, refusal) => letterOfGoverned(pipeline, { value, refusal }),
+    comesFrom: (record) => letters.get(record) ?? null,
   };
-  const decoded = (change: Governed, { retried }: Received): void => {
-    if (retried) letters.set(change, retried.letter);
+  const formed = (record: GovernedRecord, { retried }: Received): void => {
+    if (retried) letters.set(record, retried.letter);
   };
-  return { holding, decoded };
+  return { holding, formed };
 }

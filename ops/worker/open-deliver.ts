@@ -11,13 +11,13 @@ import type { Batching } from '../../pipelines/flow/into.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import { holdingSink } from '../../pipelines/held-keys.ts';
 import { ownersOfGoverned } from '../../pipelines/letter-owners.ts';
-import { letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import { letterOfGoverned, letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 import { withRetries } from '../../pipelines/topic/retries.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
-import type { Governed } from '../../schemas/change.ts';
+import type { GovernedRecord } from '../../schemas/governed-record.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { givenUp, holdingGoverned, openHold } from './hold-keys.ts';
 import { withinQuota } from './letter-quota.ts';
@@ -27,7 +27,7 @@ import type { Setting } from './setting.ts';
 import type { SinkName } from './sink-names.ts';
 
 /** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
-const batchings: Readonly<Record<SinkName, Batching<Governed>>> = {
+const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
   clickhouse: { size: 10_000, lingerMs: 250 },
@@ -50,12 +50,12 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     );
     const columns = textColumnsOf(setting);
     const rest = stack.use(await openSink(setting, sink, columns.widened()));
-    const desk = await deadLetters<Received | Governed>(kafka, pipeline, setting, {
+    const desk = await deadLetters<Received | GovernedRecord>(kafka, pipeline, setting, {
       letterOf: ({ value, refusal }) =>
-        'offset' in value
-          ? letterOfRecord(pipeline, { value, refusal })
-          : letterOfChange(pipeline, { value, refusal }),
-      ownersOf: (value) => ('offset' in value ? [] : ownersOfGoverned(value, contracts)),
+        'form' in value
+          ? letterOfGoverned(pipeline, { value, refusal })
+          : letterOfRecord(pipeline, { value, refusal }),
+      ownersOf: (value) => ('form' in value ? ownersOfGoverned(value, contracts) : []),
     });
     const letters = stack.use(withinQuota(setting, pipeline, desk));
     const hold = await openHold(setting, pipeline, retry);
@@ -88,7 +88,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
         {
           pulling: pulling(setting, signal),
           batching: batchings[sink],
-          ...(holding ? { decoded: holding.decoded } : {}),
+          ...(holding ? { formed: holding.formed } : {}),
         },
       );
   });
@@ -107,7 +107,7 @@ async function openSink(
   setting: Setting,
   sink: SinkName,
   contracts: readonly TableContract[],
-): Promise<Sink<Governed>> {
+): Promise<Sink<GovernedRecord>> {
   const { sinks } = setting.config;
   if (sink === 'postgres' && sinks.postgres) {
     const { mirror } = await import('../../sinks/postgres.ts');

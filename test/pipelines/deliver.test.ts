@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { deliver } from '../../pipelines/deliver.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
-import type { Governed } from '../../schemas/change.ts';
+import { changeOf, type GovernedRecord } from '../../schemas/governed-record.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { unchanged } from '../../schemas/value.ts';
 import { deliveries, ListSink, ListSource } from '../doubles.ts';
@@ -20,8 +20,8 @@ const changes = [
 
 function start(records: readonly Received[]) {
   const governed = new ListSource(deliveries(records.map((each) => [each])));
-  const rest = new ListSink<Governed>();
-  const letters = new ListSink<Refused<Received | Governed>>();
+  const rest = new ListSink<GovernedRecord>();
+  const letters = new ListSink<Refused<Received | GovernedRecord>>();
   const pulling = { room: { values: 100, bytes: 10_000 }, signal: new AbortController().signal };
   const batching = { size: 10, lingerMs: 0 };
   const run = () =>
@@ -34,7 +34,7 @@ const records = changes.map((each, index) => governedRecord(notes, each, BigInt(
 test('what was governed arrives as it was, in order, and is confirmed', async () => {
   const { governed, rest, run } = start(records);
   await run();
-  expect(rest.values).toEqual(changes);
+  expect(rest.values.map(changeOf)).toEqual(changes);
   expect(governed.confirmed.get('log')).toBe(3n);
 });
 
@@ -44,10 +44,11 @@ test('what the sink can never take becomes a letter; what cannot be read does to
     { ...records[0]!, value: Buffer.from('damaged') },
   ]);
   rest.before = (batch) => {
-    if (batch.some(({ op }) => op === 'update')) throw new Refusal('rejected-by-sink', 'no');
+    if (batch.map(changeOf).some(({ op }) => op === 'update'))
+      throw new Refusal('rejected-by-sink', 'no');
   };
   await run();
-  expect(rest.values.map(({ op }) => op)).toEqual(['insert', 'delete']);
+  expect(rest.values.map(changeOf).map(({ op }) => op)).toEqual(['insert', 'delete']);
   expect(letters.values.map(({ refusal }) => refusal.reason).toSorted()).toEqual([
     'rejected-by-sink',
     'undecodable',

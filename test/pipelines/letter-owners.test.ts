@@ -5,12 +5,13 @@ import {
   ownersOfGoverned,
   ownersOfRecord,
 } from '../../pipelines/letter-owners.ts';
-import type { Change } from '../../schemas/change.ts';
+import type { Governed } from '../../schemas/change.ts';
 import { keyRefOf } from '../../schemas/sealed-box.ts';
-import { unchanged } from '../../schemas/value.ts';
+import { type Row, unchanged } from '../../schemas/value.ts';
 import * as golden from '../golden/pgoutput.ts';
 import { column, decoded, userRow, users } from '../processors/tables.ts';
 import { capturing } from './wal/captured.ts';
+import { recording } from '../sinks/taking-changes.ts';
 
 const { oids } = golden;
 const names = ['id', 'tenant_id', 'email', 'phone', 'city'] as const;
@@ -71,9 +72,10 @@ test('a record that is none names nobody', async () => {
   expect(of(Buffer.from('nonsense'))).toEqual([]);
 });
 
-const governed = (before: Change['before'], after: Change['after']): Change => ({
+const governed = (before: Row | null, after: Row | null): Governed => ({
   ...decoded('update', { before, after }),
-  sealed: null,
+  provenance: 'test',
+  policy: 'p1',
 });
 const cases = [
   { name: 'its subject', of: users, change: governed(null, userRow), owners: [person('7')] },
@@ -114,7 +116,7 @@ const cases = [
 
 for (const { name, of, change, owners } of cases)
   test(`the letter of a governed change is of ${name}`, () => {
-    expect(ownersOfGoverned(change, new Map([[of.table, of]]))).toEqual(owners);
+    expect(ownersOfGoverned(recording([of])(change), new Map([[of.table, of]]))).toEqual(owners);
   });
 
 test('what capture refuses is of whom the row tells: both, if it moved from one to the other', async () => {

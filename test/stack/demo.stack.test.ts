@@ -17,6 +17,7 @@ import { graph } from '../../sinks/neo4j.ts';
 import { mirror } from '../../sinks/postgres.ts';
 import { changesOf } from '../sinks/changes.ts';
 import { servers } from './servers.ts';
+import { recording } from '../sinks/taking-changes.ts';
 
 const run = randomBytes(6).toString('hex');
 const names = { source: `demo_${run}`, twin: `demo_twin_${run}`, mirror: `demo_mirror_${run}` };
@@ -103,7 +104,8 @@ test('the comparison finds source, mirror, graph and warehouse equal, and any di
     const batch = [];
     for await (const row of source.rows(contract))
       if (row) batch.push({ ...insert(++lsn, governed(contract.table, row)), lane });
-    for (const sink of [postgres, nodes, clickhouse]) await sink.write(batch);
+    const records = batch.map(recording(contracts));
+    for (const sink of [postgres, nodes, clickhouse]) await sink.write(records);
   }
   await using copy = postgresStore('mirror', urls.mirror);
   await using house = warehouseStore('warehouse', { ...stack.clickhouse, database }, contracts);

@@ -4,12 +4,17 @@ import { expect, test } from 'vitest';
 import { governedColumns } from '../../../contracts/contract.ts';
 import type { TableContract } from '../../../contracts/contract.ts';
 import { unchanged } from '../../../schemas/value.ts';
-import { warehouse } from '../../../sinks/clickhouse.ts';
+import { warehouse as openWarehouse, type WarehouseOptions } from '../../../sinks/clickhouse.ts';
 import { changesOf, contractOf } from '../../sinks/changes.ts';
 import { sinkContract } from '../../sinks/sink-contract.ts';
 import type { Harness } from '../../sinks/sink-contract.ts';
+import { takingChanges } from '../../sinks/taking-changes.ts';
 import type { TextRow } from '../../sinks/values.ts';
 import { servers } from '../servers.ts';
+
+/** A warehouse that takes changes as tests make them. */
+const warehouse = async (options: WarehouseOptions) =>
+  takingChanges(options.contracts, await openWarehouse(options));
 
 async function freshDatabase() {
   const { clickhouse: server } = await servers();

@@ -3,12 +3,17 @@ import databases, { sql } from '@databases/pg';
 import { expect, test } from 'vitest';
 import { governedColumns } from '../../../contracts/contract.ts';
 import type { TableContract } from '../../../contracts/contract.ts';
-import { mirror } from '../../../sinks/postgres.ts';
+import { mirror as openMirror, type MirrorOptions } from '../../../sinks/postgres.ts';
 import { changesOf, contractOf } from '../../sinks/changes.ts';
 import { sinkContract } from '../../sinks/sink-contract.ts';
 import type { Harness } from '../../sinks/sink-contract.ts';
+import { takingChanges } from '../../sinks/taking-changes.ts';
 import type { TextRow } from '../../sinks/values.ts';
 import { servers } from '../servers.ts';
+
+/** A mirror that takes changes as tests make them. */
+const mirror = async (options: MirrorOptions) =>
+  takingChanges(options.contracts, await openMirror(options));
 
 async function freshDatabase() {
   const { postgres: server } = await servers();

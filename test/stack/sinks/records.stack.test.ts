@@ -167,7 +167,7 @@ async function sendAs(name: ProducerIdentity, sequence: number, records: Records
   await using producer = Object.assign(new Producer({ ...kafka }), {
     [Symbol.asyncDispose]: () => producer.close(true),
   });
-  const batch: RecordBatch = packed(records, Date.now());
+  const batch: RecordBatch = await packed(records, Date.now());
   stamp(batch, name, sequence);
   const [outcome] = await sendToLeaders(producer, [batch], 30_000);
   return outcome?.said;
@@ -218,16 +218,18 @@ test('the numbers of a lane go on from 0 where the broker expects it', async () 
 test('a batch that the broker refuses as too large is refused, and the other lane has its own', async () => {
   await using topic = await freshTopic(2, { 'max.message.bytes': '2000' });
   await using sink = recordsSink(kafka, 'cdc');
+  // Of a topic just made a broker may not know yet that it leads it: what is told 'again' is not written with the first try.
+  await sink.write([batchOf(topic.name, 0, 0, 2), batchOf(topic.name, 1, 0, 2)]);
   const large = recordsOf(topic.name, 1, [{ key: null, value: randomBytes(5_000) }]);
-  await expect(sink.write([batchOf(topic.name, 0, 0, 5), large])).rejects.toMatchObject({
+  await expect(sink.write([batchOf(topic.name, 0, 2, 5), large])).rejects.toMatchObject({
     name: 'Refusal',
     reason: 'too-large',
     message: expect.stringMatching(
       `^a batch of 50\\d\\d bytes \\(records: 1\\) is too large for topic ${topic.name}, which refused it as 50\\d\\d compressed \\(MESSAGE_TOO_LARGE\\); raise its max.message.bytes$`,
     ),
   });
-  expect(await numbersIn(topic.name)).toEqual({ 0: range(0, 5) });
-  await sink.write([batchOf(topic.name, 0, 5, 10), batchOf(topic.name, 1, 0, 5)]);
+  expect(await numbersIn(topic.name)).toEqual({ 0: range(0, 5), 1: range(0, 2) });
+  await sink.write([batchOf(topic.name, 0, 5, 10), batchOf(topic.name, 1, 2, 5)]);
   expect(await numbersIn(topic.name)).toEqual({ 0: range(0, 10), 1: range(0, 5) });
 });
 

@@ -3,6 +3,7 @@ import type { TableContract } from '../../../contracts/contract.ts';
 import type { Sink } from '../../../pipelines/flow/sink.ts';
 import type { Governed } from '../../../schemas/change.ts';
 import { graph } from '../../../sinks/neo4j.ts';
+import { takingChanges } from '../../sinks/taking-changes.ts';
 import { servers } from '../servers.ts';
 
 /** The one database that there is; what a run makes in it, by label and table, it takes away again. */
@@ -31,7 +32,7 @@ export async function sharedGraph() {
   };
   const open = (contracts: readonly TableContract[]): Promise<Sink<Governed>> => {
     for (const { table, graph: mapping } of contracts) if (mapping) made.set(table, mapping.label);
-    return graph({ ...server, contracts });
+    return graph({ ...server, contracts }).then((sink) => takingChanges(contracts, sink));
   };
   return { server, cypher, open, [Symbol.asyncDispose]: close };
 }
