@@ -1,7 +1,7 @@
 import { sql } from '@databases/pg';
-import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { lsnText } from '../schemas/lsn.ts';
 import { type Position, positionText } from '../schemas/position.ts';
+import { type Offsets, streamOf } from './lane-offsets.ts';
 import { type Asking, textArray } from './postgres-write.ts';
 
 /** A table that is written to, in some of its lanes or, to truncate it, in all. */
@@ -16,22 +16,6 @@ interface Reached {
   readonly table: string;
   readonly lane: number;
   readonly position: Position;
-}
-
-/** The greatest offset of each stream of a batch. */
-export type Offsets = ReadonlyMap<string, bigint>;
-
-/** The name that offsets are kept under. */
-export const streamOf = (table: string, lane: number): string => `${table}/${lane}`;
-
-export function offsetsOf(batch: readonly GovernedRecord[]): Offsets {
-  const offsets = new Map<string, bigint>();
-  for (const { table, lane, offset } of batch) {
-    const stream = streamOf(table, lane);
-    const known = offsets.get(stream);
-    if (known === undefined || known < offset) offsets.set(stream, offset);
-  }
-  return offsets;
 }
 
 /**
@@ -89,7 +73,7 @@ export async function saveOffsets(
       ${textArray(streams)}::text[],
       ${textArray(reached.map(({ position }) => lsnText(position.lsn)))}::text[],
       ${textArray(reached.map(({ position }) => positionText(position)))}::text[],
-      ${textArray(streams.map((stream) => offsets.get(stream) ?? null))}::bigint[])
+      ${textArray(streams.map((stream) => countedOf(offsets.get(stream))))}::bigint[])
     ON CONFLICT (stream) DO UPDATE SET
       lsn = CASE WHEN coalesce(o.position, '') < excluded.position THEN excluded.lsn ELSE o.lsn END,
       position = greatest(o.position, excluded.position),
@@ -98,3 +82,5 @@ export async function saveOffsets(
       WHERE coalesce(o.position, '') < excluded.position
         OR coalesce(o.record_offset, -1) < excluded.record_offset`);
 }
+
+const countedOf = (offset = -1n): bigint | null => (offset < 0n ? null : offset);

@@ -2,7 +2,8 @@ import { changeOf } from '../schemas/governed-record.ts';
 import { positionText } from '../schemas/position.ts';
 import { compact } from './compact.ts';
 import type { CopyTransaction } from './postgres-copy.ts';
-import { type Known, knownOf, lock, saveOffsets, streamOf } from './postgres-lanes.ts';
+import { streamOf } from './lane-offsets.ts';
+import { type Known, knownOf, lock, saveOffsets } from './postgres-lanes.ts';
 import type { SortedTable } from './postgres-sort.ts';
 import { writeTable } from './postgres-write.ts';
 

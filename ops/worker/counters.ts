@@ -33,6 +33,8 @@ export interface Counters {
   walBudget(budget: WalBudget): void;
   /** What a window of a dataset came to. */
   anonymised(figures: AnonymityFigures): void;
+  /** How much of its quota of dead letters is used, from 0 to 1. */
+  lettersUsed(share: number): void;
   /** Counts what a sink of letters takes, by reason. */
   letters<T>(sink: Sink<Refused<T>>): Sink<Refused<T>>;
   /** Those of datasets with noise. */
@@ -102,6 +104,10 @@ export class Metrics {
     'conductor_refused_total',
     'Changes that became dead letters.',
     'reason',
+  );
+  readonly #lettersUsed = this.#gauge(
+    'conductor_letters_used_ratio',
+    'Share of the quota of dead letters that is used: at 1 the pipeline stops.',
   );
   readonly #refusedTables = this.#counter(
     'conductor_refused_schema_total',
@@ -178,6 +184,7 @@ export class Metrics {
       walBudget: (budget) => this.#setWalBudget(pipeline, budget),
       anonymised: (figures) => this.#anonymity.record(figures),
       noise: () => (this.#noise ??= noiseMetrics(this.registry)),
+      lettersUsed: (share) => this.#lettersUsed.set({ pipeline }, share),
       letters: (sink) => ({
         name: sink.name,
         write: async (batch) => {
