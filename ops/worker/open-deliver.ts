@@ -15,7 +15,7 @@ import { letterOfGoverned, letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
-import { withRetries } from '../../pipelines/topic/retries.ts';
+import { ownOf, withRetries } from '../../pipelines/topic/retries.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import type { GovernedRecord } from '../../schemas/governed-record.ts';
 import type { MirrorPlan } from '../../sinks/postgres-plan.ts';
@@ -62,13 +62,14 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     const hold = await openHold(setting, pipeline, retry);
     const holding = hold && holdingGoverned(pipeline, hold.held);
     const learn = learning(registry);
+    const own = ownOf({ retry, topics });
     const source = new TopicSource({
       kafka,
       group: `${config.database}.${pipeline}`,
       topics: read,
       until: untilCurrent ? await endsOf(kafka, read) : null,
       prepare: async (batch) => {
-        await learn(batch);
+        await learn(own(batch));
         columns.look(
           batch.filter(({ topic }) => topic !== retry),
           registry,

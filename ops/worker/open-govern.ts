@@ -15,7 +15,7 @@ import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Lane } from '../../pipelines/topic/assignment.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
 import { header, type Received } from '../../pipelines/topic/received.ts';
-import { withRetries } from '../../pipelines/topic/retries.ts';
+import { ownOf, withRetries } from '../../pipelines/topic/retries.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import { tails } from '../../pipelines/topic/tail.ts';
 import { recycling } from '../../pipelines/recycling.ts';
@@ -68,12 +68,14 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
     };
     const dedupe = new Dedupe();
     const hold = await openHold(setting, 'govern', retry);
+    const learn = learning(registry, keyring);
+    const own = ownOf({ retry, topics });
     const source = new TopicSource({
       kafka,
       group: `${config.database}.govern`,
       topics: read,
       until: untilCurrent ? await endsOf(kafka, read) : null,
-      prepare: learning(registry, keyring),
+      prepare: (batch) => learn(own(batch)),
       assigned: async (lanes) => {
         await recall(setting, dedupe, lanes);
         await hold?.takeUp(lanes);

@@ -11,6 +11,15 @@ interface Retries {
   readonly waived: (record: Received, letter: string) => void;
 }
 
+/** Leaves out of a batch what comes again to others: nobody here knows its schemas. A batch is of one topic. */
+export function ownOf({ retry, topics }: Pick<Retries, 'retry' | 'topics'>) {
+  const inputs = new Set(topics);
+  return (batch: readonly Received[]): readonly Received[] =>
+    batch[0]?.topic === retry
+      ? batch.filter((record) => inputs.has(header(record, retryHeaders.topic) ?? ''))
+      : batch;
+}
+
 /** Takes what comes again for what it was: a record of the topic in which it was refused. */
 export function withRetries(
   source: Source<Received>,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Received } from '../../../pipelines/topic/received.ts';
-import { withRetries } from '../../../pipelines/topic/retries.ts';
+import { ownOf, withRetries } from '../../../pipelines/topic/retries.ts';
 import { deliveries, ListSource } from '../../doubles.ts';
 
 const record = (
@@ -45,4 +45,12 @@ test('what comes again is taken for a record of its topic; of other topics, or w
     { ...given[1], topic: input, retried: { letter: 'abc', topic: 'retry.govern' } },
   ]);
   expect(waived).toEqual([`${input} waived`]);
+});
+
+test('of what comes again to others not even the schema is asked for', () => {
+  const own = ownOf({ retry: 'retry.govern', topics: [input] });
+  const ours = record('retry.govern', 1, { topic: input, letter: 'abc' });
+  const theirs = record('retry.govern', 2, { topic: 'cdc.other.public.users', letter: 'def' });
+  expect(own([ours, theirs])).toEqual([ours]);
+  expect(own([record(input, 3)])).toEqual([record(input, 3)]);
 });

@@ -8,10 +8,11 @@ import { loadTransform } from '../../../ops/letters/load-transform.ts';
 import { withLetters } from '../../../ops/letters/open-letters.ts';
 import { replayLetters } from '../../../ops/letters/replay-letters.ts';
 import { waiveLetters } from '../../../ops/letters/waive-letters.ts';
+import { ensureTopics } from '../../../pipelines/topic/admin.ts';
+import { kafkaOptions } from '../../../pipelines/topic/kafka.ts';
 import { findLetters, type FoundLetter, type LetterFilter } from '../../../replay/letter-search.ts';
 import type { ReplayJob } from '../../../replay/replay-jobs.ts';
 import type { ReplayPlan } from '../../../replay/replay-plan.ts';
-import { adminOf } from '../way/records.ts';
 import { testTables } from '../way/tables.ts';
 import { openWay, type RawConfig, type Way } from '../way/way.ts';
 import type { Ended } from '../way/worker.ts';
@@ -49,10 +50,12 @@ export interface ReplayResult {
 /** Opens it; records of `people` of more than 64 kB are too large for their topic. */
 export async function openLetters(change: (raw: RawConfig) => void = () => {}): Promise<Letters> {
   const way = await openWay(testTables.filter(({ name }) => name !== 'lines'));
-  await using admin = await adminOf(way.stack);
-  const configEntries = [{ name: 'max.message.bytes', value: `${64 * 1024}` }];
-  const topic = changesTopic(way.name, `${way.name}.people`);
-  await admin.createTopics({ topics: [{ topic, numPartitions: 12, configEntries }] });
+  const topic = {
+    name: changesTopic(way.name, `${way.name}.people`),
+    partitions: 12,
+    configs: { 'max.message.bytes': `${64 * 1024}` },
+  };
+  await ensureTopics(kafkaOptions(way.config, 'test'), [topic], 1);
   const configFile = await way.variant((raw) => {
     raw['provenance'] = {
       signingKey: randomBytes(32).toString('hex'),
