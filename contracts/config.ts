@@ -8,6 +8,7 @@ import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
 import { sourceSettings } from './source-settings.ts';
+import { verifySettings } from './verify-settings.ts';
 
 /** One declaration per setting: its form, its default and its meaning. */
 export const configSchema = z.strictObject({
@@ -82,6 +83,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('Where governed changes come to rest. One worker and one consumer group each.'),
   provenance: provenanceSettings,
+  verify: verifySettings,
   worker: z
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Where /metrics and /healthz listen.'),

@@ -55,6 +55,7 @@ export function definitionsOf(database: string, table: WarehouseTable): readonly
     ...declared.map(
       (declaration) => `ALTER TABLE ${history} ADD COLUMN IF NOT EXISTS ${declaration}`,
     ),
+    `ALTER TABLE ${history} ADD COLUMN IF NOT EXISTS _offset UInt64 AFTER _lane`,
     ...columns
       .filter(({ name, isMade }) => isMade && !key.includes(name))
       .map(({ name, type }) => `ALTER TABLE ${history} MODIFY COLUMN ${quoted(name)} ${type}`),
@@ -76,6 +77,7 @@ const ownColumns = [
   '_seq UInt32',
   '_part UInt32',
   '_lane UInt32',
+  '_offset UInt64',
   `_committed_at DateTime64(6, 'UTC')`,
   '_unchanged Array(LowCardinality(String))',
   '_provenance String',

@@ -59,7 +59,7 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
         if (!table) {
           throw new Refusal('no-contract', `table ${name}: the warehouse has no contract for it`);
         }
-        await append(client, options.database, table, changes.map(changeOf));
+        await append(client, options.database, table, changes);
       }
     },
     async [Symbol.asyncDispose]() {
@@ -73,8 +73,9 @@ async function append(
   client: ClickHouseClient,
   database: string,
   table: WarehouseTable,
-  changes: readonly Governed[],
+  records: readonly GovernedRecord[],
 ): Promise<void> {
+  const changes = records.map((record) => ({ ...changeOf(record), offset: record.offset }));
   // Arrays under one line of names: half the bytes to encode and to parse of an object per row.
   const names = [...ownNames, ...table.columns.map(({ name }) => name)];
   const values = [names, ...changes.map((change) => historyRow(table, change))];
@@ -106,6 +107,7 @@ const ownNames = [
   '_seq',
   '_part',
   '_lane',
+  '_offset',
   '_committed_at',
   '_provenance',
   '_policy',
@@ -113,7 +115,10 @@ const ownNames = [
 ] as const;
 
 /** A row of the history, in the order of `ownNames` and then of the table's columns. */
-function historyRow(table: WarehouseTable, change: Governed): readonly unknown[] {
+function historyRow(
+  table: WarehouseTable,
+  change: Governed & { readonly offset: bigint },
+): readonly unknown[] {
   const { op, key, after, position } = change;
   if (op !== 'truncate' && table.key.some((column) => (key?.[column] ?? null) === null)) {
     throw new Refusal('no-key', `table ${table.source}: a change without its key`);
@@ -126,6 +131,7 @@ function historyRow(table: WarehouseTable, change: Governed): readonly unknown[]
     position.seq,
     position.part,
     change.lane,
+    `${change.offset}`,
     seconds(change.committedAt),
     change.provenance,
     change.policy,

@@ -1,6 +1,7 @@
 import type { ManagedTransaction } from 'neo4j-driver';
 import { settle } from './compact.ts';
 import type { Removal, Seen, Settled, TableChanges, Upsert } from './compact.ts';
+import type { LaneOffset } from './lane-offsets.ts';
 import { lsnText } from '../schemas/lsn.ts';
 import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
@@ -43,7 +44,13 @@ export async function holdLanes(
 export async function saveOffsets(
   tx: ManagedTransaction,
   all: readonly TableChanges[],
+  offsets: readonly LaneOffset[],
 ): Promise<void> {
+  await tx.run(
+    `UNWIND $offsets AS lane MATCH (o:CdcOffset {stream: lane.stream})
+     WHERE coalesce(o.recordOffset, -1) < lane.offset SET o.recordOffset = lane.offset`,
+    { offsets },
+  );
   await tx.run(
     `UNWIND $lanes AS lane MATCH (o:CdcOffset {stream: lane.stream}) REMOVE o._held
      WITH o, lane WHERE coalesce(o.position, '') < lane.position

@@ -6,6 +6,7 @@ import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
 import type { TableChanges } from './compact.ts';
 import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
+import { type LaneOffset, laneOffsets } from './lane-offsets.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { graphTables } from './neo4j-tables.ts';
 import type { GraphTable } from './neo4j-tables.ts';
@@ -54,8 +55,10 @@ export async function graph(options: GraphOptions): Promise<Sink<GovernedRecord>
   return {
     name: options.name ?? 'neo4j',
     async write(batch) {
-      const all = compact(batch.filter(({ table }) => tables.has(table)).map(changeOf));
-      if (all.length > 0) await writeChanges(driver, database, tables, all);
+      const mapped = batch.filter(({ table }) => tables.has(table));
+      const all = compact(mapped.map(changeOf));
+      if (all.length > 0)
+        await writeChanges({ driver, database, tables }, all, laneOffsets(mapped));
     },
     [Symbol.asyncDispose]: () => driver.close(),
   };
@@ -76,10 +79,17 @@ async function createConstraints(
 
 /** Everything in one transaction, but for rows that a truncate ends: there may be any number of those. */
 async function writeChanges(
-  driver: Driver,
-  database: string,
-  tables: ReadonlyMap<string, GraphTable>,
+  {
+    driver,
+    database,
+    tables,
+  }: {
+    readonly driver: Driver;
+    readonly database: string;
+    readonly tables: ReadonlyMap<string, GraphTable>;
+  },
   all: readonly TableChanges[],
+  offsets: readonly LaneOffset[],
 ): Promise<void> {
   await transact(driver, database, async (tx, at) => {
     await holdLanes(tx, all);
@@ -100,7 +110,7 @@ async function writeChanges(
       await writeRelationships(tx, each, orphans);
     }
     await removeOrphans(tx, orphans);
-    await saveOffsets(tx, all);
+    await saveOffsets(tx, all, offsets);
   });
   // Below the floor that is now set nothing comes back; should this stop half-way, the batch comes again.
   for (const { table: name, truncated } of all) {

@@ -42,6 +42,7 @@ async function createBookkeeping(tx: Queryable): Promise<void> {
       stream TEXT PRIMARY KEY, lsn TEXT NOT NULL, updated_at TIMESTAMPTZ DEFAULT now())`,
     sql`CREATE TABLE IF NOT EXISTS cdc_dedupe (pk TEXT PRIMARY KEY, ts TIMESTAMPTZ NOT NULL)`,
     sql`ALTER TABLE cdc_offsets ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
+    sql`ALTER TABLE cdc_offsets ADD COLUMN IF NOT EXISTS record_offset BIGINT`,
     sql`ALTER TABLE cdc_dedupe ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
   ]);
 }

@@ -11,6 +11,7 @@ import type { TableChanges } from './compact.ts';
 import { lsnText } from '../schemas/lsn.ts';
 import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
+import { type LaneOffset, laneOffsets } from './lane-offsets.ts';
 import { textArray, writeTable } from './postgres-write.ts';
 import { openTables } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
@@ -53,7 +54,8 @@ export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecor
   return {
     name: options.name ?? 'postgres',
     async write(batch) {
-      if (batch.length > 0) await writeChanges(db, tables, compact(batch.map(changeOf)));
+      if (batch.length > 0)
+        await writeChanges(db, tables, compact(batch.map(changeOf)), laneOffsets(batch));
     },
     [Symbol.asyncDispose]: () => db.dispose(),
   };
@@ -63,6 +65,7 @@ async function writeChanges(
   db: ConnectionPool,
   tables: ReadonlyMap<string, MirrorTable>,
   all: readonly TableChanges[],
+  offsets: readonly LaneOffset[],
 ): Promise<void> {
   const planned = all.map((changes) => {
     const table = tables.get(changes.table);
@@ -77,6 +80,7 @@ async function writeChanges(
       await writeTable(tx, table, changes);
     }
     await saveOffsets(tx, all);
+    await saveRecordOffsets(tx, offsets);
   };
   try {
     await besideOthers(() => db.tx(write));
@@ -129,6 +133,14 @@ async function saveOffsets(tx: Transaction, all: readonly TableChanges[]): Promi
     ON CONFLICT (stream) DO UPDATE
       SET lsn = excluded.lsn, position = excluded.position, updated_at = now()
       WHERE coalesce(o.position, '') < excluded.position`);
+}
+
+async function saveRecordOffsets(tx: Transaction, offsets: readonly LaneOffset[]): Promise<void> {
+  await tx.query(sql`
+    UPDATE cdc_offsets o SET record_offset = greatest(o.record_offset, i.at)
+    FROM unnest(${textArray(offsets.map(({ stream }) => stream))}::text[],
+      ${textArray(offsets.map(({ offset }) => offset))}::bigint[]) AS i(stream, at)
+    WHERE o.stream = i.stream`);
 }
 
 const isContention = (error: unknown): boolean =>

@@ -10,6 +10,7 @@ export type PipelineName =
   | 'anonymise'
   | 'noise'
   | 'prove'
+  | 'verify'
   | `deliver-${SinkName}`;
 
 /** A name that a person may give, and the pipelines that it stands for where these sinks are configured, and under these contracts. */
@@ -35,6 +36,7 @@ export function pipelinesNamed(
     'anonymise',
     'noise',
     'prove',
+    'verify',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
   const found = known.find((pipeline) => pipeline === name);
@@ -62,6 +64,10 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'prove') {
     const { openProve } = await import('./open-prove.ts');
     return openProve(setting);
+  }
+  if (name === 'verify') {
+    const { openVerify } = await import('./open-verify.ts');
+    return openVerify(setting);
   }
   const sink = sinkNames.find((known) => name === `deliver-${known}`);
   if (!sink) throw new Error(`there is no pipeline ${name}`);

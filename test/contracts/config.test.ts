@@ -64,6 +64,7 @@ test('the smallest configuration is taken, and everything else has a default', a
     tokens: { ...tokenSettings.parse(undefined), directory: join(folder, 'token-keys') },
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},
+    verify: { everySeconds: 300 },
     worker: {
       host: '127.0.0.1',
       port: 0,
