@@ -43,7 +43,8 @@ export const clickhouseContest: Contest = {
   },
 };
 
-const countedAt = async ({ stack }: Site): Promise<Rested> => {
+/** The orders of the warehouse, as they are counted everywhere. */
+export const countedAt = async ({ stack }: Site): Promise<Rested> => {
   const query = `SELECT toInt32(count()) AS rows, toInt32(countIf(status = 'paid')) AS paid
     FROM governed.orders FORMAT JSONEachRow`;
   return JSON.parse((await askWarehouse(stack.clickhouse, query)).toString()) as Rested;
