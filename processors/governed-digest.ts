@@ -1,9 +1,10 @@
 import { AvroCursor } from '../schemas/avro-cursor.ts';
 import { columnReader } from '../schemas/avro-reader.ts';
 import type { Kind } from '../schemas/avro.ts';
-import type { Field } from '../schemas/change-cursor.ts';
+import type { Field, ImagePlaces } from '../schemas/change-cursor.ts';
 import type { GovernedCursor, GovernedForm } from '../schemas/governed-record.ts';
 import { type Unchanged, unchanged, type Value } from '../schemas/value.ts';
+import { KnownHashes } from './known-hashes.ts';
 import { digestText, type Hash, type RowDigest } from './row-digest.ts';
 
 interface Reading {
@@ -11,6 +12,7 @@ interface Reading {
   readonly field: number; // Of the image's.
   readonly kind: Kind;
   readonly read: (from: AvroCursor) => Value | Unchanged;
+  readonly known: KnownHashes;
 }
 
 interface Compiled {
@@ -48,24 +50,29 @@ export class GovernedDigest {
     this.unchanged.fill(change.after.present ? 1 : 0);
     this.#told.fill(0);
     const from = new AvroCursor(value, 0);
-    if (change.after.present) this.#take(row, change.after.starts, from);
-    if (change.key.present) this.#take(key, change.key.starts, from);
+    if (change.after.present) this.#take(row, change.after, from);
+    if (change.key.present) this.#take(key, change.key, from);
     return change;
   }
 
-  #take(readings: readonly Reading[], starts: Int32Array, from: AvroCursor): void {
+  #take(readings: readonly Reading[], { starts, ends }: ImagePlaces, from: AvroCursor): void {
     const { hashes, unchanged: silent } = this;
     const hash = this.#hash;
-    for (const { index, field, kind, read } of readings) {
-      from.at = starts[field] ?? 0;
-      const value = read(from);
-      if (value === unchanged) {
-        this.#told[index] = 1;
-        continue;
+    for (const { index, field, kind, read, known } of readings) {
+      const start = starts[field] ?? 0;
+      const end = ends[field] ?? 0;
+      if (!known.find(from.data, start, end, hash)) {
+        from.at = start;
+        const value = read(from);
+        if (value === unchanged) {
+          this.#told[index] = 1;
+          continue;
+        }
+        hash.high = hash.low = 0;
+        if (value !== null) this.#digest.column(index, digestText(value, kind), hash);
+        known.keep(from.data, start, end, hash);
       }
       silent[index] = 0;
-      if (value === null) continue;
-      this.#digest.column(index, digestText(value, kind), hash);
       hashes[2 * index] = hash.high;
       hashes[2 * index + 1] = hash.low;
     }
@@ -95,7 +102,7 @@ export class GovernedDigest {
         : names.includes('double')
           ? 'double'
           : 'string';
-      return [{ index, field, kind, read: columnReader(type) }];
+      return [{ index, field, kind, read: columnReader(type), known: new KnownHashes() }];
     });
   }
 }

@@ -1,3 +1,4 @@
+import { CannotRun } from '../../contracts/cannot-run.ts';
 import type { RowDigest } from '../../processors/row-digest.ts';
 import type { SavedFold } from './fold-state.ts';
 import type { LaneChange, LaneChanges } from './lane-changes.ts';
@@ -59,6 +60,9 @@ export class KeptFold<E extends Expected> {
       digest.keyColumns,
     ]);
     const starts = await changes.records.bounds('start');
+    const ends = await changes.records.bounds('end');
+    const ahead = applied.findIndex((offset, lane) => offset > (ends[lane] ?? 0n));
+    if (ahead !== -1) throw anotherTopic(ahead);
     const saved = (await keeping?.read(form)) ?? null;
     const fits =
       saved?.offsets.length === starts.length &&
@@ -90,5 +94,13 @@ export class KeptFold<E extends Expected> {
     await this.#keeping?.save?.(this.#form, saved, this.#goesOn);
   }
 }
+
+/** Of a topic that was made anew nothing can be said with the offsets of the one before. */
+const anotherTopic = (lane: number) =>
+  new CannotRun({
+    what: `the sink has applied more records of lane ${lane} than its topic has: it was delivered to from another topic`,
+    where: 'the governed topic, and the offsets that the sink keeps',
+    fix: 'deliver from this topic into an empty sink, or restore the topic',
+  });
 
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);

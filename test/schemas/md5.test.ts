@@ -11,7 +11,7 @@ const theirs = (...parts: readonly (string | Uint8Array)[]): string => {
 
 test('a text has the hash that everybody else has of it, whatever was hashed before', () => {
   const md5 = new Md5();
-  const anyText = fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' });
+  const anyText = fc.string({ unit: 'binary', maxLength: 600, size: 'max' });
   fc.assert(
     fc.property(anyText, fc.uint8Array({ maxLength: 200 }), (text, bytes) => {
       md5.clear();
