@@ -1,6 +1,6 @@
 import { labelOf, unchangedDigits } from '../../processors/row-digest.ts';
 import type { Kind } from '../../schemas/avro.ts';
-import { quoted } from '../../sinks/clickhouse-tables.ts';
+import { literal, quoted } from '../../sinks/clickhouse-tables.ts';
 
 /** A column of a history as it rests: its name, ClickHouse's type, and the kind that it travelled as. */
 export interface HistoryColumn {
@@ -58,6 +58,3 @@ export function textOf({ name, type, kind }: HistoryColumn): string | null {
       return inner === 'String' ? `toString(${column})` : null;
   }
 }
-
-export const literal = (text: string): string =>
-  `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;

@@ -3,9 +3,9 @@ import { CannotRun } from '../../contracts/cannot-run.ts';
 import { governedColumns, type TableContract } from '../../contracts/contract.ts';
 import { inOrder, RowDigest } from '../../processors/row-digest.ts';
 import { kindOf } from '../../schemas/avro.ts';
-import { quoted, type WarehouseTable } from '../../sinks/clickhouse-tables.ts';
+import { literal, quoted, type WarehouseTable } from '../../sinks/clickhouse-tables.ts';
 import { BucketSums } from './bucket-sums.ts';
-import { digitsOf, type HistoryColumn, literal, textOf } from './history-column.ts';
+import { digitsOf, type HistoryColumn, textOf } from './history-column.ts';
 
 export interface WarehouseAt {
   readonly url: string;
