@@ -29,6 +29,8 @@ const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
 
 /** How many times as much as other pipelines may be in flight: the next large insert is read while one is written. */
 const roomTimes: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 1, clickhouse: 6 };
+/** How many batches are written at once: a transaction of Neo4j keeps one core busy, so others may use the rest. */
+const writers: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 2, clickhouse: 1 };
 
 /** Connects deliver to one sink: `gov.*` at one end, where it comes to rest at the other. */
 export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =>
@@ -65,6 +67,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       deliver({ governed, rest, letters: counters.letters(letters) }, registry, {
         pulling: pulling(setting, signal, roomTimes[sink]),
         batching: batchings[sink],
+        writers: writers[sink],
       });
   });
 
@@ -117,7 +120,7 @@ async function openSink(
   }
   if (sink === 'neo4j' && sinks.neo4j) {
     const { graph } = await import('../../sinks/neo4j.ts');
-    return graph({ ...sinks.neo4j, contracts });
+    return graph({ ...sinks.neo4j, contracts, contended: () => setting.counters.contended() });
   }
   if (sink === 'clickhouse' && sinks.clickhouse) {
     const { warehouse } = await import('../../sinks/clickhouse.ts');

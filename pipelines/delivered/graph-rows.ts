@@ -4,7 +4,7 @@ import { governedColumns, type TableContract } from '../../contracts/contract.ts
 import { digestText, type Hash, RowDigest } from '../../processors/row-digest.ts';
 import { type Kind, kindOf } from '../../schemas/avro.ts';
 import type { Value } from '../../schemas/value.ts';
-import { type GraphTable, quoted } from '../../sinks/neo4j-tables.ts';
+import { type GraphEnd, type GraphTable, quoted } from '../../sinks/neo4j-tables.ts';
 import type { RelationshipFault, RestingRow, RestingRows } from './resting-rows.ts';
 
 export interface GraphAt {
@@ -15,7 +15,7 @@ export interface GraphAt {
 }
 
 /**
- * The nodes of a table as they rest in the graph: it has no hash of its own and no snapshots, so that they are
+ * The nodes, or relationships, of a table as they rest in the graph: it has no hash of its own and no snapshots, so that they are
  * streamed out, and hashed here.
  */
 export class GraphRows implements RestingRows {
@@ -25,7 +25,10 @@ export class GraphRows implements RestingRows {
   readonly sums = null;
   readonly #driver: Driver;
   readonly #database: string;
-  readonly #table: GraphTable;
+  readonly #source: string;
+  readonly #ends: readonly End[];
+  readonly #all: string; // Cypher for what a row is as `n`,
+  readonly #one: string; // and for that of one key.
   readonly #lanes: number;
   readonly #kinds: readonly Kind[];
   readonly #row: string;
@@ -40,7 +43,16 @@ export class GraphRows implements RestingRows {
       userAgent: 'conductor',
     });
     this.#database = at.database;
-    this.#table = table;
+    this.#source = table.source;
+    this.#ends = endsOf(table);
+    const isRow = 'WHERE n._position IS NOT NULL';
+    if (table.kind === 'nodes') {
+      this.#all = `MATCH (n:${table.label}) ${isRow}`;
+      this.#one = `MATCH (n:${table.label} {_key: key}) ${isRow}`;
+    } else {
+      this.#all = `MATCH (a)-[n:${table.type}]->(b) ${isRow}`;
+      this.#one = `MATCH (a)-[n:${table.type} {_key: key}]->(b) ${isRow}`;
+    }
     this.#lanes = lanes;
     const types = new Map(governedColumns(contract).map(({ name, type }) => [name, type]));
     this.digest = new RowDigest([...types.keys()], contract.key);
@@ -52,12 +64,12 @@ export class GraphRows implements RestingRows {
       'n._key',
       'n._position',
       ...columns.map((name) => `n.${quoted(name)}`),
-      ...table.relationships.map(({ type, target }) => `[(n)-[:${type}]->(t:${target}) | t._key]`),
+      ...this.#ends.map(({ keys }) => keys),
     ].join(', ');
   }
 
   async applied(): Promise<readonly bigint[]> {
-    const { source } = this.#table;
+    const source = this.#source;
     const { records } = await this.#driver.executeQuery(
       `MATCH (o:CdcOffset) WHERE o.stream STARTS WITH $front RETURN o.stream, o.recordOffset`,
       { front: `${source}/` },
@@ -74,12 +86,11 @@ export class GraphRows implements RestingRows {
   }
 
   each(_of: ReadonlySet<number> | null, take: (row: RestingRow) => void): Promise<void> {
-    return this.#read(`MATCH (n:${this.#table.label}) WHERE n._position IS NOT NULL`, {}, take);
+    return this.#read(this.#all, {}, take);
   }
 
   some(keys: readonly string[], take: (row: RestingRow) => void): Promise<void> {
-    const match = `UNWIND $keys AS key MATCH (n:${this.#table.label} {_key: key}) WHERE n._position IS NOT NULL`;
-    return this.#read(match, { keys }, take);
+    return this.#read(`UNWIND $keys AS key ${this.#one}`, { keys }, take);
   }
 
   async names(): Promise<ReadonlyMap<string, string>> {
@@ -126,16 +137,36 @@ export class GraphRows implements RestingRows {
 
   #faultOf(record: GraphRecord): RelationshipFault | null {
     const from = columnsFrom + this.#kinds.length;
-    for (const [index, { type, column, keyOf }] of this.#table.relationships.entries()) {
+    for (const [index, { name, column, keyOf }] of this.#ends.entries()) {
       const targets = record.get(from + index) as readonly string[];
       const value = record.get(this.#places.get(column) ?? 0) as Value;
       const wanted = value === null ? null : keyOf(value);
       if (wanted !== null && !targets.includes(wanted))
-        return { relationship: type, is: 'missing' };
-      if (targets.length > (wanted === null ? 0 : 1)) return { relationship: type, is: 'extra' };
+        return { relationship: name, is: 'missing' };
+      if (targets.length > (wanted === null ? 0 : 1)) return { relationship: name, is: 'extra' };
     }
     return null;
   }
+}
+
+/** Where a row leads: the keys of the nodes at that end, of which one should be the column's. */
+interface End extends GraphEnd {
+  readonly name: string;
+  readonly keys: string; // Cypher.
+}
+
+function endsOf(table: GraphTable): readonly End[] {
+  if (table.kind === 'nodes')
+    return table.relationships.map((end) => ({
+      ...end,
+      name: end.type,
+      keys: `[(n)-[:${end.type}]->(t:${end.target}) | t._key]`,
+    }));
+  const { type, from, to } = table;
+  return [
+    { ...from, name: type, keys: `[t IN [a] WHERE t:${from.target} | t._key]` },
+    { ...to, name: type, keys: `[t IN [b] WHERE t:${to.target} | t._key]` },
+  ];
 }
 
 const columnsFrom = 2;

@@ -33,7 +33,7 @@ export interface VerifyTable {
 
 /** Whether a table comes to rest in a sink: a graph has only those that are mapped. */
 export const restsIn = (contract: TableContract, { sink }: VerifiedSink): boolean =>
-  sink !== 'neo4j' || contract.graph !== null;
+  sink !== 'neo4j' || contract.graph !== null || contract.join !== undefined;
 
 /** Holds a table, as it rests in a sink, against what its governed topic comes to at the same place. */
 export async function verifyTable(
