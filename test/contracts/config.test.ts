@@ -65,6 +65,7 @@ test('the smallest configuration is taken, and everything else has a default', a
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},
     letters: { mostLetters: 1_000_000, mostBytes: 10 * 1024 * 1024 * 1024, hold: [] },
+    verify: { everySeconds: 300 },
     worker: {
       host: '127.0.0.1',
       port: 0,
