@@ -10,7 +10,7 @@ import { intoLanes } from './flow/lanes.ts';
 import type { Sink } from './flow/sink.ts';
 import type { Source } from './flow/source.ts';
 import { each, type Processor, pull, type Pulling, type Refused } from './flow/stage.ts';
-import type { Received } from './topic/received.ts';
+import type { Received, Retried } from './topic/received.ts';
 
 export interface DeliverEnds {
   readonly governed: Source<Received>;
@@ -55,13 +55,17 @@ export function forming(
     if (!value || !form) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
     let table = tables.get(topic);
     if (table === undefined) tables.set(topic, (table = tableOf(topic)));
-    const isRetried = retried !== undefined;
-    // An offset counts in the topic that the record was read from.
-    const from = retried?.topic ?? topic;
-    const record = { topic: from, table, lane, offset, isRetried, key, value, form };
+    const at = retried ? offsetOf(retried) : offset;
+    const record = { topic, table, lane, offset: at, key, value, form };
     formed(record, came);
     return [record];
   };
+}
+
+/** Sinks tell by its offset what they have of a lane: what comes again is at that at which it was refused. */
+function offsetOf({ offset }: Retried): bigint {
+  if (offset !== null) return offset;
+  throw new Refusal('undecodable', 'a record that comes again does not tell its offset');
 }
 
 function formOf(registry: Registry, id: number, forms: Map<number, GovernedForm>) {

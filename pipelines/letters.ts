@@ -76,8 +76,10 @@ export function letterOfGoverned(
   pipeline: string,
   { value, refusal }: Refused<GovernedRecord>,
 ): DeadLetter {
-  if (refusal.reason !== 'undecodable')
-    return letterOfChange(pipeline, { value: changeOf(value), refusal });
+  if (refusal.reason !== 'undecodable') {
+    const told = { ...changeOf(value), offset: value.offset };
+    return letterOfChange(pipeline, { value: told, refusal });
+  }
   const { lane, ...record } = value;
   return letterOfRecord(pipeline, {
     value: { ...record, partition: lane, headers: [] },

@@ -27,6 +27,7 @@ export interface Again {
   readonly value: Buffer | null; // Null if a transform has dropped it.
   readonly place: string; // Its position.
   readonly changed: readonly string[]; // Columns that the transform has changed.
+  readonly offset: bigint | null; // At which it was refused, of what was governed.
 }
 
 /** Why nothing can come again of a letter as it is. */
@@ -82,10 +83,14 @@ export function comingAgain(mending: Mending) {
 interface KeptRecord {
   readonly topic: string;
   readonly partition: number;
+  readonly offset: string;
   readonly value: string | null; // In base64.
 }
 
-type Kept = KeptRecord | Decoded | Governed;
+type Kept = KeptRecord | Decoded | KeptGoverned;
+
+/** A governed change as its letter keeps it. */
+type KeptGoverned = Governed & { readonly offset: bigint };
 
 /** A change that capture refused goes the way of changes from here on: sealed, it is read by govern. */
 async function captured(
@@ -116,7 +121,7 @@ async function captured(
 async function recorded(
   mending: Mending,
   letter: Letter,
-  { topic, partition, value: text }: KeptRecord,
+  { topic, partition, offset, value: text }: KeptRecord,
   key: Buffer | null,
 ): Promise<Again | NotAgain> {
   const { contracts, registry, database, transform, job } = mending;
@@ -131,7 +136,10 @@ async function recorded(
   if (!type) return 'no-change';
   const where = { table, lane: partition };
   if (letter.pipeline !== 'govern')
-    return await governed(mending, letter, decodeGoverned(type, value, where));
+    return await governed(mending, letter, {
+      ...decodeGoverned(type, value, where),
+      offset: BigInt(offset),
+    });
   const change = decodeChange(type, value, where);
   if (transform) {
     const mended = transformed(mending, letter, change, () => true);
@@ -148,6 +156,7 @@ async function recorded(
     value: relogged(value, (log) => replayLog(job, log)),
     place: positionText(change.position),
     changed: [],
+    offset: null,
   };
 }
 
@@ -173,7 +182,17 @@ async function changeAgain(
   const key = change.key && Buffer.from(keyText(change.key));
   const { lane, position, table } = change;
   const place = positionText(position);
-  return { retry: retryTopic('govern'), topic, table, lane, key, value, place, changed };
+  return {
+    retry: retryTopic('govern'),
+    topic,
+    table,
+    lane,
+    key,
+    value,
+    place,
+    changed,
+    offset: null,
+  };
 }
 
 const slackBytes = 4_096; // What Kafka adds to a record, and its key.
@@ -182,7 +201,7 @@ const slackBytes = 4_096; // What Kafka adds to a record, and its key.
 async function governed(
   mending: Mending,
   letter: Letter,
-  change: Governed,
+  change: KeptGoverned,
 ): Promise<Again | NotAgain> {
   const { contracts, database, job } = mending;
   const contract = contracts.get(change.table);
@@ -207,6 +226,7 @@ async function governed(
     value,
     place: positionText(position),
     changed: mended.changed,
+    offset: change.offset,
   };
 }
 
@@ -269,5 +289,6 @@ function dropped(
     value: null,
     place: positionText(position),
     changed: [],
+    offset: null,
   };
 }

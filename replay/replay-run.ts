@@ -68,12 +68,13 @@ async function bring(
 
 /** The record of a topic of retries; null where nothing comes again, and nobody can hold a key for it. */
 function outgoing(again: Again, job: string, letter: string): Outgoing | null {
-  const { retry, topic, lane, key, value } = again;
+  const { retry, topic, lane, key, value, offset } = again;
   if (!value && !key) return null;
   const headers = {
     [retryHeaders.topic]: topic,
     [retryHeaders.letter]: letter,
     [retryHeaders.job]: job,
+    ...(offset === null ? {} : { [retryHeaders.offset]: `${offset}` }),
   };
   return { topic: retry, partition: lane, key, value: value ?? nothing, headers };
 }

@@ -1,6 +1,5 @@
 import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { compare, type Position } from '../schemas/position.ts';
-import { countedOffset } from './lane-offsets.ts';
 
 /** What a batch has of one lane of a table: its positions, from the oldest to the newest, and its greatest offset. */
 export interface LaneSpan {
@@ -15,9 +14,7 @@ export class LaneSpans {
   readonly #spans = new Map<number, Span>();
   #last: Span | undefined; // Records of a lane follow each other.
 
-  extend(record: Pick<GovernedRecord, 'lane' | 'offset' | 'isRetried'>, at: Position): void {
-    const { lane } = record;
-    const offset = countedOffset(record);
+  extend({ lane, offset }: Pick<GovernedRecord, 'lane' | 'offset'>, at: Position): void {
     let span = this.#last?.lane === lane ? this.#last : this.#spans.get(lane);
     if (!span) this.#spans.set(lane, (span = new Span(lane, offset, at)));
     else span.extend(offset, at);

@@ -73,7 +73,7 @@ export async function saveOffsets(
       ${textArray(streams)}::text[],
       ${textArray(reached.map(({ position }) => lsnText(position.lsn)))}::text[],
       ${textArray(reached.map(({ position }) => positionText(position)))}::text[],
-      ${textArray(streams.map((stream) => countedOf(offsets.get(stream))))}::bigint[])
+      ${textArray(streams.map((stream) => offsets.get(stream) ?? null))}::bigint[])
     ON CONFLICT (stream) DO UPDATE SET
       lsn = CASE WHEN coalesce(o.position, '') < excluded.position THEN excluded.lsn ELSE o.lsn END,
       position = greatest(o.position, excluded.position),
@@ -82,5 +82,3 @@ export async function saveOffsets(
       WHERE coalesce(o.position, '') < excluded.position
         OR coalesce(o.record_offset, -1) < excluded.record_offset`);
 }
-
-const countedOf = (offset = -1n): bigint | null => (offset < 0n ? null : offset);

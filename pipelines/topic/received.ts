@@ -11,10 +11,11 @@ export interface Received {
   readonly retried?: Retried; // It comes again, and `topic` is that which it was refused in.
 }
 
-/** The letter that a record comes from, and the topic that it was read from. */
+/** The letter that a record comes from, the topic that it was read from, and the offset that it was refused at, if it tells. */
 export interface Retried {
   readonly letter: string;
   readonly topic: string;
+  readonly offset: bigint | null;
 }
 
 /** A header's text; null if the record has no such header. */

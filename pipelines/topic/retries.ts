@@ -2,7 +2,12 @@ import type { Source } from '../flow/source.ts';
 import { header, type Received } from './received.ts';
 
 /** The headers of a record that is given to a pipeline again. */
-export const retryHeaders = { letter: 'letter', topic: 'topic', job: 'job' } as const;
+export const retryHeaders = {
+  letter: 'letter',
+  topic: 'topic',
+  job: 'job',
+  offset: 'offset',
+} as const;
 
 interface Retries {
   readonly retry: string; // The topic of what comes again.
@@ -31,7 +36,7 @@ export function withRetries(
     const topic = header(record, retryHeaders.topic);
     const letter = header(record, retryHeaders.letter);
     if (topic === null || letter === null || !inputs.has(topic)) return [];
-    const again = { ...record, topic, retried: { letter, topic: retry } };
+    const again = { ...record, topic, retried: { letter, topic: retry, offset: offsetIn(record) } };
     if (record.value && record.value.length > 0) return [again];
     waived(again, letter);
     return [];
@@ -44,4 +49,9 @@ export function withRetries(
     confirm: (position) => source.confirm(position),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   };
+}
+
+function offsetIn(record: Received): bigint | null {
+  const text = header(record, retryHeaders.offset);
+  return text !== null && /^\d+$/.test(text) ? BigInt(text) : null;
 }

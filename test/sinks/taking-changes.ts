@@ -38,7 +38,6 @@ export function recording(
       table,
       lane,
       offset: position.lsn * 16n + BigInt(position.part), // The same change is the same record.
-      isRetried: false,
       key: key && Buffer.from(keyText(key)),
       value: encodeGoverned(form.schema, form.shape, change),
       form: form.form,
