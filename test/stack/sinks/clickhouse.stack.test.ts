@@ -111,6 +111,34 @@ test('a column that a newer contract adds is added, and is null in what came bef
   ]);
 });
 
+test('a column becomes wider, and then text, with its contract, and keeps what it has', async () => {
+  await using fresh = await freshWarehouse();
+  const small = contractOf('shop.orders', { id: 'bigint', n: 'integer' });
+  const wide = contractOf('shop.orders', { id: 'bigint', n: 'bigint' });
+  const masked = {
+    ...wide,
+    columns: wide.columns.map((column) =>
+      column.name === 'n' ? { ...column, rule: 'mask' as const } : column,
+    ),
+  };
+  const write = async (contract: TableContract, at: number, n: number | bigint | string) => {
+    await using sink = await warehouse({ ...fresh.at, contracts: [contract] });
+    await sink.write([changesOf(contract).insert(at, { id: BigInt(at), n })]);
+  };
+  await write(small, 1, 5);
+  await write(wide, 2, 5_000_000_000n);
+  await write(masked, 3, 'x***');
+  await write(masked, 4, 7n); // Of before it was masked.
+  const rows = `SELECT toString(id) AS id, n FROM ${fresh.at.database}.shop_orders ORDER BY id`;
+  expect(await fresh.select(rows)).toEqual([
+    { id: '1', n: '5' },
+    { id: '2', n: '5000000000' },
+    { id: '3', n: 'x***' },
+    { id: '4', n: '7' },
+  ]);
+  await expect(write(small, 5, 1)).rejects.toThrow(/column n rests as .*does not hold all of it/);
+});
+
 test('a row that is copied before anything was committed rests like the others', async () => {
   await using fresh = await freshWarehouse();
   await using sink = await warehouse({ ...fresh.at, contracts: [orders] });
