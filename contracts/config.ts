@@ -7,8 +7,10 @@ import { apiSettings, tokenSettings } from './api-settings.ts';
 import { mirrorSettings } from './mirror-settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { keyringFrom, keyringSettings } from './keyring-settings.ts';
+import { lettersSettings } from './letters-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
 import { sourceSettings } from './source-settings.ts';
+import { verifySettings } from './verify-settings.ts';
 
 /** One declaration per setting: its form, its default and its meaning. */
 export const configSchema = z.strictObject({
@@ -88,6 +90,8 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('Where governed changes come to rest. One worker and one consumer group each.'),
   provenance: provenanceSettings,
+  letters: lettersSettings,
+  verify: verifySettings,
   worker: z
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Where /metrics and /healthz listen.'),

@@ -9,6 +9,9 @@ export const anonymousTopic = (dataset: string): string => `anon.${dataset}`;
 export const noisyTopic = (dataset: string): string => `dp.${dataset}`;
 export const deadLettersTopic = (pipeline: string): string => `dlq.${pipeline}`;
 
+/** What a pipeline is given again: it reads this beside its inputs. */
+export const retryTopic = (pipeline: string): string => `retry.${pipeline}`;
+
 /** Where the diffs of a shadow policy are kept, beside the topic that revisions roll out by. */
 export const policyDiffsTopic = (policies: string): string => `${policies}.diffs`;
 
@@ -83,10 +86,15 @@ export function topicSettings(name: string, partitions: number): TopicSettings {
     };
   if (/^cdc\.[^.]+\.schema$/.test(name))
     return { name, partitions, configs: { 'cleanup.policy': 'compact' } };
-  const retention = /^(?:gov|anon|dp)\./.test(name) ? hours(7 * 24) : hours(24);
+  const retention = retentionOf(name);
   return {
     name,
     partitions,
     configs: { 'retention.ms': retention, 'max.message.bytes': `${rowLimitBytes + 64 * 1024}` },
   };
+}
+
+function retentionOf(name: string): string {
+  if (name.startsWith('retry.')) return hours(14 * 24);
+  return /^(?:gov|anon|dp)\./.test(name) ? hours(7 * 24) : hours(24);
 }

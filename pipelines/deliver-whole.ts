@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { OpenTransaction, WholeMirror } from '../sinks/postgres-whole.ts';
-import { formed } from './deliver.ts';
+import { forming } from './deliver.ts';
 import { failpoint } from './flow/failpoint.ts';
 import { writeAround } from './flow/into.ts';
 import type { Sink } from './flow/sink.ts';
@@ -61,13 +61,13 @@ class Delivery {
   readonly #ends: WholeEnds;
   readonly #whole: WholeTransactions;
   readonly #signal: AbortSignal;
-  readonly #form: ReturnType<typeof formed>;
+  readonly #form: ReturnType<typeof forming>;
 
   constructor(ends: WholeEnds, whole: WholeTransactions, signal: AbortSignal) {
     this.#ends = ends;
     this.#whole = whole;
     this.#signal = signal;
-    this.#form = formed(ends.registry);
+    this.#form = forming(ends.registry);
   }
 
   /** Writes what comes next, and tells how many records it had; or that it was read and not written. */
@@ -120,13 +120,13 @@ class Interrupted extends Error {}
 class Writing {
   readonly #open: OpenTransaction;
   readonly #letters: WholeEnds['letters'];
-  readonly #form: ReturnType<typeof formed>;
+  readonly #form: ReturnType<typeof forming>;
   #inTheWay: GovernedRecord[] = []; // Of what a later part may still change.
 
   constructor(
     open: OpenTransaction,
     letters: WholeEnds['letters'],
-    form: ReturnType<typeof formed>,
+    form: ReturnType<typeof forming>,
   ) {
     this.#open = open;
     this.#letters = letters;

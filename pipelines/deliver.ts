@@ -22,34 +22,45 @@ interface Delivering {
   readonly pulling: Pulling;
   readonly batching: Batching<GovernedRecord>;
   readonly writers?: number; // How many batches are written at once.
+  /** Told of each governed record as what it came. */
+  readonly formed?: (record: GovernedRecord, came: Received) => void;
 }
 
 /** `gov.*` → one sink; what it can never take → `dlq.deliver-<sink>`. */
 export function deliver(
   { governed, rest, letters }: DeliverEnds,
   registry: Registry,
-  { pulling, batching, writers = 1 }: Delivering,
+  { pulling, batching, writers = 1, formed }: Delivering,
 ): Observable<number> {
   const writing = { ...batching, writers, laneOf: ({ lane }: GovernedRecord) => lane };
   return besideLetters(letters, (refused) =>
     pull(governed, pulling).pipe(
-      each(formed(registry), refused),
+      each(forming(registry, formed), refused),
       intoLanes(rest, writing, refused),
     ),
   );
 }
 
 /** Finds the schema that each record came in, and the table that its topic is of. */
-export function formed(registry: Registry): Processor<Received, GovernedRecord> {
+export function forming(
+  registry: Registry,
+  formed: (record: GovernedRecord, came: Received) => void = () => {},
+): Processor<Received, GovernedRecord> {
   const forms = new Map<number, GovernedForm>();
   const tables = new Map<string, string>();
-  return ({ topic, partition: lane, offset, key, value }) => {
+  return (came) => {
+    const { topic, partition: lane, offset, key, value, retried } = came;
     const id = value === null ? null : schemaIdOf(value);
     const form = id === null ? null : (forms.get(id) ?? formOf(registry, id, forms));
     if (!value || !form) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
     let table = tables.get(topic);
     if (table === undefined) tables.set(topic, (table = tableOf(topic)));
-    return [{ topic, table, lane, offset, key, value, form }];
+    const isRetried = retried !== undefined;
+    // An offset counts in the topic that the record was read from.
+    const from = retried?.topic ?? topic;
+    const record = { topic: from, table, lane, offset, isRetried, key, value, form };
+    formed(record, came);
+    return [record];
   };
 }
 

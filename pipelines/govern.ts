@@ -28,14 +28,19 @@ export function govern(
   { changes, governed, letters }: GovernEnds,
   rules: Rules,
   pulling: Pulling,
+  holding: Holder | null = null,
 ): Observable<number> {
+  const governing = new Governing(rules);
   return besideLetters(letters, (refused) =>
     pull(changes, pulling).pipe(
-      gathered(new Governing(rules), refused),
+      gathered(holding ? holding(governing) : governing, refused),
       into(governed, { size: 256, lingerMs: 0, weigh: ({ count }) => count }, unexpected),
     ),
   );
 }
+
+/** Holds keys of which a letter is open. */
+export type Holder = (inner: Gatherer<Received, Records>) => Gatherer<Received, Records>;
 
 /** How the changes of each table leave, and their topic. */
 export type Forms = ReadonlyMap<string, ReleasedForm & { readonly topic: string }>;
@@ -102,10 +107,12 @@ export class Governing implements Gatherer<Received, Records> {
     }
     const { timeline, lsn, seq, part, source, op, sealed } = cursor;
     const { dedupe, open } = this.#rules;
-    if (!dedupe.admit(topic, partition, source, { timeline, lsn, seq, part })) return;
+    const isNew = dedupe.admit(topic, partition, source, { timeline, lsn, seq, part });
     const secret = open({ table: table.table, op, sealed });
     if (!secret) return;
     release.write(secret, key);
+    checkSize(table.form.topic, release);
+    if (!isNew) return; // But what is refused is refused again: of its letter the marks say nothing.
     this.#append(this.#laneOf(table, partition), topic, release);
     this.#watching?.(table.table, release.tenant);
   }
@@ -159,9 +166,6 @@ export class Governing implements Gatherer<Received, Records> {
 
   #append(lane: Lane, topic: string, { key, value }: Release): void {
     const { slab } = lane;
-    const bytes = key.at + value.at + slackBytes;
-    if (bytes > rowLimitBytes)
-      throw new Refusal('too-large', `a change of ${bytes} bytes is too large for ${slab.topic}`);
     if (!slab.hasRoom(key, value)) this.#full.push(slab.take());
     this.#filled.add(slab);
     const isMarked = slab.isEmpty || lane.unmarked >= marksEvery;
@@ -181,6 +185,12 @@ export class Governing implements Gatherer<Received, Records> {
     }
     return out;
   }
+}
+
+function checkSize(topic: string, { key, value }: Release): void {
+  const bytes = key.at + value.at + slackBytes;
+  if (bytes > rowLimitBytes)
+    throw new Refusal('too-large', `a change of ${bytes} bytes is too large for ${topic}`);
 }
 
 /** What was governed always fits its topic; if it does not, that is our mistake and not the row's. */

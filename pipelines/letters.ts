@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { tableOf } from '../contracts/topics.ts';
 import type { Change, Governed } from '../schemas/change.ts';
 import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import type { DeadLetter } from '../schemas/dead-letter.ts';
@@ -47,8 +48,8 @@ export function letterOfRecord(
   pipeline: string,
   { value, refusal }: Refused<Received>,
 ): DeadLetter {
-  const { topic, partition, offset, key, headers } = value;
-  const origin = `${topic}/${partition}@${offset}`;
+  const { topic, partition, offset, key, headers, retried } = value;
+  const origin = `${retried?.topic ?? topic}/${partition}@${offset}`;
   const record = {
     topic,
     partition,
@@ -62,7 +63,7 @@ export function letterOfRecord(
     pipeline,
     reason: refusal.reason,
     message: refusal.message,
-    table: null,
+    table: retried ? tableOf(topic) : null,
     origin,
     lane: partition,
     key,

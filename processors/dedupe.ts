@@ -1,3 +1,4 @@
+import { replayJobOf } from './replay-log.ts';
 import { compare, parsePosition, positionText, type Position } from '../schemas/position.ts';
 
 /** The newest position seen of each log in one lane, as text: what a released change says of the others before it. */
@@ -25,7 +26,12 @@ export class Dedupe {
   /** What was admitted to a lane last, log by log. */
   marks(topic: string, partition: number): Marks {
     const lane = this.#lane(topic, partition);
-    return Object.fromEntries([...lane].map(([log, position]) => [log, positionText(position)]));
+    const past = pastJobs([...lane.keys()]);
+    return Object.fromEntries(
+      [...lane]
+        .filter(([log]) => !past.has(log))
+        .map(([log, position]) => [log, positionText(position)]),
+    );
   }
 
   /** Takes up what was released before: the greatest mark of each log counts. */
@@ -47,4 +53,13 @@ export class Dedupe {
     if (!lanes) this.#lanes.set(topic, (lanes = []));
     return (lanes[partition] ??= new Map());
   }
+}
+
+const jobsKept = 8;
+
+/** Logs of jobs that are long done, as the times in their names tell: each would stay in every mark for ever. */
+function pastJobs(sources: readonly string[]): ReadonlySet<string> {
+  const logs = Map.groupBy(sources, (source) => replayJobOf(source.slice(source.indexOf('/') + 1)));
+  const jobs = [...logs.keys()].filter((job) => job !== null).sort();
+  return new Set(jobs.slice(0, -jobsKept).flatMap((job) => logs.get(job) ?? []));
 }

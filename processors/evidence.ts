@@ -40,6 +40,7 @@ export interface EvidenceState {
   readonly size: number;
   readonly keys: readonly (readonly [id: string, publicKey: string])[];
   readonly revoked: readonly (readonly [id: string, size: number])[];
+  readonly letters?: readonly string[]; // Logs were without them at first.
   readonly heads: readonly (readonly [
     stream: string,
     head: Omit<Head, 'offsets'> & { readonly offsets: readonly (readonly [number, number])[] },
@@ -53,6 +54,7 @@ export interface EvidenceState {
  */
 export class Evidence {
   readonly heads = new Map<string, Head>();
+  readonly letters = new Set<string>(); // The jobs of which it is said what they did with dead letters.
   readonly #keys = new Map<string, PublicKey>();
   readonly #revoked = new Map<string, number>(); // By id: of how many entries before it they count.
   readonly #trustsFirst: boolean;
@@ -113,7 +115,7 @@ export class Evidence {
     const revoked = this.#revoked.has(signer.id)
       ? [{ what: `the key that signed it, ${signer.id.slice(0, 16)}, was revoked before` }]
       : [];
-    const faults = said.kind === 'segment' ? this.#misfits(said.manifest) : keyFaults(said.notice);
+    const faults = this.#faultsOf(said);
     return { said, digest, signer: signer.id, faults: [...form, ...revoked, ...faults] };
   }
 
@@ -135,7 +137,7 @@ export class Evidence {
       const { action, keyId, publicKey: bytes } = said.notice;
       if (action === 'revoke') this.#revoked.set(keyId, this.#revoked.get(keyId) ?? before);
       else this.#keys.set(keyId, publicKey(Buffer.from(bytes, 'base64')));
-    }
+    } else if (said?.kind === 'letters' && faults.length === 0) this.letters.add(said.notice.job);
   }
 
   state(): EvidenceState {
@@ -143,6 +145,7 @@ export class Evidence {
       size: this.#size,
       keys: [...this.#keys].map(([id, { bytes }]) => [id, bytes.toString('base64')]),
       revoked: [...this.#revoked],
+      letters: [...this.letters],
       heads: [...this.heads].map(([stream, head]) => [
         stream,
         { ...head, offsets: [...head.offsets] },
@@ -151,10 +154,11 @@ export class Evidence {
   }
 
   /** Goes on from what was learnt before. */
-  static from({ size, keys, revoked, heads }: EvidenceState): Evidence {
+  static from({ size, keys, revoked, letters = [], heads }: EvidenceState): Evidence {
     const evidence = new Evidence(keys.map(([, bytes]) => publicKey(Buffer.from(bytes, 'base64'))));
     evidence.#size = size;
     for (const [id, at] of revoked) evidence.#revoked.set(id, at);
+    for (const job of letters) evidence.letters.add(job);
     for (const [stream, head] of heads)
       evidence.heads.set(stream, { ...head, offsets: new Map(head.offsets) });
     return evidence;
@@ -167,6 +171,11 @@ export class Evidence {
     if (said?.kind !== 'key' || keyFaults(said.notice).length > 0) return this.#keys;
     const key = publicKey(Buffer.from(said.notice.publicKey, 'base64'));
     return new Map([[key.id, key]]);
+  }
+
+  #faultsOf(said: Said): readonly EntryFault[] {
+    if (said.kind === 'segment') return this.#misfits(said.manifest);
+    return said.kind === 'key' ? keyFaults(said.notice) : [];
   }
 
   /** In what a manifest does not go on where the one before it ended. */

@@ -44,7 +44,8 @@ export async function bringUp(parts: IndexParts): Promise<{ readonly strays: num
   return { strays };
 }
 
-async function bringUpTopic(parts: IndexParts, topic: string): Promise<number> {
+/** The same for one topic, which is there. */
+export async function bringUpTopic(parts: IndexParts, topic: string): Promise<number> {
   const { db, kafka } = parts;
   await using lanes = new LaneRecords(kafka, topic);
   const topicId = await lanes.topicId();

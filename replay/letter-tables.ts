@@ -50,9 +50,10 @@ export async function createLetterTables(db: ConnectionPool): Promise<void> {
         bytes BIGINT NOT NULL,
         partition INTEGER NOT NULL,
         first_offset BIGINT NOT NULL,
-        state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'gone')),
+        state TEXT NOT NULL DEFAULT 'open',
         PRIMARY KEY (topic, id)
       )`,
+      withStates,
       sql`CREATE INDEX IF NOT EXISTS conductor_letters_at ON conductor_letters (at)`,
       sql`CREATE INDEX IF NOT EXISTS conductor_letters_key ON conductor_letters (key_hash)`,
       sql`CREATE INDEX IF NOT EXISTS conductor_letters_place
@@ -67,6 +68,20 @@ export async function createLetterTables(db: ConnectionPool): Promise<void> {
     ]),
   );
 }
+
+/** Letters were open or gone at first, and nobody had decided anything about them: done once, for it locks the table. */
+const withStates = sql`
+  DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_constraint
+      WHERE conrelid = 'conductor_letters'::regclass AND conname = 'conductor_letters_states') THEN
+      ALTER TABLE conductor_letters DROP CONSTRAINT IF EXISTS conductor_letters_state_check,
+        ADD CONSTRAINT conductor_letters_states CHECK (state IN ('open', 'gone', 'replayed', 'waived')),
+        ADD COLUMN job TEXT,
+        ADD COLUMN waived_by TEXT,
+        ADD COLUMN waived_why TEXT,
+        ADD COLUMN waived_at TIMESTAMPTZ;
+    END IF;
+  END $$`;
 
 /** How far the lanes of a topic were read, by partition. */
 export async function lanesRead(

@@ -197,6 +197,20 @@ export class Bytes {
     this.at = at + 16;
   }
 
+  /** Two bytes, the greater first. */
+  short(value: number): void {
+    this.room(2);
+    this.#view.setInt16(this.at, value);
+    this.at += 2;
+  }
+
+  /** Four bytes, the greatest first. */
+  word(value: number): void {
+    this.room(4);
+    this.#view.setInt32(this.at, value);
+    this.at += 4;
+  }
+
   /** Four bytes as a word, from a place within the room that was made. */
   wordAt(at: number): number {
     return this.#view.getInt32(at);

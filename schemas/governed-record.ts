@@ -11,6 +11,7 @@ export interface GovernedRecord {
   readonly table: string;
   readonly lane: number;
   readonly offset: bigint; // In its lane: what comes later in the topic has a greater one.
+  readonly isRetried: boolean; // It comes again, of a dead letter: its offset is of another topic.
   readonly key: Buffer | null;
   readonly value: Buffer;
   readonly form: GovernedForm;

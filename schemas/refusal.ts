@@ -11,7 +11,8 @@ export type Reason =
   | 'unexpected-column'
   | 'missing-base'
   | 'rejected-by-sink'
-  | 'too-large';
+  | 'too-large'
+  | 'held'; // An earlier letter of its key waits.
 
 /**
  * A value that can never pass as it is: it becomes a dead letter and the rest goes on. Whatever else

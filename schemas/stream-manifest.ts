@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lettersForm, type LettersNotice, lettersPredicate } from './letters-notice.ts';
 
 /** What an envelope of ours carries: an in-toto statement. */
 export const statementType = 'application/vnd.in-toto+json';
@@ -55,6 +56,12 @@ const form = z.discriminatedUnion('predicateType', [
     predicateType: z.literal(keyPredicate),
     predicate: noticeForm,
   }),
+  z.strictObject({
+    _type: z.literal(statement),
+    subject,
+    predicateType: z.literal(lettersPredicate),
+    predicate: lettersForm,
+  }),
 ]);
 
 /** What is said of a segment of a stream. */
@@ -66,14 +73,12 @@ export type KeyNotice = z.output<typeof noticeForm>;
 /** What an entry of the log says. */
 export type Said =
   | { readonly kind: 'segment'; readonly manifest: Manifest }
-  | { readonly kind: 'key'; readonly notice: KeyNotice };
+  | { readonly kind: 'key'; readonly notice: KeyNotice }
+  | { readonly kind: 'letters'; readonly notice: LettersNotice };
 
 /** The statement as bytes: the same for the same said thing. */
 export function statementOf(said: Said): Buffer {
-  const [predicateType, predicate, name, sha256] =
-    said.kind === 'segment'
-      ? [segmentPredicate, said.manifest, segmentName(said.manifest), said.manifest.sha256]
-      : [keyPredicate, said.notice, `key/${said.notice.keyId}`, said.notice.keyId];
+  const [predicateType, predicate, name, sha256] = partsOf(said);
   return Buffer.from(
     JSON.stringify({
       _type: statement,
@@ -82,6 +87,24 @@ export function statementOf(said: Said): Buffer {
       predicate,
     }),
   );
+}
+
+function partsOf(said: Said) {
+  switch (said.kind) {
+    case 'segment': {
+      const { manifest } = said;
+      return [segmentPredicate, manifest, segmentName(manifest), manifest.sha256] as const;
+    }
+    case 'key':
+      return [keyPredicate, said.notice, `key/${said.notice.keyId}`, said.notice.keyId] as const;
+    case 'letters':
+      return [
+        lettersPredicate,
+        said.notice,
+        `letters/${said.notice.job}`,
+        said.notice.letters,
+      ] as const;
+  }
 }
 
 /** Reads a statement; null if it is none of ours, or its subject is not what it speaks of. */
@@ -96,12 +119,20 @@ export function parseStatement(body: Buffer): Said | null {
   if (!read.success) return null;
   const { data } = read;
   const [only, ...others] = data.subject;
-  const sha256 =
-    data.predicateType === segmentPredicate ? data.predicate.sha256 : data.predicate.keyId;
-  if (!only || others.length > 0 || only.digest.sha256 !== sha256) return null;
-  return data.predicateType === segmentPredicate
-    ? { kind: 'segment', manifest: data.predicate }
-    : { kind: 'key', notice: data.predicate };
+  const said = saidBy(data);
+  const [, , , sha256] = partsOf(said);
+  return only?.digest.sha256 === sha256 && others.length === 0 ? said : null;
+}
+
+function saidBy(data: z.output<typeof form>): Said {
+  switch (data.predicateType) {
+    case segmentPredicate:
+      return { kind: 'segment', manifest: data.predicate };
+    case keyPredicate:
+      return { kind: 'key', notice: data.predicate };
+    case lettersPredicate:
+      return { kind: 'letters', notice: data.predicate };
+  }
 }
 
 /** How a segment is called: its stream and its number. */

@@ -6,6 +6,7 @@ import { putHalves, putSized, putVarint, putWide, putWord } from './clickhouse-b
 import type { WarehouseTable } from './clickhouse-tables.ts';
 import { refusing } from './clickhouse-text.ts';
 import { emptyOf, type Put, putOf } from './clickhouse-values.ts';
+import { historyLane } from './lane-offsets.ts';
 
 /**
  * Rows of one table's history, gathered column by column as ClickHouse's Native format has them: from the bytes of
@@ -71,7 +72,7 @@ export class Block {
     putWide(change.lsn, own.lsn.data);
     putWord(change.seq, own.seq.data);
     putWord(change.part, own.part.data);
-    putWord(record.lane, own.lane.data);
+    putWord(historyLane(record), own.lane.data);
     putWide(record.offset, own.offset.data);
     putWide(change.committedAt, own.committedAt.data);
     putHalves(0, this.#silent, own.unchanged.ends);

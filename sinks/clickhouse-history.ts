@@ -9,6 +9,7 @@ import { Block } from './clickhouse-block.ts';
 import type { WarehousePlace } from './clickhouse-place.ts';
 import { literal, quoted, type WarehouseTable } from './clickhouse-tables.ts';
 import { isTaken, LaneClaims } from './clickhouse-writers.ts';
+import { historyLane } from './lane-offsets.ts';
 
 const mostTries = 60;
 
@@ -90,7 +91,7 @@ export class History {
     const resting = await this.#resting(spans);
     const seen = new Set<string>();
     return records.filter((record) => {
-      const name = `${record.lane}/${record.offset}`;
+      const name = `${historyLane(record)}/${record.offset}`;
       const position = resting.get(name);
       if (position !== undefined && position !== positionIn(record)) throw madeAnew(record);
       if (position !== undefined || seen.has(name)) return false;
@@ -129,7 +130,9 @@ function spansOf(records: readonly GovernedRecord[]): Spans {
   const spans = new Map<number, Span>();
   let current = -1;
   let span: Span | undefined;
-  for (const { lane, offset } of records) {
+  for (const record of records) {
+    const { offset } = record;
+    const lane = historyLane(record);
     if (lane !== current) span = spans.get((current = lane));
     if (!span) {
       spans.set(lane, (span = { least: offset, greatest: offset, isInOrder: true }));

@@ -1,7 +1,8 @@
 import type { ManagedTransaction } from 'neo4j-driver';
 import type { TableChanges } from './compact.ts';
 import { cutJoins, join, joining, type Joining } from './neo4j-joins.ts';
-import { type Offsets, takeLanes } from './neo4j-lanes.ts';
+import type { Offsets } from './lane-offsets.ts';
+import { takeLanes } from './neo4j-lanes.ts';
 import { plan, type Plan } from './neo4j-plan.ts';
 import { cutAll, lead, type Leading, leadings } from './neo4j-relationships.ts';
 import type { GraphTable, NodeTable } from './neo4j-tables.ts';

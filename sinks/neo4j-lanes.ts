@@ -1,28 +1,15 @@
 import neo4j, { type ManagedTransaction } from 'neo4j-driver';
 import type { Governed } from '../schemas/change.ts';
-import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { lsnText } from '../schemas/lsn.ts';
 import { positionText } from '../schemas/position.ts';
 import type { TableChanges } from './compact.ts';
+import { type Offsets, streamOf as streamNamed } from './lane-offsets.ts';
 
 /** What the graph has come to in the lanes of a batch, and below which position nothing of a table is left. */
 export interface Lanes {
   /** The greatest position that the lane of a change has ever had, and that its table was truncated at; `''` for none. */
   readonly reached: (change: Governed) => string;
   readonly floor: (table: string) => string | null;
-}
-
-/** The greatest offset of each lane of a batch, by stream. */
-export type Offsets = ReadonlyMap<string, bigint>;
-
-export function offsetsOf(batch: readonly GovernedRecord[]): Offsets {
-  const offsets = new Map<string, bigint>();
-  for (const { table, lane, offset } of batch) {
-    const stream = streamOf({ table, lane });
-    const known = offsets.get(stream);
-    if (known === undefined || known < offset) offsets.set(stream, offset);
-  }
-  return offsets;
 }
 
 /**
@@ -67,5 +54,5 @@ export async function takeLanes(
   };
 }
 
-const streamOf = ({ table, lane }: Pick<GovernedRecord, 'table' | 'lane'>): string =>
-  `${table}/${lane}`;
+const streamOf = ({ table, lane }: Pick<Governed, 'table' | 'lane'>): string =>
+  streamNamed(table, lane);

@@ -171,7 +171,7 @@ function refuseTwice(what: string, owned: readonly (readonly [string, string])[]
 }
 
 /** A name as Cypher quotes it. */
-function quoted(name: string): string {
+export function quoted(name: string): string {
   // Cypher reads \u0060 as a backtick, in a quoted name too.
   if (name.includes('\\')) throw new Error(`graph name ${name}: a backslash cannot be part of it`);
   return `\`${name.replaceAll('`', '``')}\``;

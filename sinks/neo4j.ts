@@ -11,7 +11,7 @@ import { graphTables } from './neo4j-tables.ts';
 import type { GraphTable } from './neo4j-tables.ts';
 import { type Batch, clearOlder, writeBatch } from './neo4j-batch.ts';
 import { Contention } from './neo4j-write.ts';
-import { offsetsOf } from './neo4j-lanes.ts';
+import { offsetsOf } from './lane-offsets.ts';
 
 export interface GraphOptions {
   readonly url: string;

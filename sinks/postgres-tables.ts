@@ -10,7 +10,7 @@ export interface MirrorTable {
   readonly name: string; // As at the source, `public.orders`.
   readonly ident: SQLQuery;
   readonly key: readonly string[];
-  readonly types: ReadonlyMap<string, SQLQuery>; // By column, as the mirror's own server names them.
+  readonly types: ReadonlyMap<string, string>; // By column, as the mirror's own server names them.
 }
 
 /** The mirror's tables as they are now, what was done for that, and what was left as it is. */
@@ -51,6 +51,7 @@ async function createBookkeeping(tx: Queryable): Promise<void> {
       stream TEXT PRIMARY KEY, lsn TEXT NOT NULL, updated_at TIMESTAMPTZ DEFAULT now())`,
     sql`CREATE TABLE IF NOT EXISTS cdc_dedupe (pk TEXT PRIMARY KEY, ts TIMESTAMPTZ NOT NULL)`,
     sql`ALTER TABLE cdc_offsets ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
+    sql`ALTER TABLE cdc_offsets ADD COLUMN IF NOT EXISTS record_offset BIGINT`,
     sql`ALTER TABLE cdc_dedupe ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
   ]);
 }
@@ -67,8 +68,7 @@ async function readTable(
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ${schema} AND c.relname = ${name} AND a.attnum > 0 AND NOT a.attisdropped`);
-  // As the server prints a type, it is safe to be said back to it.
-  const types = new Map(found.map(({ column, type }) => [column, sql.__dangerous__rawValue(type)]));
+  const types = new Map(found.map(({ column, type }) => [column, type]));
   const missing = columns.filter((column) => !types.has(column));
   if (missing.length > 0) {
     throw new Error(
@@ -77,3 +77,7 @@ async function readTable(
   }
   return { name: table, ident: sqlName(schema, name), key, types };
 }
+
+/** The type of a column in a statement. As the server prints a type, it is safe to be said back to it. */
+export const typeOfColumn = ({ types }: Pick<MirrorTable, 'types'>, column: string): SQLQuery =>
+  sql.__dangerous__rawValue(types.get(column) ?? 'text');

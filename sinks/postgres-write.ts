@@ -7,7 +7,13 @@ import type { Governed } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { Row, Unchanged, Value } from '../schemas/value.ts';
 import { idents } from './postgres-plan.ts';
+import { typeOfColumn } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
+
+/** A transaction, as far as statements need one. */
+export interface Asking {
+  query(query: SQLQuery): Promise<Awaited<ReturnType<Transaction['query']>>[number]>;
+}
 
 /** A row as it is to be written: every column that it has is known. */
 interface Line {
@@ -17,7 +23,7 @@ interface Line {
 
 /** Writes what a batch means for one table, under the locks of its lanes; what is too late does nothing. */
 export async function writeTable(
-  tx: Transaction,
+  tx: Asking,
   table: MirrorTable,
   { truncated, upserts, removals }: TableChanges,
 ): Promise<void> {
@@ -44,8 +50,13 @@ export function textArray(values: readonly (Value | Unchanged | undefined)[]): s
   return `{${values.map(element).join(',')}}`;
 }
 
+/** The text of a value, as the server reads it. */
+export const valueText = (value: Value | Unchanged | undefined): string =>
+  Object.is(value, -0) ? '-0' : String(value);
+
 const element = (value: Value | Unchanged | undefined): string => {
-  if (typeof value !== 'string') return value === null ? 'NULL' : String(value);
+  if (value === null) return 'NULL';
+  if (typeof value !== 'string') return valueText(value);
   return `"${/["\\]/.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`;
 };
 
@@ -66,14 +77,14 @@ function refuseKeyless(
 }
 
 /** Older than this, nothing of the table counts: it was truncated since. */
-async function floorOf(tx: Transaction, { name }: MirrorTable): Promise<string> {
+async function floorOf(tx: Asking, { name }: MirrorTable): Promise<string> {
   const [floor] = await tx.query(sql`SELECT position FROM cdc_dedupe WHERE pk = ${name}`);
   return floor?.position ?? '';
 }
 
 /** Whole rows as they are; for others the mirror is asked what it knows. */
 async function settled(
-  tx: Transaction,
+  tx: Asking,
   table: MirrorTable,
   upserts: readonly Upsert[],
   floor: string,
@@ -103,11 +114,7 @@ async function settled(
 const floorAsRemoval = ({ floor, ...upsert }: Upsert): readonly Removal[] =>
   floor === null ? [] : [{ ...upsert, at: floor }];
 
-async function remove(
-  tx: Transaction,
-  table: MirrorTable,
-  removals: readonly Removal[],
-): Promise<void> {
+async function remove(tx: Asking, table: MirrorTable, removals: readonly Removal[]): Promise<void> {
   if (removals.length === 0 || table.key.length === 0) return;
   await tx.query(sql`
     DELETE FROM ${table.ident} t
@@ -116,7 +123,7 @@ async function remove(
 }
 
 async function leaveTombstones(
-  tx: Transaction,
+  tx: Asking,
   graves: readonly (Removal & { readonly pk: string })[],
 ): Promise<void> {
   if (graves.length === 0) return;
@@ -157,27 +164,21 @@ function byColumns(
 }
 
 async function upsert(
-  tx: Transaction,
+  tx: Asking,
   table: MirrorTable,
   columns: readonly string[],
   lines: readonly Line[],
   floor: string,
 ): Promise<void> {
   const arrays = columns.map((column) => textArray(lines.map(({ row }) => row[column])));
-  const key = table.key.length > 0 ? table.key : ['_position'];
-  const set = [...columns, '_position']
-    .filter((column) => !key.includes(column))
-    .map((column) => sql`${sqlName(column)} = excluded.${sqlName(column)}`);
-  const onConflict =
-    table.key.length > 0
-      ? sql`DO UPDATE SET ${sql.join(set, ', ')} WHERE t._position < excluded._position`
-      : sql`DO NOTHING`;
-  await tx.query(sql`
-    INSERT INTO ${table.ident} AS t (${idents(columns)}, _position)
-    SELECT ${sql.join(
-      columns.map((column) => sql`i.${sqlName(column)}::${typeOf(table, column)}`),
-      ', ',
-    )}, i._position
+  await tx.query(
+    upsertInto(
+      table,
+      columns,
+      sql`SELECT ${sql.join(
+        columns.map((column) => sql`i.${sqlName(column)}::${typeOfColumn(table, column)}`),
+        ', ',
+      )}, i._position
     FROM unnest(${sql.join(
       [
         ...arrays,
@@ -187,8 +188,28 @@ async function upsert(
       ', ',
     )}) AS i(${idents(columns)}, _position, "_pk ")
       LEFT JOIN cdc_dedupe d ON d.pk = i."_pk "
-    WHERE i._position > greatest(d.position, ${floor}::text)
-    ON CONFLICT (${idents(key)}) ${onConflict}`);
+    WHERE i._position > greatest(d.position, ${floor}::text)`,
+    ),
+  );
+}
+
+/** Writes rows, of those columns and a position, where they are newer than what is there. */
+export function upsertInto(
+  table: MirrorTable,
+  columns: readonly string[],
+  rows: SQLQuery,
+): SQLQuery {
+  const key = table.key.length > 0 ? table.key : ['_position'];
+  const set = [...columns, '_position']
+    .filter((column) => !key.includes(column))
+    .map((column) => sql`${sqlName(column)} = excluded.${sqlName(column)}`);
+  const onConflict =
+    table.key.length > 0
+      ? sql`DO UPDATE SET ${sql.join(set, ', ')} WHERE t._position < excluded._position`
+      : sql`DO NOTHING`;
+  return sql`
+    INSERT INTO ${table.ident} AS t (${idents(columns)}, _position) ${rows}
+    ON CONFLICT (${idents(key)}) ${onConflict}`;
 }
 
 /** Keys, and further texts beside them, as rows `i` with their ordinal `_n`. */
@@ -211,11 +232,9 @@ export const sameKey = (table: MirrorTable): SQLQuery =>
     : sql.join(
         table.key.map(
           (column) =>
-            sql`t.${sqlName(column)} = i.${sqlName(keyAlias(column))}::${typeOf(table, column)}`,
+            sql`t.${sqlName(column)} = i.${sqlName(keyAlias(column))}::${typeOfColumn(table, column)}`,
         ),
         ' AND ',
       );
 
 const keyAlias = (column: string): string => `key ${column}`;
-
-const typeOf = ({ types }: MirrorTable, column: string): SQLQuery => types.get(column) ?? sql`text`;

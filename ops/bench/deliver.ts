@@ -13,7 +13,8 @@ import { createOrders, loadBacklog, ordersColumns, ordersTable } from './orders.
 import { type Outcome, peakMemory } from './report.ts';
 import type { Site } from './site.ts';
 
-const contests: Readonly<Record<SinkName, Contest>> = {
+/** What each sink is held against. */
+export const contests: Readonly<Record<SinkName, Contest>> = {
   postgres: postgresContest,
   neo4j: neo4jContest,
   clickhouse: clickhouseContest,
@@ -47,7 +48,7 @@ export async function benchDeliver(
 }
 
 /** A topic of what was loaded, captured and governed. */
-async function governed(site: Site, contest: Contest, rows: number): Promise<Run> {
+export async function governed(site: Site, contest: Contest, rows: number): Promise<Run> {
   const { report } = site;
   const url = await createDatabases(site, contest.databases);
   await createOrders(url);

@@ -14,6 +14,7 @@ import { onSite, type Site } from '../bench/site.ts';
 import { benchSnapshot } from '../bench/snapshot.ts';
 import { benchSourceImpact, type SourceImpactBench } from '../bench/source-impact.ts';
 import { benchVerify } from '../bench/verify.ts';
+import { benchVerifyDelivery } from '../bench/verify-delivery.ts';
 import { benchWay } from '../bench/way.ts';
 import { type SinkName, sinkNames } from '../worker/sink-names.ts';
 import { stopSignals } from '../stop-signals.ts';
@@ -53,6 +54,7 @@ Examples:
   addSourceImpact(bench);
   addSnapshot(bench);
   addVerify(bench);
+  addVerifyDelivery(bench);
   addWay(bench);
 }
 
@@ -155,6 +157,18 @@ function addVerify(bench: Command): void {
     .action(async ({ json, records }: Json & { records: number }) => {
       const [place, signal] = [join(home(), 'bench', 'verify'), stopSignals()];
       tell(await benchVerify({ home: place, records, signal, report: progress }), json);
+    });
+}
+
+function addVerifyDelivery(bench: Command): void {
+  of(bench, 'verify-delivery', 'what rests in a sink held against its governed topic')
+    .addOption(new Option('--sink <name>', 'where').choices(sinkNames).makeOptionMandatory())
+    .option('--rows <n>', 'how many changes, of which two thirds are rows', positive, 1_500_000)
+    .addHelpText('after', '\nExample:\n  conductor bench verify-delivery --sink postgres --json')
+    .action(async ({ json, ...wanted }: Json & { sink: SinkName; rows: number }) => {
+      const work = (site: Site) => benchVerifyDelivery(site, wanted);
+      const also = wanted.sink === 'postgres' ? [] : [wanted.sink];
+      await measure('verify-delivery', json, work, { also });
     });
 }
 

@@ -3,13 +3,20 @@ import { type Command, Option } from 'commander';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { loadConfig } from '../../contracts/config.ts';
 import type { Claims } from '../../contracts/token-claims.ts';
-import { findLetters, type FoundLetter, type LetterFilter } from '../../replay/letter-search.ts';
+import {
+  findLetters,
+  type FoundLetter,
+  type LetterFilter,
+  type LetterState,
+  letterStates,
+} from '../../replay/letter-search.ts';
 import { listLines, refusalWords, showLines, statsLines } from '../letters/letter-lines.ts';
 import { letterStats } from '../letters/letter-stats.ts';
 import { type Letters, withLetters } from '../letters/open-letters.ts';
 import { answerFor, openPart } from '../letters/show-letter.ts';
 import { TokenRefused, verifier } from '../tokens/verify.ts';
 import { configFile, configOption } from './config-file.ts';
+import { addWaive } from './dlq-waive.ts';
 import { moment } from './moments.ts';
 import { positive } from './numbers.ts';
 import { UsageError } from './usage-error.ts';
@@ -19,9 +26,9 @@ interface Flags {
   readonly json?: boolean;
 }
 
-interface ListFlags extends Flags, Omit<LetterFilter, 'state' | 'keyHash' | 'idBegins'> {
+interface ListFlags extends Flags, Omit<LetterFilter, 'states' | 'keyHash' | 'idBegins'> {
   readonly key?: string;
-  readonly state: 'open' | 'gone' | 'all';
+  readonly state: LetterState | 'all';
   readonly limit: number;
 }
 
@@ -58,6 +65,7 @@ export function dlqCommands(program: Command): void {
       }),
     );
   addShow(dlq);
+  addWaive(dlq, indexed);
 }
 
 function addList(dlq: Command): void {
@@ -75,7 +83,7 @@ function addList(dlq: Command): void {
     .option('--until <time>', 'written before', moment)
     .addOption(
       new Option('--state <state>', 'gone: retention has taken it')
-        .choices(['open', 'gone', 'all'])
+        .choices([...letterStates, 'all'])
         .default('open'),
     )
     .option('--limit <number>', 'how many at most', positive, 50)
@@ -94,7 +102,7 @@ function addList(dlq: Command): void {
           reason,
           since,
           until,
-          state: state === 'all' ? undefined : state,
+          states: state === 'all' ? undefined : [state],
           keyHash: key === undefined ? undefined : hash(key),
         };
         const found = await findLetters(db, filter, limit);
@@ -149,7 +157,7 @@ async function indexed(
 async function theOne({ db }: Letters, id: string, { pipeline }: ShowFlags): Promise<FoundLetter> {
   if (!/^[0-9a-f]{4,32}$/.test(id))
     throw new UsageError('an id is hex digits, 4 of them at least: conductor dlq list shows them');
-  const [found, other] = await findLetters(db, { idBegins: id, pipeline }, 2);
+  const [found, other] = await findLetters(db, { idBegins: [id], pipeline }, 2);
   if (found && !other) return found;
   throw new CannotRun({
     what: found ? `several letters have an id that begins with ${id}` : `there is no letter ${id}`,

@@ -16,6 +16,7 @@ import { provenanceOf } from '../worker/open-prove.ts';
 import { configFile, configOption } from './config-file.ts';
 import { positive } from './numbers.ts';
 import { UsageError } from './usage-error.ts';
+import { verifyDeliveryCommand } from './verify-delivery.ts';
 
 interface Flags {
   readonly config?: string;
@@ -47,7 +48,8 @@ not: ops/runbooks/provenance.md.`;
 export function verifyCommands(program: Command): void {
   const group = program
     .command('verify')
-    .summary('hold what is there against what was proved, with nothing but public keys');
+    .summary('hold what is there against what was proved, or what rests against what was governed');
+  verifyDeliveryCommand(group);
   group
     .command('provenance')
     .summary('manifests, their log and its checkpoints, and every record that they cover')

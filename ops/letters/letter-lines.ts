@@ -28,12 +28,14 @@ export function listLines(found: readonly FoundLetter[], limit: number): readonl
 /** Counts as two tables for people: of what kinds letters are, and how full their topics. */
 export function statsLines({ counts, topics }: Stats): readonly string[] {
   if (counts.length === 0) return ['there are no letters'];
-  const kinds = counts.map(({ pipeline, table, reason, open, gone, bytes, oldest, newest }) => [
+  const kinds = counts.map(({ pipeline, table, reason, bytes, oldest, newest, ...count }) => [
     pipeline,
     table ?? '-',
     reason,
-    `${open}`,
-    `${gone}`,
+    `${count.open}`,
+    `${count.replayed}`,
+    `${count.waived}`,
+    `${count.gone}`,
     sizeText(bytes),
     timeText(oldest),
     timeText(newest),
@@ -48,7 +50,18 @@ export function statsLines({ counts, topics }: Stats): readonly string[] {
   ]);
   return [
     ...aligned([
-      ['pipeline', 'table', 'reason', 'open', 'gone', 'size', 'oldest', 'newest'],
+      [
+        'pipeline',
+        'table',
+        'reason',
+        'open',
+        'replayed',
+        'waived',
+        'gone',
+        'size',
+        'oldest',
+        'newest',
+      ],
       ...kinds,
     ]),
     '',
@@ -75,10 +88,15 @@ export function showLines(
     ['written', timeText(letter.at)],
     ['lies in', `${topic}, partition ${partition}, offset ${offset}${pieces}`],
     ['size', sizeText(letter.bytes)],
-    ['state', letter.state],
+    ['state', stateText(letter)],
     ['sealed', sealWords[opened.state]],
   ];
   return [...aligned(open), ...(answer ? changeLines(answer) : [])];
+}
+
+function stateText({ state, job, waivedBy, waivedWhy }: FoundLetter): string {
+  if (state === 'replayed') return `${state} by job ${job}`;
+  return state === 'waived' ? `${state} by ${waivedBy}: ${waivedWhy}` : state;
 }
 
 /** What is said of each state of a letter's boxes. */
@@ -146,7 +164,8 @@ function sizeText(bytes: number): string {
     : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+/** Cells below each other. */
+export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, at) =>
     Math.max(...rows.map((row) => row[at]?.length ?? 0)),
   );

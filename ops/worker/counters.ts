@@ -1,9 +1,11 @@
+import type { Verified } from '../../pipelines/delivered/verified.ts';
 import type { AnonymityFigures } from '../../pipelines/anonymity/figures.ts';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Ledger } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import type { Refused } from '../../pipelines/flow/stage.ts';
 import { AnonymityGauges } from './anonymity-gauges.ts';
+import { DeliveryGauges } from './delivery-gauges.ts';
 import { type NoiseMetrics, noiseMetrics } from './noise-metrics.ts';
 import { isRunningOut, type WalBudget } from '../../pipelines/wal/wal-budget.ts';
 import { type PolicyCounters, policyMetrics } from './policy-counters.ts';
@@ -23,6 +25,8 @@ export interface Counters {
   unpublished(table: string, now: boolean): void;
   /** What came of holding a table against its topic. */
   compared(table: string, isEqual: boolean): void;
+  /** What came of holding what rests in a sink against what was governed. */
+  delivered(verified: Verified): void;
   /** Manifests that were written. */
   proved(manifests: number): void;
   /** How many records of a stream wait to be proved. */
@@ -33,6 +37,8 @@ export interface Counters {
   walBudget(budget: WalBudget): void;
   /** What a window of a dataset came to. */
   anonymised(figures: AnonymityFigures): void;
+  /** How much of its quota of dead letters is used, from 0 to 1. */
+  lettersUsed(share: number): void;
   /** Counts what a sink of letters takes, by reason. */
   letters<T>(sink: Sink<Refused<T>>): Sink<Refused<T>>;
   /** Those of datasets with noise. */
@@ -103,6 +109,10 @@ export class Metrics {
     'Changes that became dead letters.',
     'reason',
   );
+  readonly #lettersUsed = this.#gauge(
+    'conductor_letters_used_ratio',
+    'Share of the quota of dead letters that is used: at 1 the pipeline stops.',
+  );
   readonly #refusedTables = this.#counter(
     'conductor_refused_schema_total',
     'Times a table came in a form whose changes are refused until a person accepts it.',
@@ -120,6 +130,7 @@ export class Metrics {
   );
   readonly #policy = policyMetrics(this.registry);
   readonly #anonymity = new AnonymityGauges(this.registry);
+  #delivery: DeliveryGauges | null = null; // Workers that do not verify have none.
   #noise: NoiseMetrics | null = null; // Workers without such datasets have none.
   readonly #manifests = this.#counter(
     'conductor_manifests_total',
@@ -170,6 +181,8 @@ export class Metrics {
       refusedTable: (table) => this.#refusedTables.inc({ pipeline, table }),
       unpublished: (table, now) => this.#unpublished.set({ pipeline, table }, now ? 1 : 0),
       compared: (table, isEqual) => this.#differs.set({ pipeline, table }, isEqual ? 0 : 1),
+      delivered: (verified) =>
+        (this.#delivery ??= new DeliveryGauges(this.registry)).record(verified),
       proved: (manifests) => this.#manifests.inc({ pipeline }, manifests),
       unproved: (stream, records) => this.#unproved.set({ pipeline, stream }, records),
       watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
@@ -178,6 +191,7 @@ export class Metrics {
       walBudget: (budget) => this.#setWalBudget(pipeline, budget),
       anonymised: (figures) => this.#anonymity.record(figures),
       noise: () => (this.#noise ??= noiseMetrics(this.registry)),
+      lettersUsed: (share) => this.#lettersUsed.set({ pipeline }, share),
       letters: (sink) => ({
         name: sink.name,
         write: async (batch) => {

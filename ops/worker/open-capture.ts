@@ -35,6 +35,7 @@ import {
   topicsOf,
   walSettings,
 } from './capture-parts.ts';
+import { withinQuota } from './letter-quota.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import { copyInterrupted, copyLate, type Known, watchPublished } from './published.ts';
 import { repairTables } from './repair-tables.ts';
@@ -110,11 +111,15 @@ export const openCapture = (setting: Setting): Promise<Opened> =>
       ).pipe(fallingBackToText(setting));
   });
 
-const lettersAt = (setting: Setting) =>
-  deadLetters<Captured>(setting.kafka, 'capture', setting, {
-    letterOf: (refused) => letterOfCaptured('capture', refused),
-    ownersOf: ownersOfCaptured,
-  });
+const lettersAt = async (setting: Setting) =>
+  withinQuota(
+    setting,
+    'capture',
+    await deadLetters<Captured>(setting.kafka, 'capture', setting, {
+      letterOf: (refused) => letterOfCaptured('capture', refused),
+      ownersOf: ownersOfCaptured,
+    }),
+  );
 
 /** Asks for the copies that are due where a stream begins, or goes on. */
 async function requestDue(

@@ -1,20 +1,29 @@
-import { deadLettersTopic, governedTopic, topicSettings } from '../../contracts/topics.ts';
+import {
+  deadLettersTopic,
+  governedTopic,
+  retryTopic,
+  topicSettings,
+} from '../../contracts/topics.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { deliver } from '../../pipelines/deliver.ts';
 import type { Batching } from '../../pipelines/flow/into.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
+import { holdingSink } from '../../pipelines/held-keys.ts';
 import { ownersOfGoverned } from '../../pipelines/letter-owners.ts';
 import { letterOfGoverned, letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
+import { ownOf, withRetries } from '../../pipelines/topic/retries.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import type { GovernedRecord } from '../../schemas/governed-record.ts';
 import type { MirrorPlan } from '../../sinks/postgres-plan.ts';
 import { log } from '../log.ts';
 import { newestForms } from '../../pipelines/topic/newest-forms.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
+import { givenUp, holdingGoverned, openHold } from './hold-keys.ts';
+import { withinQuota } from './letter-quota.ts';
 import { TextColumns } from './text-columns.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import type { Setting } from './setting.ts';
@@ -38,9 +47,11 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     const { config, contracts, registry, kafka, counters, untilCurrent } = setting;
     const pipeline = `deliver-${sink}`;
     const topics = [...contracts.keys()].map((table) => governedTopic(config.database, table));
+    const retry = retryTopic(pipeline);
+    const read = [...topics, retry];
     await ensureTopics(
       kafka,
-      [...topics, deadLettersTopic(pipeline)].map((name) =>
+      [...read, deadLettersTopic(pipeline)].map((name) =>
         topicSettings(name, config.kafka.partitions),
       ),
       config.kafka.replication,
@@ -48,27 +59,41 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     const columns = textColumnsOf(setting);
     const rest = stack.use(await openSink(setting, sink, columns.widened()));
     const letters = stack.use(await lettersOf(setting, pipeline));
+    const hold = await openHold(setting, pipeline, retry);
+    const holding = hold && holdingGoverned(pipeline, hold.held);
     const learn = learning(registry);
-    const governed = stack.use(
-      new TopicSource({
-        kafka,
-        group: `${config.database}.${pipeline}`,
-        topics,
-        until: untilCurrent ? await endsOf(kafka, topics) : null,
-        prepare: async (batch) => {
-          await learn(batch);
-          columns.look(batch, registry);
-        },
-        assigned: () => Promise.resolve(),
-        lost: () => {},
-      }),
-    );
+    const own = ownOf({ retry, topics });
+    const source = new TopicSource({
+      kafka,
+      group: `${config.database}.${pipeline}`,
+      topics: read,
+      until: untilCurrent ? await endsOf(kafka, read) : null,
+      prepare: async (batch) => {
+        await learn(own(batch));
+        columns.look(
+          batch.filter(({ topic }) => topic !== retry),
+          registry,
+        );
+      },
+      assigned: async (lanes) => hold?.takeUp(lanes),
+      lost: () => {},
+    });
+    const governed = stack.use(withRetries(source, { retry, topics, waived: givenUp(hold) }));
     return (signal) =>
-      deliver({ governed, rest, letters: counters.letters(letters) }, registry, {
-        pulling: pulling(setting, signal, roomTimes[sink]),
-        batching: batchings[sink],
-        writers: writers[sink],
-      });
+      deliver(
+        {
+          governed,
+          rest: holding ? holdingSink(rest, holding.holding) : rest,
+          letters: counters.letters(letters),
+        },
+        registry,
+        {
+          pulling: pulling(setting, signal, roomTimes[sink]),
+          batching: batchings[sink],
+          writers: writers[sink],
+          ...(holding ? { formed: holding.formed } : {}),
+        },
+      );
   });
 
 /** What the mirror is opened with: what it does to its tables, and what it leaves, is told. */
@@ -88,15 +113,17 @@ export async function mirrorOptions(
   return { connectionString, contracts, source, planned };
 }
 
-/** Where goes what a sink can never take. */
-export const lettersOf = (setting: Setting, pipeline: string) =>
-  deadLetters<Received | GovernedRecord>(setting.kafka, pipeline, setting, {
+/** Where goes what a sink can never take, as long as there is room for it. */
+export async function lettersOf(setting: Setting, pipeline: string) {
+  const desk = await deadLetters<Received | GovernedRecord>(setting.kafka, pipeline, setting, {
     letterOf: ({ value, refusal }) =>
       'form' in value
         ? letterOfGoverned(pipeline, { value, refusal })
         : letterOfRecord(pipeline, { value, refusal }),
     ownersOf: (value) => ('form' in value ? ownersOfGoverned(value, setting.contracts) : []),
   });
+  return withinQuota(setting, pipeline, desk);
+}
 
 /** What one opening has learnt of the columns, the next one knows. */
 const known = new WeakMap<Setting, TextColumns>();

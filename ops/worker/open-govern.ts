@@ -1,17 +1,21 @@
 import {
+  carriesChanges,
   changesTopic,
   deadLettersTopic,
   governedTopic,
+  retryTopic,
   tableOf,
   topicSettings,
 } from '../../contracts/topics.ts';
 import { govern } from '../../pipelines/govern.ts';
+import { holdingGatherer } from '../../pipelines/held-keys.ts';
 import { ownersOfRecord } from '../../pipelines/letter-owners.ts';
 import { letterOfRecord } from '../../pipelines/letters.ts';
 import { endsOf, ensureTopics } from '../../pipelines/topic/admin.ts';
 import type { Lane } from '../../pipelines/topic/assignment.ts';
 import { learning } from '../../pipelines/topic/learning.ts';
 import { header, type Received } from '../../pipelines/topic/received.ts';
+import { ownOf, withRetries } from '../../pipelines/topic/retries.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import { tails } from '../../pipelines/topic/tail.ts';
 import { recycling } from '../../pipelines/recycling.ts';
@@ -24,6 +28,8 @@ import { frontOf } from '../../schemas/governed-head.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { recordsSink } from '../../sinks/records.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
+import { givenUp, holdingRecords, openHold } from './hold-keys.ts';
+import { withinQuota } from './letter-quota.ts';
 import { LivePolicies } from './live-policies.ts';
 import type { Setting } from './setting.ts';
 
@@ -35,21 +41,22 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
   openAll(async (stack) => {
     const { config, contracts, registry, keyring, kafka, counters, untilCurrent } = setting;
     const topics = [...contracts.keys()].map((table) => changesTopic(config.database, table));
+    const retry = retryTopic('govern');
+    const read = [...topics, retry];
     await ensureTopics(
       kafka,
       [
-        ...topics,
+        ...read,
         ...[...contracts.keys()].map((table) => governedTopic(config.database, table)),
         deadLettersTopic('govern'),
       ].map((name) => topicSettings(name, config.kafka.partitions)),
       config.kafka.replication,
     );
-    const letters = stack.use(
-      await deadLetters<Received>(kafka, 'govern', setting, {
-        letterOf: (refused) => letterOfRecord('govern', refused),
-        ownersOf: (record) => ownersOfRecord(record, registry, contracts),
-      }),
-    );
+    const desk = await deadLetters<Received>(kafka, 'govern', setting, {
+      letterOf: (refused) => letterOfRecord('govern', refused),
+      ownersOf: (record) => ownersOfRecord(record, registry, contracts),
+    });
+    const letters = stack.use(withinQuota(setting, 'govern', desk));
     const pool = new SlabPool();
     const written = stack.use(recycling(pool, recordsSink(kafka, 'gov')));
     const governed: typeof written = {
@@ -60,19 +67,24 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
       },
     };
     const dedupe = new Dedupe();
-    const changes = stack.use(
-      new TopicSource({
-        kafka,
-        group: `${config.database}.govern`,
-        topics,
-        until: untilCurrent ? await endsOf(kafka, topics) : null,
-        prepare: learning(registry, keyring),
-        assigned: (lanes) => recall(setting, dedupe, lanes),
-        lost: (lanes) => {
-          for (const { topic, partition } of lanes) dedupe.forget(topic, partition);
-        },
-      }),
-    );
+    const hold = await openHold(setting, 'govern', retry);
+    const learn = learning(registry, keyring);
+    const own = ownOf({ retry, topics });
+    const source = new TopicSource({
+      kafka,
+      group: `${config.database}.govern`,
+      topics: read,
+      until: untilCurrent ? await endsOf(kafka, read) : null,
+      prepare: (batch) => learn(own(batch)),
+      assigned: async (lanes) => {
+        await recall(setting, dedupe, lanes);
+        await hold?.takeUp(lanes);
+      },
+      lost: (lanes) => {
+        for (const { topic, partition } of lanes) dedupe.forget(topic, partition);
+      },
+    });
+    const changes = stack.use(withRetries(source, { retry, topics, waived: givenUp(hold) }));
     const { forms, watching } = stack.use(
       await LivePolicies.open(setting, {
         tokens: tokeniser(keyring),
@@ -86,11 +98,13 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
         { changes, governed, letters: counters.letters(letters) },
         { forms, watching, registry, dedupe, open, pool },
         pulling(setting, signal),
+        hold && ((gatherer) => holdingGatherer(gatherer, holdingRecords('govern', hold.held))),
       );
   });
 
 /** What was released of a lane is known from the lane itself: the state that commits with its output. */
-async function recall({ config, kafka }: Setting, dedupe: Dedupe, lanes: readonly Lane[]) {
+async function recall({ config, kafka }: Setting, dedupe: Dedupe, taken: readonly Lane[]) {
+  const lanes = taken.filter(({ topic }) => carriesChanges(topic)); // Not what comes again: it is told of there, too.
   const sources = new Map(
     lanes.map(({ topic, partition }) => [
       `${governedTopic(config.database, tableOf(topic))}/${partition}`,

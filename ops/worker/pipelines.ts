@@ -10,6 +10,7 @@ export type PipelineName =
   | 'anonymise'
   | 'noise'
   | 'prove'
+  | 'verify'
   | 'transactions'
   | `deliver-${SinkName}`;
 
@@ -37,6 +38,7 @@ export function pipelinesNamed(
     'anonymise',
     'noise',
     'prove',
+    'verify',
     'transactions',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
@@ -65,6 +67,10 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'prove') {
     const { openProve } = await import('./open-prove.ts');
     return openProve(setting);
+  }
+  if (name === 'verify') {
+    const { openVerify } = await import('./open-verify.ts');
+    return openVerify(setting);
   }
   if (name === 'transactions') {
     const { openTransactions } = await import('./open-transactions.ts');

@@ -19,6 +19,8 @@ export type Failpoint =
   | 'inserted' // The warehouse has it; nobody else knows.
   | 'claiming' // Manifests are signed, and Kafka was told nothing.
   | 'claimed' // Kafka has them; no checkpoint says so.
+  | 'replaying' // Letters are ready to come again, and Kafka was told nothing.
+  | 'replayed' // Kafka has them; the index of letters does not say so.
   | 'published'; // A checkpoint says so; the folder of tiles does not.
 
 const [, wanted = '', count = '1', stops] =

@@ -239,7 +239,7 @@ const noticeOf = (
   notice: { action, keyId, publicKey: bytes.toString('base64'), reason },
 });
 
-const nameOf = (said: Said): string => (said.kind === 'segment' ? said.manifest.stream : 'key');
+const nameOf = (said: Said): string => (said.kind === 'segment' ? said.manifest.stream : said.kind);
 
 /** A manifest names the one that is claimed right before it, where there is one. */
 function chainedTo(said: Said, digests: ReadonlyMap<string, string>): Said {

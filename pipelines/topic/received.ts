@@ -8,6 +8,13 @@ export interface Received {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: readonly (readonly [Buffer | null, Buffer | null])[];
+  readonly retried?: Retried; // It comes again, and `topic` is that which it was refused in.
+}
+
+/** The letter that a record comes from, and the topic that it was read from. */
+export interface Retried {
+  readonly letter: string;
+  readonly topic: string;
 }
 
 /** A header's text; null if the record has no such header. */

@@ -1,6 +1,7 @@
 import { Consumer, type BaseOptions } from '@platformatic/kafka';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
 import { Assignment, type FetchTopics, type Lane } from './assignment.ts';
+import { byLane } from './by-lane.ts';
 import { arrivals, type Received } from './received.ts';
 
 export interface TopicSettings {
@@ -44,6 +45,7 @@ export class TopicSource implements Source<Received> {
       maxBytes: fetchBytes,
       maxWaitTime: fetchWaitMs,
       autocommit: false,
+      partitionAssigner: byLane,
     });
     this.#assignment = new Assignment(this.#consumer, settings.topics);
     const fail = (error: unknown) => {

@@ -16,7 +16,7 @@ interface Rules {
   }[];
 }
 
-const files = ['contracts/alerts/privacy.yaml', 'contracts/alerts/stream.yaml'];
+const files = ['privacy', 'stream', 'delivery'].map((name) => `contracts/alerts/${name}.yaml`);
 const rules = (
   await Promise.all(files.map(async (file) => parse(await readFile(file, 'utf8')) as Rules))
 ).flatMap(({ groups }) => groups.flatMap((group) => group.rules));
@@ -53,6 +53,8 @@ test('there is an alert for each thing that must not happen unseen', () => {
       'DeadLetters',
       'PipelineNotRunning',
       'CopyDiffers',
+      'DeliveryDiffers',
+      'DeliveryNotVerified',
     ]),
   );
 });

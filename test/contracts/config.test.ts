@@ -64,6 +64,8 @@ test('the smallest configuration is taken, and everything else has a default', a
     tokens: { ...tokenSettings.parse(undefined), directory: join(folder, 'token-keys') },
     keyring: { directory: join(folder, 'keys'), rootKey },
     sinks: {},
+    letters: { mostLetters: 1_000_000, mostBytes: 10 * 1024 * 1024 * 1024, hold: [] },
+    verify: { everySeconds: 300 },
     worker: {
       host: '127.0.0.1',
       port: 0,

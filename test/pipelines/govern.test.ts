@@ -16,7 +16,7 @@ import { deliveries, ListSink, ListSource } from '../doubles.ts';
 import { MemoryKeyring } from '../processors/memory-keyring.ts';
 import { alike, decoded, marker, planned, userRow, users } from '../processors/tables.ts';
 import { changeRecord, formOf, registryOf, releasedIn } from './records.ts';
-import { sealing } from '../processors/transcode/oracle.ts';
+import { sealing } from '../../processors/seal-change.ts';
 
 const owner = { tenant: '1', domain: 'public.users.id', subject: '7' };
 
@@ -191,4 +191,19 @@ test('a change that grows too large for its topic by what govern adds is refused
   all.add(small);
   expect(all.take().flatMap((records) => releasedIn(records, users)).length).toBe(1);
   expect(seen).toBe(1); // A shadow counts what leaves.
+});
+
+test('a change that is refused is refused again where the marks of its lane are past it, for its letter may not be there', () => {
+  const { rules, record } = world();
+  const dedupe = new Dedupe();
+  const all = new Governing(rules(dedupe));
+  all.add(record(20n));
+  const strict = new Governing({
+    ...rules(dedupe),
+    open: () => {
+      throw new Refusal('unsealable', 'no key');
+    },
+  });
+  expect(() => strict.add(record(10n))).toThrow(expect.objectContaining({ reason: 'unsealable' }));
+  expect(strict.take()).toEqual([]);
 });

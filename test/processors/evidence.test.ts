@@ -174,3 +174,29 @@ test('what was learnt is the same after it was written down', () => {
   expect(take(again, manifest(again))).toBe('');
   expect(again.trusts(second!.id)).toBe(false);
 });
+
+test('what was done with dead letters is an entry, remembered by its job, and counts for no stream', () => {
+  const said = (job: string, letters = 'cd'.repeat(32)): Said => ({
+    kind: 'letters',
+    notice: {
+      action: 'waive',
+      job,
+      who: 'ada',
+      why: 'a test',
+      begunAt: '2026-11-27T01:02:03.456Z',
+      filter: { table: 'public.users' },
+      counts: { letters: 2, sent: 0, dropped: 0 },
+      letters,
+      transform: null,
+    },
+  });
+  const evidence = new Evidence([first!]);
+  expect(take(evidence, said('j1'))).toBe('');
+  expect(take(evidence, said('j2'), second!)).not.toBe(''); // Nobody trusts that key.
+  expect([...Evidence.from(evidence.state()).letters]).toEqual(['j1']);
+  expect(evidence.heads.size).toBe(0);
+  const other = JSON.parse(statementOf(said('j3')).toString()) as { subject: unknown };
+  other.subject = [{ name: 'letters/j3', digest: { sha256: 'ef'.repeat(32) } }];
+  const entry = envelope(statementType, Buffer.from(JSON.stringify(other)), first!);
+  expect(evidence.judge(entry).faults).toEqual([{ what: 'it says nothing that is known' }]);
+});

@@ -23,7 +23,7 @@ import {
   userRow,
   users,
 } from './tables.ts';
-import { sealing } from './transcode/oracle.ts';
+import { sealing } from '../../processors/seal-change.ts';
 
 const keyring = new MemoryKeyring();
 const tokens = tokeniser(keyring);

@@ -5,7 +5,7 @@ import type { Change } from '../../schemas/change.ts';
 import { Refusal } from '../../schemas/refusal.ts';
 import { MemoryKeyring } from './memory-keyring.ts';
 import { decoded, marker, userRow, users } from './tables.ts';
-import { sealing } from './transcode/oracle.ts';
+import { sealing } from '../../processors/seal-change.ts';
 
 const owner = { tenant: '1', domain: 'public.users.id', subject: '7' };
 

@@ -38,6 +38,7 @@ export function recording(
       table,
       lane,
       offset: position.lsn * 16n + BigInt(position.part), // The same change is the same record.
+      isRetried: false,
       key: key && Buffer.from(keyText(key)),
       value: encodeGoverned(form.schema, form.shape, change),
       form: form.form,

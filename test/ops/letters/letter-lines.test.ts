@@ -21,6 +21,9 @@ const letter: FoundLetter = {
   partition: 3,
   offset: '17',
   state: 'open',
+  job: null,
+  waivedBy: null,
+  waivedWhy: null,
 };
 
 test('a list is a table whose ids are short enough to be typed', () => {
@@ -39,7 +42,20 @@ test('a list that is cut off says so, and an empty one that it is', () => {
 test('stats tell the limits of Kafka where there are any', () => {
   const { pipeline, table, reason, at } = letter;
   const lines = statsLines({
-    counts: [{ pipeline, table, reason, open: 2, gone: 1, bytes: 99, oldest: at, newest: at }],
+    counts: [
+      {
+        pipeline,
+        table,
+        reason,
+        open: 2,
+        replayed: 3,
+        waived: 4,
+        gone: 1,
+        bytes: 99,
+        oldest: at,
+        newest: at,
+      },
+    ],
     topics: [
       {
         topic: 'dlq.govern',
@@ -51,7 +67,7 @@ test('stats tell the limits of Kafka where there are any', () => {
       },
     ],
   });
-  expect(lines[1]).toMatch(/^govern +public\.users +no-tenant +2 +1 +99 B/);
+  expect(lines[1]).toMatch(/^govern +public\.users +no-tenant +2 +3 +4 +1 +99 B/);
   expect(lines[4]).toMatch(/^dlq\.govern +2 +99 B +no limit +2026-11-27 01:02:03 +12\.5 %$/);
 });
 

@@ -14,7 +14,7 @@ import { type Row, unchanged, type Unchanged } from '../../../schemas/value.ts';
 import { ListSink } from '../../doubles.ts';
 import { MemoryKeyring } from '../../processors/memory-keyring.ts';
 import { decoded } from '../../processors/tables.ts';
-import { sealing } from '../../processors/transcode/oracle.ts';
+import { sealing } from '../../../processors/seal-change.ts';
 import { changeRecord } from '../records.ts';
 import { Auditor, type Truth } from './auditor.ts';
 import { isIn, readChunk, sightingsOf } from './people.ts';

@@ -11,7 +11,7 @@ import { keyText, unchanged, type Row } from '../../../schemas/value.ts';
 import { capturing, madeOf, type Told } from '../../pipelines/wal/captured.ts';
 import { MemoryKeyring } from '../memory-keyring.ts';
 import { marker, secretPhone } from '../tables.ts';
-import { sealing } from './oracle.ts';
+import { sealing } from '../../../processors/seal-change.ts';
 import { decodedOf, messagesOf, type Sent, sent } from './sent.ts';
 
 const lanes = 12;

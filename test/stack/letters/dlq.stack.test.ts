@@ -152,7 +152,9 @@ test('stats count them, and tell how full their topics are', async () => {
   expect(topics.find(({ topic }) => topic === 'dlq.capture')).toMatchObject({
     retention: { bytes: null, bytesShare: null, ms: days },
   });
-  expect((await dlq('stats')).stdout).toMatch(/^pipeline +table +reason +open +gone +size/);
+  expect((await dlq('stats')).stdout).toMatch(
+    /^pipeline +table +reason +open +replayed +waived +gone +size/,
+  );
 });
 
 test('the open part is for everybody, what is sealed for nobody without a token', async () => {

@@ -128,7 +128,7 @@ test('what retention has taken is gone, and what was sent again since is not', a
   const gone = after.find(({ state }) => state === 'gone')!;
   await withLetters(way.config, async (letters) => {
     expect(await openPart(letters, gone)).toEqual({ message: null, opened: { state: 'gone' } });
-    const open = await findLetters(letters.db, { pipeline, state: 'open' }, 100);
+    const open = await findLetters(letters.db, { pipeline, states: ['open'] }, 100);
     expect(open.length).toBe(after.length - 1);
   });
   await write(letter(4));
@@ -160,7 +160,7 @@ test('a schema that the registry lacks holds up no other letter, and is asked fo
   await write(letter(200));
   for (const _ of [1, 2]) {
     const [all, strays] = await withLetters(way.config, async ({ db, strays: count }) => [
-      await findLetters(db, { pipeline, idBegins: letter(200).id }, 10),
+      await findLetters(db, { pipeline, idBegins: [letter(200).id] }, 10),
       count,
     ]);
     expect([all.length, strays]).toEqual([1, 1]);

@@ -30,7 +30,7 @@ async function freshDatabase() {
   return { at, db, [Symbol.asyncDispose]: close };
 }
 
-async function start(): Promise<Harness> {
+async function start(settings: Pick<MirrorOptions, 'fewestCopied'>): Promise<Harness> {
   const { at, db, ...fresh } = await freshDatabase();
   const rows = async (contract: TableContract): Promise<readonly TextRow[]> => {
     const columns = governedColumns(contract).map(
@@ -43,7 +43,7 @@ async function start(): Promise<Harness> {
     });
   };
   return {
-    open: (contracts) => mirror({ ...at, contracts }),
+    open: (contracts) => mirror({ ...at, ...settings, contracts }),
     rows,
     poison: async () => ({ id: 2n, name: 'bad', n: 'secret-value' }),
     needsBase: true,
@@ -51,7 +51,8 @@ async function start(): Promise<Harness> {
   };
 }
 
-sinkContract('Postgres', start);
+sinkContract('Postgres', () => start({ fewestCopied: Infinity }));
+sinkContract('Postgres by COPY', () => start({ fewestCopied: 1 }));
 
 const orders = contractOf('shop.orders', { id: 'bigint', note: 'text' });
 const change = changesOf(orders);
@@ -128,34 +129,40 @@ test('a mirror that is opened beside a writer whose locks cross its own is opene
   await sink.write([change.insert(1, { id: 1n, note: 'a' })]);
 });
 
-test('a mirror whose connections are cut is an outage, and is written to again afterwards', async () => {
-  await using fresh = await freshDatabase();
-  await using sink = await mirror({ ...fresh.at, contracts: [orders] });
-  await sink.write([change.insert(1, { id: 1n, note: 'a' })]);
-  const cut = () =>
-    fresh.db.query(
-      sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'conductor' AND datname = current_database()`,
-    );
-  await fresh.db.tx(async (tx) => {
-    await tx.query(sql`LOCK TABLE shop.orders`);
-    const write = sink
-      .write([change.insert(2, { id: 2n, note: 'b' })])
-      .catch((error: unknown) => error);
-    await expect
-      .poll(async () => {
-        const [{ n }] = await fresh.db.query(
-          sql`SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'conductor' AND wait_event_type = 'Lock' AND datname = current_database()`,
-        );
-        return n;
-      })
-      .toBe(1);
-    await cut();
-    expect(await write).toMatchObject({ code: '57P01' });
-  });
-  await sink.write([change.insert(2, { id: 2n, note: 'b' })]);
-  const [{ n }] = await fresh.db.query(sql`SELECT count(*)::int AS n FROM shop.orders`);
-  expect(n).toBe(2);
-});
+test.each([
+  ['changes', Infinity],
+  ['copied rows', 1],
+])(
+  'a mirror whose connections are cut while it writes %s is an outage, and is written to again afterwards',
+  async (_, fewestCopied) => {
+    await using fresh = await freshDatabase();
+    await using sink = await mirror({ ...fresh.at, contracts: [orders], fewestCopied });
+    await sink.write([change.insert(1, { id: 1n, note: 'a' })]);
+    const cut = () =>
+      fresh.db.query(
+        sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'conductor' AND datname = current_database()`,
+      );
+    await fresh.db.tx(async (tx) => {
+      await tx.query(sql`LOCK TABLE shop.orders`);
+      const write = sink
+        .write([change.insert(2, { id: 2n, note: 'b' })])
+        .catch((error: unknown) => error);
+      await expect
+        .poll(async () => {
+          const [{ n }] = await fresh.db.query(
+            sql`SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'conductor' AND wait_event_type = 'Lock' AND datname = current_database()`,
+          );
+          return n;
+        })
+        .toBe(1);
+      await cut();
+      expect(await write).toMatchObject({ code: '57P01' });
+    });
+    await sink.write([change.insert(2, { id: 2n, note: 'b' })]);
+    const [{ n }] = await fresh.db.query(sql`SELECT count(*)::int AS n FROM shop.orders`);
+    expect(n).toBe(2);
+  },
+);
 
 test('a mirror that cannot be opened says what, where and the fix', async () => {
   await using fresh = await freshDatabase();
@@ -178,4 +185,81 @@ test('a mirror that cannot be opened says what, where and the fix', async () => 
     /permission denied.*\n.*\n.*GRANT CREATE/,
   );
   await fresh.db.query(sql`DROP ROLE ${sql.ident(user)}`);
+});
+
+test('of each lane the greatest offset that was written is kept, whatever came after it', async () => {
+  await using fresh = await freshDatabase();
+  await fresh.db.query(sql`CREATE TABLE cdc_offsets (
+    stream TEXT PRIMARY KEY, lsn TEXT NOT NULL, updated_at TIMESTAMPTZ DEFAULT now())`); // As it once was.
+  const offsets = async () => {
+    const found = await fresh.db.query(
+      sql`SELECT stream, record_offset, lsn FROM cdc_offsets ORDER BY stream`,
+    );
+    return found.map(Object.values);
+  };
+  for (const fewestCopied of [Infinity, 1]) {
+    await using sink = await mirror({ ...fresh.at, contracts: [orders], fewestCopied });
+    const at = fewestCopied === 1 ? 40 : 20; // An offset is sixteen times its position here.
+    await sink.write([
+      change.insert(at, { id: 1n, note: 'a' }),
+      { ...change.insert(at + 2, { id: 2n, note: 'a' }), lane: 7 },
+      change.insert(at + 1, { id: 3n, note: 'a' }),
+    ]);
+    const reached = [
+      ['shop.orders/0', `${(at + 1) * 16}`, `0/${(at + 1).toString(16).toUpperCase()}`],
+      ['shop.orders/7', `${(at + 2) * 16}`, `0/${(at + 2).toString(16).toUpperCase()}`],
+    ];
+    expect(await offsets()).toEqual(reached);
+    await sink.write([change.insert(at - 10, { id: 1n, note: 'late' })]);
+    expect(await offsets()).toEqual(reached);
+  }
+});
+
+test('who may not make temporary tables has a mirror all the same', async () => {
+  await using fresh = await freshDatabase();
+  const user = `plain_${fresh.at.database}`;
+  const { database } = fresh.at;
+  await fresh.db.query([
+    sql`CREATE ROLE ${sql.ident(user)} LOGIN PASSWORD 'pw'`,
+    sql`GRANT CREATE ON DATABASE ${sql.ident(database)} TO ${sql.ident(user)}`,
+    sql`GRANT USAGE, CREATE ON SCHEMA public TO ${sql.ident(user)}`,
+    sql`REVOKE TEMPORARY ON DATABASE ${sql.ident(database)} FROM PUBLIC`,
+  ]);
+  try {
+    const at = { ...fresh.at, user, password: 'pw', contracts: [orders], fewestCopied: 1 };
+    await using sink = await mirror(at);
+    await sink.write([change.insert(1, { id: 1n, note: 'a' })]);
+    await sink.write([change.insert(2, { id: 2n, note: 'b' })]);
+    expect(await fresh.db.query(sql`SELECT note FROM shop.orders ORDER BY id`)).toEqual([
+      { note: 'a' },
+      { note: 'b' },
+    ]);
+  } finally {
+    await fresh.db.query([
+      sql`DROP OWNED BY ${sql.ident(user)} CASCADE`,
+      sql`DROP ROLE ${sql.ident(user)}`,
+    ]);
+  }
+});
+
+test('tables that were made for forms of before are given up now and then, and rows go on being copied', async () => {
+  const contracts = Array.from({ length: 70 }, (_, n) =>
+    contractOf(`public.many_${n}`, { id: 'bigint', note: 'text' }),
+  );
+  await using fresh = await freshDatabase();
+  await using sink = await mirror({ ...fresh.at, contracts, fewestCopied: 1 });
+  for (const round of [1, 2])
+    for (const contract of contracts)
+      await sink.write([changesOf(contract).insert(round, { id: BigInt(round), note: 'a' })]);
+  const [{ staging }] = await fresh.db.query(
+    sql`SELECT count(*)::int AS staging FROM pg_class WHERE relname LIKE 'conductor_staging_%'`,
+  );
+  expect(staging).toBeGreaterThan(0);
+  expect(staging).toBeLessThanOrEqual(64);
+  for (const { table } of contracts) {
+    const [{ n }] = await fresh.db.query(
+      sql`SELECT count(*)::int AS n FROM ${sql.ident(...table.split('.'))}`,
+    );
+    expect(n).toBe(2);
+  }
 });

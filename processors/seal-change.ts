@@ -1,23 +1,18 @@
-import { isConfidential, type TableContract } from '../../../contracts/contract.ts';
-import type { Keyring, Owner } from '../../../contracts/keys/keyring.ts';
-import type { Processor } from '../../../pipelines/flow/stage.ts';
-import type { Change, Decoded } from '../../../schemas/change.ts';
-import { changeId } from '../../../schemas/position.ts';
-import { Refusal } from '../../../schemas/refusal.ts';
-import { encodeSecret } from '../../../schemas/secret.ts';
-import { seal } from '../../../schemas/sealed-box.ts';
-import {
-  unchanged,
-  type Key,
-  type Row,
-  type Unchanged,
-  type Value,
-} from '../../../schemas/value.ts';
-import { laneOf } from '../../../processors/lane.ts';
-import { type TokenDomain, tokenDomain, type Tokeniser } from '../../../processors/tokens.ts';
+import { isConfidential, type TableContract } from '../contracts/contract.ts';
+import type { Keyring, Owner } from '../contracts/keys/keyring.ts';
+import type { Processor } from '../pipelines/flow/stage.ts';
+import type { Change, Decoded } from '../schemas/change.ts';
+import { changeId } from '../schemas/position.ts';
+import { Refusal } from '../schemas/refusal.ts';
+import { encodeSecret } from '../schemas/secret.ts';
+import { seal } from '../schemas/sealed-box.ts';
+import { unchanged, type Key, type Row, type Unchanged, type Value } from '../schemas/value.ts';
+import { laneOf } from './lane.ts';
+import { type TokenDomain, tokenDomain, type Tokeniser } from './tokens.ts';
 
 /**
- * What capture's encoder is held against: the same, slow and obvious, an object per row.
+ * What capture's encoder does to bytes, done to objects: what is replayed of capture's letters goes by it, and the encoder is
+ * held against it.
  *
  * Moves what is confidential into a box under its subject's key, and tokenises confidential keys:
  * from here on no topic, log or letter carries such a value in the clear. A column that the contract

@@ -1,0 +1,11 @@
+import type { Command } from 'commander';
+import { addReplayLetters } from './replay-dlq.ts';
+
+/** Adds `conductor replay`. */
+export function replayCommands(program: Command): void {
+  const replay = program
+    .command('replay')
+    .summary('what was refused, or has been, once more')
+    .description('Brings back what the stream has had already.');
+  addReplayLetters(replay);
+}

@@ -1,0 +1,82 @@
+import type { ConnectionPool } from '@databases/pg';
+import { NotNow } from '../../contracts/cannot-run.ts';
+import { deadLettersTopic } from '../../contracts/topics.ts';
+import type { Sink } from '../../pipelines/flow/sink.ts';
+import type { Refused } from '../../pipelines/flow/stage.ts';
+import { lookEvery } from '../../pipelines/wal/look-every.ts';
+import { ownPool } from '../../pipelines/wal/own-pool.ts';
+import { keyHashes } from '../../replay/key-hash.ts';
+import { bringUpTopic } from '../../replay/letter-index.ts';
+import { openShare, type OpenShare } from '../../replay/letter-search.ts';
+import { createLetterTables } from '../../replay/letter-tables.ts';
+import { ownSecret } from '../tokens/own-secret.ts';
+import type { Setting } from './setting.ts';
+
+const lookSeconds = 30;
+const staleMs = 5_000;
+
+/**
+ * Lets letters be written as long as the pipeline's quota has room. Full, it stops the pipeline, which tries again from
+ * what is confirmed: nothing is dropped, and it goes on once letters were replayed or waived. What several workers write
+ * between two looks may go beyond it.
+ */
+export function withinQuota<T>(
+  setting: Setting,
+  pipeline: string,
+  sink: Sink<Refused<T>>,
+): Sink<Refused<T>> {
+  const { config, counters } = setting;
+  const { mostLetters, mostBytes } = config.letters;
+  const db = ownPool(config.state.url, { name: `conductor ${pipeline} letters`, size: 2 });
+  let known: OpenShare | null = null;
+  let lookedAt = 0;
+  let since = 0; // Letters that were written since.
+  const look = async () => {
+    known = await openLetters(setting, db, pipeline);
+    lookedAt = performance.now();
+    since = 0;
+    counters.lettersUsed(Math.max(known.letters / mostLetters, known.bytes / mostBytes));
+  };
+  const looking = setting.untilCurrent ? null : lookEvery(lookSeconds, db, look);
+  return {
+    name: sink.name,
+    async write(batch) {
+      if (batch.length > 0) {
+        const nearly = known !== null && known.letters + since + batch.length > mostLetters;
+        if (!known || nearly || performance.now() - lookedAt > staleMs) await look();
+        const { letters = 0, bytes = 0 } = known ?? {};
+        if (letters + since >= mostLetters || bytes >= mostBytes)
+          throw full(pipeline, { letters, bytes }, config.letters);
+      }
+      await sink.write(batch);
+      since += batch.length;
+    },
+    async [Symbol.asyncDispose]() {
+      await (looking ? looking[Symbol.asyncDispose]() : db.dispose());
+      await sink[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** How many letters of a pipeline are open, of the tables that are under contract here. */
+async function openLetters(
+  { kafka, registry, keyring, contracts }: Setting,
+  db: ConnectionPool,
+  pipeline: string,
+): Promise<OpenShare> {
+  await createLetterTables(db);
+  const hash = keyHashes(await ownSecret(keyring, 'letters'));
+  await bringUpTopic({ db, kafka, registry, hash }, deadLettersTopic(pipeline));
+  return await openShare(db, pipeline, [...contracts.keys()]);
+}
+
+const full = (
+  pipeline: string,
+  { letters, bytes }: OpenShare,
+  { mostLetters, mostBytes }: Setting['config']['letters'],
+) =>
+  new NotNow({
+    what: `${letters} dead letters of ${pipeline} are open, ${bytes} bytes: its quota of ${mostLetters} letters and ${mostBytes} bytes has no room for another, so it stops where it is`,
+    where: 'letters.mostLetters, letters.mostBytes',
+    fix: `see conductor dlq stats; mend the cause and conductor replay dlq --pipeline ${pipeline} …, or conductor dlq waive, or raise the quota; it goes on by itself`,
+  });
