@@ -29,7 +29,7 @@ export function deliver(
 }
 
 /** Finds the schema that each record came in, and the table that its topic is of. */
-function formed(registry: Registry): Processor<Received, GovernedRecord> {
+export function formed(registry: Registry): Processor<Received, GovernedRecord> {
   const forms = new Map<number, GovernedForm>();
   const tables = new Map<string, string>();
   return ({ topic, partition: lane, offset, key, value }) => {

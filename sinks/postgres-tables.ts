@@ -35,6 +35,9 @@ function splitName(table: string): readonly [schema: string, name: string] {
   return dot === -1 ? ['public', table] : [table.slice(0, dot), table.slice(dot + 1)];
 }
 
+/** The name of a table, as statements have it. */
+export const nameOf = (table: string): SQLQuery => sqlName(...splitName(table));
+
 async function createBookkeeping(tx: Queryable): Promise<void> {
   await tx.query([
     sql`SET LOCAL client_min_messages = warning`,

@@ -61,6 +61,10 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./dlq.ts')).dlqCommands(program),
   },
   {
+    names: ['replay'],
+    add: async (program) => (await import('./replay.ts')).replayCommands(program),
+  },
+  {
     names: ['keys'],
     add: async (program) => (await import('./keys.ts')).keysCommands(program),
   },

@@ -18,7 +18,7 @@ import type { Setting } from './setting.ts';
 import type { SinkName } from './sink-names.ts';
 
 /** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
-const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
+export const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
   clickhouse: { size: 10_000, lingerMs: 250 },
@@ -80,8 +80,8 @@ function textColumnsOf(setting: Setting): TextColumns {
 }
 
 /** Loads the driver of this sink, and of no other. */
-async function openSink(
-  setting: Setting,
+export async function openSink(
+  setting: Pick<Setting, 'config'>,
   sink: SinkName,
   contracts: readonly TableContract[],
 ): Promise<Sink<GovernedRecord>> {
