@@ -37,6 +37,13 @@ export const configSchema = z.strictObject({
       .min(1)
       .default(30)
       .describe('After how many seconds without an answer a broker is given up.'),
+    member: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,200}$/, 'letters, digits, dots, dashes and underscores')
+      .optional()
+      .describe(
+        'The name of this worker in its groups, no other’s. If it is back within 10 s it has its lanes again, and the others keep theirs.',
+      ),
     tls: z.boolean().default(false).describe('Speak TLS to the brokers.'),
     sasl: z
       .strictObject({

@@ -28,7 +28,9 @@ export interface Replay {
 
 /** The replays of Conductor's own database, in `conductor_replays`. */
 export interface Replays extends AsyncDisposable {
-  /** The one that is under way of this table and sink, or a new one, kept from others while the connection lives. */
+  /** Keeps others from replaying a table into a sink, for as long as it is held and the connection lives. */
+  hold(asked: Pick<Asked, 'database' | 'table' | 'sink'>): Promise<AsyncDisposable>;
+  /** The one that is under way of this table and sink, or a new one. */
   open(asked: Asked): Promise<Replay>;
   progress(id: number, part: Pick<Replay, 'lanes' | 'written' | 'refused'>): Promise<void>;
   become(id: number, stage: ReplayStage, note?: string): Promise<void>;
@@ -40,10 +42,9 @@ export interface Replays extends AsyncDisposable {
 export async function replaysAt(url: string): Promise<Replays> {
   const db = ownPool(url, { name: 'conductor replays', size: 2 });
   await db.tx(prepare);
-  const holds = new AsyncDisposableStack();
   return {
+    hold: ({ database, sink, table }) => hold(db, `${database}/${sink}/${table}`),
     async open(asked) {
-      await hold(db, `${asked.database}/${asked.sink}/${asked.table}`, holds);
       const found = await current(db, asked);
       if (found && (found.range !== asked.range || found.how !== asked.how))
         throw new CannotRun({
@@ -76,14 +77,10 @@ export async function replaysAt(url: string): Promise<Replays> {
         WHERE id = ${id}`);
     },
     async underWay(asked) {
-      await hold(db, `${asked.database}/${asked.sink}/${asked.table}`, holds);
       const found = await current(db, asked);
       return found ? replayOf(found) : null;
     },
-    async [Symbol.asyncDispose]() {
-      await holds.disposeAsync();
-      await partFrom(db);
-    },
+    [Symbol.asyncDispose]: () => partFrom(db),
   };
 }
 
@@ -120,7 +117,7 @@ async function current(
 }
 
 /** Keeps a name for as long as the connection lives: of who was killed, the server lets go by itself. */
-async function hold(db: ConnectionPool, name: string, holds: AsyncDisposableStack): Promise<void> {
+async function hold(db: ConnectionPool, name: string): Promise<AsyncDisposable> {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const { promise: tried, resolve: tell } = Promise.withResolvers<boolean>();
   const holding = db.task(async (task) => {
@@ -135,11 +132,11 @@ async function hold(db: ConnectionPool, name: string, holds: AsyncDisposableStac
     );
   });
   const got = await Promise.race([tried, holding.then(() => tried)]);
-  holds.defer(async () => {
+  const letGo = async () => {
     release();
     await holding.catch(() => {}); // The connection may be gone, and the lock with it.
-  });
-  if (got) return;
+  };
+  if (got) return { [Symbol.asyncDispose]: letGo };
   throw new CannotRun({
     what: `somebody replays ${name} already`,
     where: 'conductor_replays',

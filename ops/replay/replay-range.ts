@@ -79,6 +79,7 @@ export async function rebuild(
   await using records = new LaneRecords(setting.kafka, topic);
   const how = howOf(request);
   const asked = { database: config.database, table, sink, range: rangeText(range), how };
+  await using _ = await replays.hold(asked);
   const replay = await replays.open(asked);
   const whole =
     replay.stage === 'filling' ? await reached(setting, request, records, signal) : null;
@@ -183,6 +184,7 @@ export async function abandon(
   { contract, sink }: Pick<RangeRequest, 'contract' | 'sink'>,
 ): Promise<number | null> {
   const asked = { database: config.database, table: contract.table, sink };
+  await using _ = await replays.hold(asked);
   const replay = await replays.underWay(asked);
   if (!replay) return null;
   if (replay.stage === 'finishing')

@@ -53,6 +53,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       new TopicSource({
         kafka,
         group: `${config.database}.${pipeline}`,
+        member: config.kafka.member,
         topics,
         until: untilCurrent ? await endsOf(kafka, topics) : null,
         prepare: async (batch) => {

@@ -15,6 +15,8 @@ export type Failpoint =
   | 'sent' // Kafka has it; nobody else knows.
   | 'claiming' // Manifests are signed, and Kafka was told nothing.
   | 'claimed' // Kafka has them; no checkpoint says so.
+  | 'writing' // A sink is about to have a batch.
+  | 'written' // It has it; its source was not told.
   | 'published'; // A checkpoint says so; the folder of tiles does not.
 
 const [, wanted = '', count = '1', stops] =

@@ -1,6 +1,7 @@
 import { Observable } from 'rxjs';
 import type { OperatorFunction } from 'rxjs';
 import { Refusal } from '../../schemas/refusal.ts';
+import { failpoint } from './failpoint.ts';
 import type { Sink } from './sink.ts';
 import type { Envelope, Refused, SideDoor } from './stage.ts';
 
@@ -83,7 +84,9 @@ async function writeBatch<T>(
 ): Promise<number> {
   const values = batch.flatMap((envelope) => envelope.values);
   const poison: Poison<T>[] = [];
+  failpoint('writing');
   await writeAround(sink, values, 0, poison);
+  failpoint('written');
 
   let first = 0;
   for (const { values: own, settle } of batch) {

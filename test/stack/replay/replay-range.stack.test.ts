@@ -17,17 +17,16 @@ let worker: Worker;
 
 beforeAll(async () => {
   way = await openShop();
-  await way.drain('capture');
   await loadDemo(way.urls.source, { changes: 6_000, seed });
   await way.drain();
   worker = way.start(['run', 'capture', 'govern', 'deliver']);
   await settled();
-}, 180_000);
+}, 480_000);
 
 afterAll(() => way?.[Symbol.asyncDispose]());
 
 async function settled(): Promise<void> {
-  const signal = AbortSignal.timeout(120_000);
+  const signal = AbortSignal.timeout(240_000);
   await untilSettled(way.config, [...way.contracts.keys()], { report: () => {}, signal });
 }
 
@@ -113,7 +112,7 @@ async function killedOften(args: readonly string[]) {
 
 test.for(sinkNames)(
   'a table of %s that was damaged by hand is rebuilt while the shop goes on, killed at random moments',
-  { timeout: 300_000 },
+  { timeout: 580_000 },
   async (sink) => {
     printSeed();
     await settled();
