@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionPool, type Queryable, sql } from '@databases/pg';
 import { CannotRun } from '../contracts/cannot-run.ts';
 import { ownPool, partFrom } from '../pipelines/wal/own-pool.ts';
@@ -116,20 +117,30 @@ async function current(
   return row ?? null;
 }
 
+const tryEveryMs = 250;
+const mostTries = 20; // Whoever was killed a moment ago is still known to the server.
+
 /** Keeps a name for as long as the connection lives: of who was killed, the server lets go by itself. */
 async function hold(db: ConnectionPool, name: string): Promise<AsyncDisposable> {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const { promise: tried, resolve: tell } = Promise.withResolvers<boolean>();
   const holding = db.task(async (task) => {
-    const [row] = (await task.query(
-      sql`SELECT pg_try_advisory_lock(hashtextextended(${`conductor.replay/${name}`}, 0)) AS got`,
-    )) as readonly { readonly got: boolean }[];
-    tell(row?.got ?? false);
-    if (!row?.got) return;
+    const key = `conductor.replay/${name}`;
+    const tries = async () => {
+      const [row] = (await task.query(
+        sql`SELECT pg_try_advisory_lock(hashtextextended(${key}, 0)) AS got`,
+      )) as readonly { readonly got: boolean }[];
+      return row?.got ?? false;
+    };
+    let isOurs = await tries();
+    for (let left = mostTries; !isOurs && left > 0; left--) {
+      await wait(tryEveryMs);
+      isOurs = await tries();
+    }
+    tell(isOurs);
+    if (!isOurs) return;
     await released;
-    await task.query(
-      sql`SELECT pg_advisory_unlock(hashtextextended(${`conductor.replay/${name}`}, 0))`,
-    );
+    await task.query(sql`SELECT pg_advisory_unlock(hashtextextended(${key}, 0))`);
   });
   const got = await Promise.race([tried, holding.then(() => tried)]);
   const letGo = async () => {

@@ -146,7 +146,10 @@ async function mergeRows(
   const [live, own] = [nameOf(tables.live), nameOf(tables.own)];
   const columns = [...governedColumns(contract).map(({ name }) => name), '_position'];
   const each = (of: (name: string) => ReturnType<typeof sqlName>) =>
-    sql.join(columns.map(of), ', ');
+    sql.join(
+      columns.map((name) => of(name)),
+      ', ',
+    );
   const same = sql.join(
     keyOf(contract).map((name) => sql`t.${sqlName(name)} = s.${sqlName(name)}`),
     ' AND ',
@@ -174,7 +177,7 @@ async function mergeRows(
       )
     : [];
   const rows = await tx.query(sql`
-    INSERT INTO ${live} AS t (${each(sqlName)}) SELECT ${each(sqlName)} FROM ${own}
+    INSERT INTO ${live} AS t (${each((name) => sqlName(name))}) SELECT ${each((name) => sqlName(name))} FROM ${own}
     ON CONFLICT (${sql.join(
       keyOf(contract).map((name) => sqlName(name)),
       ', ',

@@ -95,8 +95,8 @@ async function replayRange(flags: Flags): Promise<void> {
       rate: flags.rate ?? null,
     }),
   );
-  if (flags.abandon) return abandonAll(setting, requests, flags);
-  if (flags.dryRun) return tellPlans(setting, requests, flags);
+  if (flags.abandon) return await abandonAll(setting, requests, flags);
+  if (flags.dryRun) return await tellPlans(setting, requests, flags);
   const signal = stopSignals(() => warn('stopping; the same command goes on where this one was'));
   const manifests: RangeManifest[] = [];
   const signed: string[] = [];

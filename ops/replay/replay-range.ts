@@ -80,9 +80,12 @@ export async function rebuild(
   const how = howOf(request);
   const asked = { database: config.database, table, sink, range: rangeText(range), how };
   await using _ = await replays.hold(asked);
+  const underWay = await replays.underWay(asked);
+  const isFilling = underWay === null || underWay.stage === 'filling';
+  const whole = isFilling ? await reached(setting, request, records, signal) : null;
+  const obstacle = underWay === null ? await obstacleTo(setting, request) : null;
+  if (obstacle !== null) throw hindered(table, obstacle);
   const replay = await replays.open(asked);
-  const whole =
-    replay.stage === 'filling' ? await reached(setting, request, records, signal) : null;
   report(
     replay.lanes.length > 0
       ? `${table}: replay ${replay.id} into ${sink} goes on`
@@ -94,8 +97,6 @@ export async function rebuild(
     contracts: [...setting.contracts.values()],
     replay: replay.id,
   });
-  const obstacle = how === 'switch' && replay.stage === 'filling' ? await beside.obstacle() : null;
-  if (obstacle !== null) throw hindered(table, obstacle);
   const learn = learning(setting.registry);
   const since = sink === 'clickhouse' ? null : (whole?.since ?? null); // A history keeps what is older.
   const { inFlightValues: values, inFlightBytes: bytes } = config.worker;
@@ -155,11 +156,6 @@ export async function planned(setting: RangeSetting, request: RangeRequest): Pro
   const starts = await records.bounds('start');
   const ends = await records.bounds('end');
   const how = howOf(request);
-  await using beside = await openBeside(config, sink, {
-    contract,
-    contracts: [...setting.contracts.values()],
-    replay: 0,
-  });
   const reaches = await reached(setting, { ...request, backfill: false }, records, null).then(
     () => null,
     (error: unknown) => {
@@ -174,8 +170,20 @@ export async function planned(setting: RangeSetting, request: RangeRequest): Pro
     how,
     records: ends.reduce((sum, end, partition) => sum + Number(end - (starts[partition] ?? 0n)), 0),
     reaches: reaches === null,
-    obstacle: reaches ?? (how === 'switch' ? await beside.obstacle() : null),
+    obstacle: reaches ?? (await obstacleTo(setting, request)),
   };
+}
+
+/** Why a table cannot be switched; null if it can, or is merged. */
+async function obstacleTo(
+  { config, contracts }: RangeSetting,
+  request: RangeRequest,
+): Promise<string | null> {
+  if (howOf(request) === 'merge') return null;
+  const { contract, sink } = request;
+  const all = [...contracts.values()];
+  await using beside = await openBeside(config, sink, { contract, contracts: all, replay: 0 });
+  return await beside.obstacle();
 }
 
 /** Gives up what is under way of a table; returns its number. */

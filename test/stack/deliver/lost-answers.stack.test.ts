@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type SinkName } from '../../../ops/worker/sink-names.ts';
 import { type Proxy, proxyTo } from '../way/proxy.ts';
 import { openWay, type Way } from '../way/way.ts';
-import { oneSink } from './one-sink.ts';
+import { oneSink, runs } from './one-sink.ts';
 
 let way: Way;
 
@@ -10,8 +10,8 @@ beforeAll(async () => {
   way = await openWay();
   await way.drain();
   const flow = way.start(['run', 'capture', 'govern']);
-  await flow.running();
-}, 120_000);
+  await runs(flow);
+}, 400_000);
 
 afterAll(() => way?.[Symbol.asyncDispose]());
 
@@ -24,7 +24,7 @@ const answers: readonly (readonly [SinkName, string])[] = [
 
 test.for(answers)(
   '%s: a write whose answer is lost is done again, and stands there once',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async ([name, said]) => {
     const sink = await oneSink(way, name);
     const { postgres, neo4j, clickhouse } = way.stack;
@@ -52,7 +52,7 @@ test.for(answers)(
       own['url'] = through(own['url']);
     });
     await using worker = sink.start({}, file);
-    await worker.running();
+    await runs(worker);
     await sink.feed(50);
     await sink.equal();
     for (let round = 1; round <= 3; round++) {
@@ -62,6 +62,6 @@ test.for(answers)(
       await sink.equal();
     }
     expect(worker.stderr).toContain('lost a server; trying again');
-    await worker.running();
+    await runs(worker);
   },
 );

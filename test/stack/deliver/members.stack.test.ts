@@ -5,7 +5,7 @@ import { seeded } from '../../../ops/demo/random.ts';
 import { adminOf } from '../way/records.ts';
 import { openWay, type Way } from '../way/way.ts';
 import type { Worker } from '../way/worker.ts';
-import { type OneSink, oneSink } from './one-sink.ts';
+import { type OneSink, oneSink, runs } from './one-sink.ts';
 
 let way: Way;
 
@@ -13,8 +13,8 @@ beforeAll(async () => {
   way = await openWay();
   await way.drain();
   const flow = way.start(['run', 'capture', 'govern']);
-  await flow.running();
-}, 120_000);
+  await runs(flow);
+}, 400_000);
 
 afterAll(() => way?.[Symbol.asyncDispose]());
 
@@ -35,7 +35,7 @@ test.for(
   sinkNames.flatMap((name) => [[name, 'without names'] as const, [name, 'with names'] as const]),
 )(
   '%s: workers %s that come, die and leave under load lose no change and double none',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async ([name, how]) => {
     printSeed();
     const random = seeded(seed);
@@ -49,7 +49,7 @@ test.for(
     );
     const start = (n: number) => sink.start({}, files[n]);
     const workers: (Worker | null)[] = [start(0), null, null];
-    await workers[0]?.running();
+    await runs(workers[0]);
     for (let round = 0; round < 8; round++) {
       const n = random.below(3);
       const worker = workers[n];
@@ -65,7 +65,7 @@ test.for(
       await sink.feed(100);
     }
     workers[0] ??= start(0);
-    await workers[0].running();
+    await runs(workers[0]);
     await sink.equal();
     for (const worker of workers) await worker?.[Symbol.asyncDispose]();
   },
@@ -73,7 +73,7 @@ test.for(
 
 test(
   'a worker with a name that was killed is back at its lanes, and the others kept theirs',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async () => {
     const sink = await oneSink(way, 'postgres');
     const files = await Promise.all(
@@ -95,7 +95,7 @@ test(
     await first?.ended;
     expect(await assigned(sink)).toEqual(before); // Nobody has missed it yet.
     await using back = sink.start({}, files[0]);
-    await back.running();
+    await runs(back);
     await sink.feed(100);
     await sink.equal();
     expect(await assigned(sink)).toEqual(before);

@@ -50,7 +50,7 @@ export async function oneSink(way: Way, sink: SinkName): Promise<OneSink> {
       );
     },
     async equal() {
-      const signal = AbortSignal.timeout(90_000);
+      const signal = AbortSignal.timeout(240_000);
       await untilSettled(config, [...way.contracts.keys()], { report: () => {}, signal });
       const comparison = await compareAll(config, way.contracts);
       expect(comparison.equal, JSON.stringify(comparison, null, 1)).toBe(true);
@@ -65,3 +65,7 @@ export async function stopped({ pid }: Worker): Promise<void> {
     { timeout: 60_000, interval: 50 },
   );
 }
+
+/** Resolves once a worker runs, however busy the machine is. */
+export const runs = (worker: Worker | null | undefined): Promise<string | undefined> =>
+  vi.waitFor(async () => worker?.running(), { timeout: 240_000, interval: 100 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sinkNames } from '../../../ops/worker/sink-names.ts';
 import { openWay, type Way } from '../way/way.ts';
-import { oneSink, stopped } from './one-sink.ts';
+import { oneSink, runs, stopped } from './one-sink.ts';
 
 let way: Way;
 
@@ -9,24 +9,24 @@ beforeAll(async () => {
   way = await openWay();
   await way.drain();
   const flow = way.start(['run', 'capture', 'govern']);
-  await flow.running();
-}, 120_000);
+  await runs(flow);
+}, 400_000);
 
 afterAll(() => way?.[Symbol.asyncDispose]());
 
-describe.for(sinkNames)('%s', { timeout: 240_000 }, (name) => {
+describe.for(sinkNames)('%s', { timeout: 400_000 }, (name) => {
   test.for(['writing', 'written'] as const)(
     'a worker that is killed when a batch is %s has its changes come again, and none is doubled',
     async (failpoint) => {
       const sink = await oneSink(way, name);
       const struck = sink.start({ CONDUCTOR_FAILPOINT: `${failpoint}:2` });
-      await struck.running();
+      await runs(struck);
       await sink.feed(300);
       await sink.feed(300);
       const { signal, stderr } = await struck.ended;
       expect(signal, stderr).toBe('SIGKILL');
       await using next = sink.start();
-      await next.running();
+      await runs(next);
       await sink.equal();
     },
   );
@@ -36,7 +36,7 @@ describe.for(sinkNames)('%s', { timeout: 240_000 }, (name) => {
     async (failpoint) => {
       const sink = await oneSink(way, name);
       const zombie = sink.start({ CONDUCTOR_FAILPOINT: `${failpoint}:2=stop` });
-      await zombie.running();
+      await runs(zombie);
       await sink.feed(300);
       await sink.feed(300);
       await stopped(zombie);
@@ -48,7 +48,7 @@ describe.for(sinkNames)('%s', { timeout: 240_000 }, (name) => {
       await sink.equal();
       await zombie[Symbol.asyncDispose]();
       await sink.equal();
-      await other.running();
+      await runs(other);
     },
   );
 });

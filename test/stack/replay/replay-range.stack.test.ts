@@ -17,7 +17,7 @@ let worker: Worker;
 
 beforeAll(async () => {
   way = await openShop();
-  await loadDemo(way.urls.source, { changes: 6_000, seed });
+  await loadDemo(way.urls.source, { changes: 3_000, seed });
   await way.drain();
   worker = way.start(['run', 'capture', 'govern', 'deliver']);
   await settled();
@@ -78,7 +78,7 @@ const orders = () => `${way.name}.orders`;
 async function beside<T>(work: () => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const { signal } = stop;
-  const traffic = runTraffic(way.urls.source, { changesPerMinute: 20_000, signal, seed });
+  const traffic = runTraffic(way.urls.source, { changesPerMinute: 6_000, signal, seed });
   try {
     return await work();
   } finally {
@@ -98,7 +98,7 @@ async function killedOften(args: readonly string[]) {
     const replay = way.start([...args, ...(isSlow ? ['--rate', '800'] : [])]);
     const end = await Promise.race([replay.ended, begun(replay, isSlow)]);
     const afterMs = random.below(1_500);
-    const ended = end ?? (round < 6 ? await within(replay, afterMs) : await replay.ended);
+    const ended = end ?? (round < 5 ? await within(replay, afterMs) : await replay.ended);
     if (/goes on/.test(replay.stderr)) goneOn++;
     if (ended) {
       process.stderr.write(`killed after ${kills.join(', ')} ms\n`);
