@@ -4,6 +4,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { governSettings, policySettings } from './policy/settings.ts';
 import { apiSettings, tokenSettings } from './api-settings.ts';
+import { mirrorSettings } from './mirror-settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
@@ -37,13 +38,6 @@ export const configSchema = z.strictObject({
       .min(1)
       .default(30)
       .describe('After how many seconds without an answer a broker is given up.'),
-    member: z
-      .string()
-      .regex(/^[A-Za-z0-9._-]{1,200}$/, 'letters, digits, dots, dashes and underscores')
-      .optional()
-      .describe(
-        'The name of this worker in its groups, no other’s. If it is back within 10 s it has its lanes again, and the others keep theirs.',
-      ),
     tls: z.boolean().default(false).describe('Speak TLS to the brokers.'),
     sasl: z
       .strictObject({
@@ -63,7 +57,7 @@ export const configSchema = z.strictObject({
   keyring: keyringSettings,
   sinks: z
     .strictObject({
-      postgres: z.strictObject({ url: postgresUrl }).optional().describe('The mirror.'),
+      postgres: mirrorSettings.optional().describe('The mirror.'),
       neo4j: z
         .strictObject({
           url: z.url({
@@ -82,6 +76,11 @@ export const configSchema = z.strictObject({
           user: z.string().min(1).default('default'),
           password: z.string().default(''),
           database: settingName.default('governed'),
+          cluster: settingName
+            .optional()
+            .describe(
+              'The name of a cluster: tables are made on all of it, replicated, and lanes are spread over its shards.',
+            ),
         })
         .optional()
         .describe('The warehouse.'),

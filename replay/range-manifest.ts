@@ -3,7 +3,7 @@ import { envelope } from '../schemas/dsse.ts';
 import { statementType } from '../schemas/stream-manifest.ts';
 import type { SigningKey } from '../schemas/signing-key.ts';
 import type { Replayed } from './range-replay.ts';
-import type { Asked, Replay } from './replays.ts';
+import type { Asked, Replay } from './range-replays.ts';
 
 /** What a replay of a range says that it did. */
 export interface RangeManifest

@@ -14,7 +14,7 @@ import { Refusal } from '../schemas/refusal.ts';
 import type { Beside } from '../sinks/beside.ts';
 import { isWhole, type Range, RangeKeys } from './range.ts';
 import { RangeSource, type ReplayLane } from './range-source.ts';
-import type { Replay, Replays } from './replays.ts';
+import type { Replay, Replays } from './range-replays.ts';
 
 /** A replay of one table into one sink. */
 export interface RangeJob {

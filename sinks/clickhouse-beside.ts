@@ -2,7 +2,9 @@ import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickh
 import type { TableContract } from '../contracts/contract.ts';
 import { type Beside, besideContract } from './beside.ts';
 import type { WarehouseOptions } from './clickhouse.ts';
-import { definitionsOf, quoted, warehouseTables } from './clickhouse-tables.ts';
+import { makeTables } from './clickhouse-definitions.ts';
+import { warehousePlace } from './clickhouse-place.ts';
+import { quoted, warehouseTables } from './clickhouse-tables.ts';
 import type { WarehouseTable } from './clickhouse-tables.ts';
 
 /** A table of the warehouse beside itself: a history of its own, until the two exchange their names or it gives its rows away. */
@@ -41,7 +43,7 @@ export function besideWarehouse(
     async switchOver(catchUp, { note, keep }) {
       if ((await idOf(live.history)) !== note) {
         await catchUp('beside');
-        for (const query of definitionsOf(database, live)) await run(query); // For who has dropped it.
+        await makeTables(client, warehousePlace(database, null), new Map([[contract.table, live]])); // For who has dropped it.
         await run(`EXCHANGE TABLES ${at(own.history)} AND ${at(live.history)}`);
       }
       await catchUp('live'); // What others still wrote to the old one.

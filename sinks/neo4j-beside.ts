@@ -1,17 +1,14 @@
 import neo4j, { type Driver, type ManagedTransaction, Neo4jError } from 'neo4j-driver';
 import type { TableContract } from '../contracts/contract.ts';
+import { failpoint } from '../pipelines/flow/failpoint.ts';
 import type { Value } from '../schemas/value.ts';
 import { type Beside, besideContract } from './beside.ts';
 import type { GraphOptions } from './neo4j.ts';
-import { type GraphTable, graphTables } from './neo4j-tables.ts';
-import {
-  clearOlder,
-  type Orphans,
-  type Plan,
-  removeOrphans,
-  writeNodes,
-  writeRelationships,
-} from './neo4j-write.ts';
+import { graphTables, type NodeTable } from './neo4j-tables.ts';
+import { clearOlder, writePlanned } from './neo4j-batch.ts';
+import type { Plan } from './neo4j-plan.ts';
+import { leadings } from './neo4j-relationships.ts';
+import { Contention } from './neo4j-write.ts';
 
 const page = 1_000; // Nodes: a writer of the table waits for no more.
 
@@ -53,7 +50,9 @@ export function besideGraph(
     switchOver: () => Promise.reject(new Error('a graph is merged, never switched')),
     async merge(catchUp, whole) {
       await catchUp('beside');
+      await reach(inTx, tables);
       const rows = await mergeRows(inTx, tables);
+      failpoint('merging');
       let removed = await bury(inTx, tables);
       if (!whole) return { rows, removed };
       const extra = await extraNodes(inTx, tables);
@@ -81,7 +80,9 @@ const transactions =
         return await session.executeWrite(work);
       } catch (error) {
         const isGone = // What another has just removed is not there the next time.
-          error instanceof Neo4jError && error.code === 'Neo.ClientError.Statement.EntityNotFound';
+          error instanceof Contention ||
+          (error instanceof Neo4jError &&
+            error.code === 'Neo.ClientError.Statement.EntityNotFound');
         if (!isGone || attempt === 5) throw error;
       } finally {
         await session.close();
@@ -90,7 +91,7 @@ const transactions =
   };
 
 /** Takes away nodes, tombstones and offsets, some thousands at a time. */
-async function forget(inTx: InTx, { label, source }: GraphTable): Promise<void> {
+async function forget(inTx: InTx, { label, source }: NodeTable): Promise<void> {
   for (const query of [
     `MATCH (n:${label}) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS ended`,
     `MATCH (n:CdcTombstone) WHERE n.pk = $source OR n.pk STARTS WITH $source + '{'
@@ -119,8 +120,8 @@ async function dropConstraints(driver: Driver, database: string, label: string):
 }
 
 interface Tables {
-  readonly live: GraphTable;
-  readonly own: GraphTable;
+  readonly live: NodeTable;
+  readonly own: NodeTable;
 }
 
 /** Has the table's writers wait until the end of the transaction: what is read of it meanwhile stays true. */
@@ -132,11 +133,21 @@ async function holdTable(tx: ManagedTransaction, { live }: Tables): Promise<void
   );
 }
 
-async function write(tx: ManagedTransaction, plan: Plan): Promise<void> {
-  const orphans: Orphans = new Map();
-  await writeNodes(tx, plan, orphans);
-  await writeRelationships(tx, plan, orphans);
-  await removeOrphans(tx, orphans);
+/** Has the lanes know how far their rows will have come: what writers bring is compared with what is there, up to then. */
+async function reach(inTx: InTx, { live, own }: Tables): Promise<void> {
+  await inTx((tx) =>
+    tx.run(
+      `MATCH (s:CdcOffset) WHERE s.stream STARTS WITH $own WITH s ORDER BY s.stream
+       MERGE (o:CdcOffset {stream: $live + substring(s.stream, size($own))}) SET o.stream = o.stream
+       WITH o, s WHERE coalesce(o.position, '') < s.position SET o.position = s.position, o.lsn = s.lsn`,
+      { own: `${own.source}/`, live: `${live.source}/` },
+    ),
+  );
+}
+
+async function write(tx: ManagedTransaction, plan: Plan<NodeTable>): Promise<void> {
+  const planned = { nodes: [plan], led: await leadings(tx, plan), joined: [], graves: [plan] };
+  await writePlanned(tx, planned, () => {});
 }
 
 interface Pair {
@@ -159,7 +170,13 @@ async function mergeRows(inTx: InTx, tables: Tables): Promise<number> {
         table: live,
         cleared: pairs.flatMap(({ key, row }) => (row === null ? [] : [key])),
         removed: [],
-        rows: pairs.map(({ key, values, at }) => ({ key, values, at, onto: 'nothing' })),
+        rows: pairs.map(({ key, values, at, row }) => ({
+          key,
+          values,
+          at,
+          isWhole: false,
+          isNew: row === null,
+        })),
         graves: [],
       });
       rows += pairs.length;
@@ -265,8 +282,8 @@ async function removeExtra(inTx: InTx, tables: Tables, extra: readonly Extra[]):
   });
 }
 
-function tableOf(contracts: readonly TableContract[], name: string): GraphTable {
+function tableOf(contracts: readonly TableContract[], name: string): NodeTable {
   const table = graphTables(contracts).get(name);
-  if (!table) throw new Error(`the graph has no label for ${name}`);
+  if (table?.kind !== 'nodes') throw new Error(`the graph has no label for ${name}`);
   return table;
 }

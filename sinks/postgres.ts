@@ -12,6 +12,8 @@ import { lsnText } from '../schemas/lsn.ts';
 import { positionText } from '../schemas/position.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { textArray, writeTable } from './postgres-write.ts';
+import { isInTheWay, writeApart } from './postgres-apart.ts';
+import { type MirrorPlan, planTables, type SourceTypes } from './postgres-plan.ts';
 import { openTables } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 
@@ -29,13 +31,59 @@ export type MirrorServer =
 export type MirrorOptions = MirrorServer & {
   readonly contracts: readonly TableContract[];
   readonly name?: string;
+  /** As the source has them by now: a column that is kept is to hold them, too. */
+  readonly source?: SourceTypes;
+  /** Told of what was done to the mirror's tables, and what was left as it is. */
+  readonly planned?: (plan: MirrorPlan) => void;
 };
+
+interface Mirror {
+  readonly db: ConnectionPool;
+  readonly tables: ReadonlyMap<string, MirrorTable>;
+}
 
 /**
  * Keeps a copy of every table under contract, in the same schema and under the same name: each row
  * at its newest position, data and offsets in one transaction, whoever else writes at once.
  */
 export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecord>> {
+  const { db, tables } = await openMirror(options);
+  return {
+    name: options.name ?? 'postgres',
+    write: (batch) => writeBatch((write) => besideOthers(() => db.tx(write)), tables, batch),
+    [Symbol.asyncDispose]: () => db.dispose(),
+  };
+}
+
+/** Connects to a mirror, and brings its tables into being. */
+export const openMirror = (options: MirrorOptions): Promise<Mirror> =>
+  connected(options, async (db) => {
+    const { contracts, source = new Map() } = options;
+    const { tables, ...plan } = await besideOthers(() => openTables(db, contracts, source));
+    options.planned?.(plan);
+    return { db, tables };
+  });
+
+/** What opening the mirror would do. */
+export const planMirror = (options: MirrorOptions): Promise<MirrorPlan> =>
+  connected(options, async (db) => {
+    const plan = await planTables(db, options.contracts, options.source ?? new Map());
+    await db.dispose();
+    return plan;
+  });
+
+/** Does what opening the mirror does to its tables, and no more. */
+export async function alterMirror(options: MirrorOptions): Promise<MirrorPlan> {
+  let done: MirrorPlan = { steps: [], left: [] };
+  const { db } = await openMirror({ ...options, planned: (plan) => void (done = plan) });
+  await db.dispose();
+  return done;
+}
+
+async function connected<T>(
+  options: MirrorOptions,
+  use: (db: ConnectionPool) => Promise<T>,
+): Promise<T> {
   const db = databases.default({
     ...serverOf(options),
     applicationName: 'conductor',
@@ -43,46 +91,45 @@ export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecor
     poolSize: 4,
     onError: () => {}, // An idle connection that breaks is replaced; a busy one rejects its query.
   });
-  let tables: ReadonlyMap<string, MirrorTable>;
   try {
-    tables = await besideOthers(() => openTables(db, options.contracts));
+    return await use(db);
   } catch (cause) {
     await db.dispose();
     throw unopened(options, cause);
   }
-  return {
-    name: options.name ?? 'postgres',
-    async write(batch) {
-      if (batch.length > 0) await writeChanges(db, tables, compact(batch.map(changeOf)));
-    },
-    [Symbol.asyncDispose]: () => db.dispose(),
-  };
 }
 
-async function writeChanges(
-  db: ConnectionPool,
+/** Writes a batch by a transaction, or a part of one, that is done again where rows are in each other's way. */
+export async function writeBatch(
+  transact: (write: (tx: Transaction) => Promise<void>) => Promise<void>,
   tables: ReadonlyMap<string, MirrorTable>,
-  all: readonly TableChanges[],
+  batch: readonly GovernedRecord[],
 ): Promise<void> {
+  if (batch.length === 0) return;
+  const all = compact(batch.map(changeOf));
   const planned = all.map((changes) => {
     const table = tables.get(changes.table);
     if (table) return { table, changes };
     throw new Refusal('no-contract', `table ${changes.table}: the mirror has no contract for it`);
   });
   let at = all[0]?.table ?? '';
+  const apart = new Set<string>(); // Tables whose rows are in each other's way.
   const write = async (tx: Transaction) => {
     await lock(tx, all);
     for (const { table, changes } of planned) {
       at = table.name;
-      await writeTable(tx, table, changes);
+      if (!apart.has(at) || !(await writeApart(tx, table, changes)))
+        await writeTable(tx, table, changes);
     }
     await saveOffsets(tx, all);
   };
-  try {
-    await besideOthers(() => db.tx(write));
-  } catch (error) {
-    throw refusalOf(at, error) ?? error;
-  }
+  for (;;)
+    try {
+      return await transact(write);
+    } catch (error) {
+      if (!isInTheWay(error) || apart.has(at)) throw refusalOf(at, error) ?? error;
+      apart.add(at);
+    }
 }
 
 const tries = 3;
@@ -146,6 +193,7 @@ function refusalOf(table: string, error: unknown): Refusal | null {
   const what = `SQLSTATE ${code}${place && ` (${place})`}`;
   return new Refusal('rejected-by-sink', `table ${table}: ${what}`, {
     cause: Object.assign(new Error(what), { code }),
+    isInTheWay: isInTheWay(error),
   });
 }
 

@@ -1,4 +1,5 @@
 import { compressionsAlgorithms, crc32c, Writer } from '@platformatic/kafka';
+import { compressFrame } from 'lz4-napi';
 import type { Records } from '../schemas/records.ts';
 
 /** Records as Kafka keeps them (record batch 2, lz4), ready to be sent once they are stamped. */
@@ -41,10 +42,15 @@ const at = {
 
 const { bitmask: lz4, compressSync: compress } = compressionsAlgorithms.lz4;
 
-/** Compresses records into a batch of their own, produced at `nowMs`. */
-export function packed(records: Records, nowMs: number): RecordBatch {
+const asideBytes = 64 * 1024; // Fewer are compressed sooner than another thread is told to.
+
+/**
+ * Compresses records into a batch of their own, produced at `nowMs`; many of them in another thread, while this one
+ * makes the next. Until it resolves the records may not be written over.
+ */
+export async function packed(records: Records, nowMs: number): Promise<RecordBatch> {
   const { topic, partition, count, bytes } = records;
-  const body = compress(bytes);
+  const body = bytes.length < asideBytes ? compress(bytes) : await compressFrame(bytes);
   const head = Buffer.alloc(at.records);
   head.writeInt32BE(at.records - at.leaderEpoch + body.length, at.length);
   head.writeInt8(2, at.magic);

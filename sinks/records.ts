@@ -45,7 +45,7 @@ export function recordsSink(
       }
       const rounds = roundsOf(batch, roundBytes);
       const compressNext = () => nextRound(rounds);
-      let round = compressNext();
+      let round = await compressNext();
       while (round) {
         // What follows is compressed while the brokers write.
         [, round] = await Promise.all([sender.deliver(round), turn().then(compressNext)]);
@@ -58,10 +58,13 @@ export function recordsSink(
   };
 }
 
-function nextRound(rounds: Iterator<readonly Records[], void>): readonly RecordBatch[] | undefined {
+async function nextRound(
+  rounds: Iterator<readonly Records[], void>,
+): Promise<readonly RecordBatch[] | undefined> {
   const round = rounds.next().value;
   const now = Date.now();
-  return round?.map((records) => packed(records, records.producedAtMs ?? now));
+  if (!round) return undefined;
+  return Promise.all(round.map((records) => packed(records, records.producedAtMs ?? now)));
 }
 
 /** How far each lane has come under one name. */

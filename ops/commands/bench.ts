@@ -14,6 +14,7 @@ import { onSite, type Site } from '../bench/site.ts';
 import { benchSnapshot } from '../bench/snapshot.ts';
 import { benchSourceImpact, type SourceImpactBench } from '../bench/source-impact.ts';
 import { benchVerify } from '../bench/verify.ts';
+import { benchWay } from '../bench/way.ts';
 import { type SinkName, sinkNames } from '../worker/sink-names.ts';
 import { stopSignals } from '../stop-signals.ts';
 import { home } from './config-file.ts';
@@ -52,6 +53,7 @@ Examples:
   addSourceImpact(bench);
   addSnapshot(bench);
   addVerify(bench);
+  addWay(bench);
 }
 
 function addCapture(bench: Command): void {
@@ -139,7 +141,7 @@ function addSourceImpact(bench: Command): void {
 
 function addSnapshot(bench: Command): void {
   of(bench, 'snapshot', "capture's first copy of a table, or the table only read")
-    .option('--rows <n>', 'how many rows', positive, 2_000_000)
+    .option('--rows <n>', 'how many rows', positive, 4_000_000)
     .addHelpText('after', '\nExample:\n  conductor bench snapshot --rows 500000')
     .action(async ({ json, rows }: Json & { rows: number }) => {
       await measure('snapshot', json, (site) => benchSnapshot(site, { rows }));
@@ -153,6 +155,16 @@ function addVerify(bench: Command): void {
     .action(async ({ json, records }: Json & { records: number }) => {
       const [place, signal] = [join(home(), 'bench', 'verify'), stopSignals()];
       tell(await benchVerify({ home: place, records, signal, report: progress }), json);
+    });
+}
+
+function addWay(bench: Command): void {
+  of(bench, 'way', 'a backlog in a slot: brought to rest in the mirror and the warehouse at once')
+    .option('--rows <n>', 'how many changes', positive, 1_500_000)
+    .addHelpText('after', '\nExample:\n  conductor bench way --rows 300000')
+    .action(async ({ json, rows }: Json & { rows: number }) => {
+      const work = (site: Site) => benchWay(site, { rows });
+      await measure('way', json, work, { also: ['clickhouse'] });
     });
 }
 

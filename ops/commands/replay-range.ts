@@ -4,7 +4,7 @@ import { loadConfig } from '../../contracts/config.ts';
 import { postgresTrouble } from '../../pipelines/wal/postgres-trouble.ts';
 import type { Bound } from '../../replay/range.ts';
 import type { RangeManifest } from '../../replay/range-manifest.ts';
-import { replaysAt } from '../../replay/replays.ts';
+import { replaysAt } from '../../replay/range-replays.ts';
 import { bound, rangeOf, tablesOf } from '../replay/range-request.ts';
 import {
   abandon,

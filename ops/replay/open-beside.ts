@@ -19,6 +19,7 @@ export async function openBeside(
   },
 ): Promise<Beside> {
   if (sink === 'postgres' && sinks.postgres) {
+    if (sinks.postgres.consistency === 'transactions') throw partsShown();
     const { besideMirror } = await import('../../sinks/postgres-beside.ts');
     return besideMirror(sinks.postgres.url, contract, replay);
   }
@@ -27,6 +28,7 @@ export async function openBeside(
     return besideGraph({ ...sinks.neo4j, contracts }, contract, replay);
   }
   if (sink === 'clickhouse' && sinks.clickhouse) {
+    if (sinks.clickhouse.cluster !== undefined) throw onCluster();
     const { besideWarehouse } = await import('../../sinks/clickhouse-beside.ts');
     return besideWarehouse(sinks.clickhouse, contract, replay);
   }
@@ -36,3 +38,17 @@ export async function openBeside(
     fix: `set sinks.${sink}, or choose another with --into`,
   });
 }
+
+const partsShown = () =>
+  new CannotRun({
+    what: 'the mirror shows whole transactions only, and a table that is rebuilt would show parts of them',
+    where: 'sinks.postgres.consistency',
+    fix: 'rebuild it with the other consistency, and return to this one once it has all',
+  });
+
+const onCluster = () =>
+  new CannotRun({
+    what: 'tables of a cluster are on several servers, whose names are not exchanged in one step',
+    where: 'sinks.clickhouse.cluster',
+    fix: 'drop the history on the cluster, set the offsets of the group of deliver-clickhouse back to the beginning, and let it run',
+  });

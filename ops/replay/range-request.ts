@@ -40,7 +40,7 @@ export function tablesOf(
   throw new CannotRun({
     what:
       found.length > 0
-        ? `${stream} is not in the graph: its contract maps it to nothing`
+        ? `${stream} is no nodes of the graph: by its contract it is a relationship, or nothing`
         : `there is no stream ${stream}`,
     where: '--stream',
     fix: `say a table that has a contract, as ${[...contracts.keys()].slice(0, 3).join(', ')}, or the name of its governed topic`,

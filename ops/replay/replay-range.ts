@@ -11,7 +11,7 @@ import { isWhole, type Range, rangeText } from '../../replay/range.ts';
 import { type RangeManifest, rangeManifest, signedManifest } from '../../replay/range-manifest.ts';
 import { reachOf, refuseCut, unreached, type Whole, wholeFrom } from '../../replay/range-reach.ts';
 import { replayRange } from '../../replay/range-replay.ts';
-import type { Replays } from '../../replay/replays.ts';
+import type { Replays } from '../../replay/range-replays.ts';
 import { positionText } from '../../schemas/position.ts';
 import { signingKey } from '../../schemas/signing-key.ts';
 import { besideContract } from '../../sinks/beside.ts';
@@ -113,12 +113,12 @@ export async function rebuild(
     beside,
     openSink: (to: 'beside' | 'live') => {
       const [widened = contract] = columns.widened();
-      return openSink({ config }, sink, [
+      return openSink(setting, sink, [
         to === 'live' ? widened : besideContract(widened, replay.id),
       ]);
     },
     since,
-    keepsOld: whole?.isCut ?? true,
+    keepsOld: whole?.isCut ?? (await reachOf(records, setting.registry)).cut.length > 0,
     despiteRefused: request.despiteRefused,
     rate: request.rate,
     room: { values, bytes },
@@ -198,7 +198,7 @@ export async function abandon(
   if (replay.stage === 'finishing')
     throw new CannotRun({
       what: `replay ${replay.id} of ${contract.table} is being put in place`,
-      where: 'conductor_replays',
+      where: 'conductor_range_replays',
       fix: 'ask for the same again: it ends what it had begun',
     });
   const all = [...contracts.values()];

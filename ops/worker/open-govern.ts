@@ -64,7 +64,6 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
       new TopicSource({
         kafka,
         group: `${config.database}.govern`,
-        member: config.kafka.member,
         topics,
         until: untilCurrent ? await endsOf(kafka, topics) : null,
         prepare: learning(registry, keyring),

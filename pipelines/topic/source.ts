@@ -7,8 +7,6 @@ export interface TopicSettings {
   readonly kafka: BaseOptions;
   readonly group: string;
   readonly topics: readonly string[];
-  /** The name of a member that keeps its lanes while it is away for a moment: it never leaves, it is missed. */
-  readonly member?: string | undefined;
   readonly until: ReadonlyMap<string, bigint> | null; // Where to end, by `topic/partition`; null goes on for ever.
   /** Called before a batch is handed on, for what its processing needs and has to wait for. */
   readonly prepare: (batch: readonly Received[]) => Promise<void>;
@@ -39,7 +37,6 @@ export class TopicSource implements Source<Received> {
     this.#consumer = new Consumer({
       ...settings.kafka,
       groupId: settings.group,
-      ...(settings.member === undefined ? {} : { groupInstanceId: settings.member }),
       sessionTimeout: 10_000,
       rebalanceTimeout: 15_000,
       heartbeatInterval: 2_000,
@@ -87,7 +84,6 @@ export class TopicSource implements Source<Received> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#commit();
-    if (this.#settings.member !== undefined) this.#consumer.memberId = null; // Who is nobody cannot leave.
     await this.#consumer.close(true);
   }
 

@@ -30,10 +30,10 @@ const messages = fc.array(fc.record({ key: fc.option(bytes(40)), value: bytes(3_
 });
 const sequences = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
-test('a client that is not ours reads back what was packed, whatever it is', () => {
-  fc.assert(
-    fc.property(messages, sequences, fc.nat(), (sent, sequence, nowMs) => {
-      const batch = packed(recordsOf('t', 3, sent), nowMs);
+test('a client that is not ours reads back what was packed, whatever it is', async () => {
+  await fc.assert(
+    fc.asyncProperty(messages, sequences, fc.nat(), async (sent, sequence, nowMs) => {
+      const batch = await packed(recordsOf('t', 3, sent), nowMs);
       stamp(batch, identity, sequence);
       const read = readRecordsBatch(Reader.from(bytesOf(batch)));
       expect(read).toMatchObject({
@@ -55,11 +55,13 @@ test('a client that is not ours reads back what was packed, whatever it is', () 
   );
 });
 
-test('a batch and the request around it are byte for byte those of a client that is not ours', () => {
+test('a batch and the request around it are byte for byte those of a client that is not ours', async () => {
   const sent = Array.from({ length: 50 }, (_, number) => numbered(number, 200));
   const nowMs = 1_795_237_200_123;
   const lanes = [0, 7];
-  const ours = lanes.map((partition) => packed(recordsOf('topic', partition, sent), nowMs));
+  const ours = await Promise.all(
+    lanes.map((partition) => packed(recordsOf('topic', partition, sent), nowMs)),
+  );
   for (const batch of ours) stamp(batch, identity, 0);
   const theirs = produceV9.createRequest(
     -1,
@@ -79,8 +81,8 @@ test('a batch and the request around it are byte for byte those of a client that
   expect(produceRequest(ours, 30_000).buffer.equals(theirs.buffer)).toBe(true);
 });
 
-test('a head is, field by field, what the protocol says', () => {
-  const batch = packed(recordsOf('t', 0, [numbered(1), numbered(2)]), 0x0123_4567_89ab);
+test('a head is, field by field, what the protocol says', async () => {
+  const batch = await packed(recordsOf('t', 0, [numbered(1), numbered(2)]), 0x0123_4567_89ab);
   stamp(batch, identity, 0x1122_3344);
   const fields = [
     '0000000000000000', // First offset.
@@ -100,8 +102,8 @@ test('a head is, field by field, what the protocol says', () => {
   expect(batch.head.toString('hex')).toBe(fields.join(''));
 });
 
-test('a batch that is sent under another name has a checksum of its own', () => {
-  const batch = packed(recordsOf('t', 0, [numbered(1)]), 1);
+test('a batch that is sent under another name has a checksum of its own', async () => {
+  const batch = await packed(recordsOf('t', 0, [numbered(1)]), 1);
   stamp(batch, identity, 5);
   const first = bytesOf(batch);
   stamp(batch, { producerId: 1n, producerEpoch: 0 }, 0);
@@ -114,19 +116,21 @@ test('a batch that is sent under another name has a checksum of its own', () => 
   expect(bytesOf(batch).equals(first)).toBe(true);
 });
 
-test('a released batch gives its memory back at once, and none that is of others', () => {
-  const large = packed(recordsOf('t', 0, [{ key: null, value: noise(10_000) }]), 1);
+test('a released batch gives its memory back at once, and none that is of others', async () => {
+  const large = await packed(recordsOf('t', 0, [{ key: null, value: noise(10_000) }]), 1);
   release(large);
   expect(large.body.length).toBe(0);
 
-  const small = [1, 2].map((number) => packed(recordsOf('t', 0, [numbered(number)]), 1));
+  const small = await Promise.all(
+    [1, 2].map((number) => packed(recordsOf('t', 0, [numbered(number)]), 1)),
+  );
   const before = small.map(bytesOf);
   small.forEach(release);
   expect(small.map(bytesOf)).toEqual(before);
 });
 
-test('a batch larger than the desk has the right checksum, too', () => {
-  const batch = packed(recordsOf('t', 0, [{ key: null, value: noise(400_000) }]), 1);
+test('a batch larger than the desk has the right checksum, too', async () => {
+  const batch = await packed(recordsOf('t', 0, [{ key: null, value: noise(400_000) }]), 1);
   stamp(batch, identity, 0);
   expect(sizeOf(batch)).toBeGreaterThan(1024 * 1024);
   const { crc } = readRecordsBatch(Reader.from(bytesOf(batch)));

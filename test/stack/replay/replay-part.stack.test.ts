@@ -6,6 +6,7 @@ import { openDatabase } from '../../../ops/demo/database.ts';
 import { openEnvelope } from '../../../schemas/dsse.ts';
 import { signingKey } from '../../../schemas/signing-key.ts';
 import { statementType } from '../../../schemas/stream-manifest.ts';
+import neo4j from 'neo4j-driver';
 import { openWay, type Way } from '../way/way.ts';
 
 let way: Way;
@@ -32,7 +33,7 @@ beforeAll(async () => {
     'DELETE FROM people WHERE id = 30',
   );
   await way.drain('capture', 'govern', 'deliver-postgres');
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await mirror?.dispose();
@@ -101,7 +102,7 @@ test('a dry run tells what would be done, and does nothing', { timeout: 120_000 
       },
     ],
   });
-  expect(await way.state.query(sql`SELECT 1 FROM conductor_replays`)).toEqual([]);
+  expect(await way.state.query(sql`SELECT 1 FROM conductor_range_replays`)).toEqual([]);
 });
 
 test('rows of one tenant are rebuilt, and no others', { timeout: 120_000 }, async () => {
@@ -208,5 +209,50 @@ test(
       [1, 'after'],
       [3, 'last'],
     ]);
+  },
+);
+
+test(
+  'a graph that was damaged by hand is rebuilt, killed while it is merged',
+  { timeout: 400_000 },
+  async () => {
+    await way.commit(
+      `INSERT INTO lines SELECT n, 1, n % 3, n, now(), NULL FROM generate_series(10, 29) AS n`,
+      'DELETE FROM lines WHERE person_id = 20',
+    );
+    await way.drain('capture', 'govern', 'deliver');
+    const graph = async () => {
+      const { tables } = await way.compare();
+      return tables.flatMap(({ table, stores }) =>
+        stores
+          .filter(
+            ({ store, missing, extra, different }) =>
+              store === 'neo4j' && missing + extra + different > 0,
+          )
+          .map(() => table),
+      );
+    };
+    expect(await graph()).toEqual([]);
+    const { url, user, password } = way.stack.neo4j;
+    await using driver = neo4j.driver(url, neo4j.auth.basic(user, password));
+    const [person, line] = ['people', 'lines'].map((name) => `${name}_${way.name}`);
+    for (const query of [
+      `MATCH (n:${person}) WHERE n.id % 7 = 0 SET n.mood = 'by hand', n.strange = 1`,
+      `MATCH (n:${person}) WHERE n.id % 7 = 2 DETACH DELETE n`,
+      `MATCH (n:${line})-[r:OF]->() WHERE n.person_id % 7 = 1 DELETE r`,
+      `MATCH (n:${line}), (p:${person} {id: 4}) WHERE n.person_id % 7 = 3 CREATE (n)-[:OF]->(p)`,
+      `MATCH (n:${person}) WHERE n.id % 7 = 4
+     CREATE (m:${person}) SET m = n {.*, id: n.id + 1000, _key: '{"id":' + toString(n.id + 1000) + '}'}`,
+    ])
+      await driver.executeQuery(query);
+    expect(await graph()).toEqual([`${way.name}.lines`, `${way.name}.people`]);
+
+    const args = ['replay', 'range', '--into', 'neo4j', '--json'];
+    const struck = await way.start(args, signed, { CONDUCTOR_FAILPOINT: 'merging' }).ended;
+    expect(struck.signal, struck.stderr).toBe('SIGKILL');
+    const { code, stderr } = await way.start(args, signed).ended;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('goes on');
+    expect(await graph()).toEqual([]);
   },
 );

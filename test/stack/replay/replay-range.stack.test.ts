@@ -56,10 +56,10 @@ async function begun(replay: Worker, hasToMove: boolean): Promise<null> {
 }
 
 async function written(): Promise<readonly object[]> {
-  const there = await way.state.query(sql`SELECT to_regclass('conductor_replays') AS name`);
+  const there = await way.state.query(sql`SELECT to_regclass('conductor_range_replays') AS name`);
   if (there[0]?.name === null) return [];
   return await way.state.query(
-    sql`SELECT id::int, written::int FROM conductor_replays ORDER BY conductor_replays.id`,
+    sql`SELECT id::int, written::int FROM conductor_range_replays ORDER BY conductor_range_replays.id`,
   );
 }
 

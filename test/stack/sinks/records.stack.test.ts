@@ -167,7 +167,7 @@ async function sendAs(name: ProducerIdentity, sequence: number, records: Records
   await using producer = Object.assign(new Producer({ ...kafka }), {
     [Symbol.asyncDispose]: () => producer.close(true),
   });
-  const batch: RecordBatch = packed(records, Date.now());
+  const batch: RecordBatch = await packed(records, Date.now());
   stamp(batch, name, sequence);
   const [outcome] = await sendToLeaders(producer, [batch], 30_000);
   return outcome?.said;

@@ -27,7 +27,7 @@ export interface Replay {
   readonly startedAt: Date;
 }
 
-/** The replays of Conductor's own database, in `conductor_replays`. */
+/** The replays of Conductor's own database, in `conductor_range_replays`. */
 export interface Replays extends AsyncDisposable {
   /** Keeps others from replaying a table into a sink, for as long as it is held and the connection lives. */
   hold(asked: Pick<Asked, 'database' | 'table' | 'sink'>): Promise<AsyncDisposable>;
@@ -41,7 +41,7 @@ export interface Replays extends AsyncDisposable {
 }
 
 export async function replaysAt(url: string): Promise<Replays> {
-  const db = ownPool(url, { name: 'conductor replays', size: 2 });
+  const db = ownPool(url, { name: 'conductor range replays', size: 2 });
   await db.tx(prepare);
   return {
     hold: ({ database, sink, table }) => hold(db, `${database}/${sink}/${table}`),
@@ -50,31 +50,31 @@ export async function replaysAt(url: string): Promise<Replays> {
       if (found && (found.range !== asked.range || found.how !== asked.how))
         throw new CannotRun({
           what: `another replay of ${asked.table} into ${asked.sink} is under way: number ${found.id}, ${found.range}`,
-          where: 'conductor_replays',
+          where: 'conductor_range_replays',
           fix: 'ask for the same again to go on with it, or give it up with --abandon',
         });
       if (found) return replayOf(found);
       const [made] = (await db.query(sql`
-        INSERT INTO conductor_replays (database, "table", sink, range, how)
+        INSERT INTO conductor_range_replays (database, "table", sink, range, how)
         VALUES (${asked.database}, ${asked.table}, ${asked.sink}, ${asked.range}, ${asked.how})
         RETURNING *`)) as readonly Stored[];
-      if (!made) throw new Error('conductor_replays took no row');
+      if (!made) throw new Error('conductor_range_replays took no row');
       return replayOf(made);
     },
     async progress(id, { lanes, written, refused }) {
       const kept = lanes.map(({ partition, next }) => ({ partition, next: `${next}` }));
       await db.query(sql`
-        UPDATE conductor_replays SET lanes = ${JSON.stringify(kept)}::jsonb, written = ${written},
+        UPDATE conductor_range_replays SET lanes = ${JSON.stringify(kept)}::jsonb, written = ${written},
           refused = ${JSON.stringify(refused)}::jsonb, updated_at = now() WHERE id = ${id}`);
     },
     async become(id, stage, note) {
       await db.query(sql`
-        UPDATE conductor_replays SET stage = ${stage}, note = coalesce(${note ?? null}, note),
+        UPDATE conductor_range_replays SET stage = ${stage}, note = coalesce(${note ?? null}, note),
           updated_at = now() WHERE id = ${id}`);
     },
     async done(id, manifest) {
       await db.query(sql`
-        UPDATE conductor_replays SET stage = 'done', manifest = ${manifest}, updated_at = now()
+        UPDATE conductor_range_replays SET stage = 'done', manifest = ${manifest}, updated_at = now()
         WHERE id = ${id}`);
     },
     async underWay(asked) {
@@ -86,10 +86,10 @@ export async function replaysAt(url: string): Promise<Replays> {
 }
 
 async function prepare(tx: Queryable): Promise<void> {
-  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.conductor_replays'))`);
+  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtext('conductor.conductor_range_replays'))`);
   await tx.query(sql`SET LOCAL client_min_messages = warning`);
   await tx.query(sql`
-    CREATE TABLE IF NOT EXISTS conductor_replays (
+    CREATE TABLE IF NOT EXISTS conductor_range_replays (
       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
       database TEXT NOT NULL,
       "table" TEXT NOT NULL,
@@ -112,7 +112,7 @@ async function current(
   { database, table, sink }: Pick<Asked, 'database' | 'table' | 'sink'>,
 ): Promise<Stored | null> {
   const [row] = (await db.query(sql`
-    SELECT * FROM conductor_replays WHERE database = ${database} AND "table" = ${table} AND sink = ${sink}
+    SELECT * FROM conductor_range_replays WHERE database = ${database} AND "table" = ${table} AND sink = ${sink}
       AND stage NOT IN ('done', 'abandoned') ORDER BY id DESC LIMIT 1`)) as readonly Stored[];
   return row ?? null;
 }
@@ -150,7 +150,7 @@ async function hold(db: ConnectionPool, name: string): Promise<AsyncDisposable> 
   if (got) return { [Symbol.asyncDispose]: letGo };
   throw new CannotRun({
     what: `somebody replays ${name} already`,
-    where: 'conductor_replays',
+    where: 'conductor_range_replays',
     fix: 'let that command end; what was killed lets go within seconds',
   });
 }
