@@ -47,6 +47,23 @@ export async function writeBatch(
       joined.push(await joining(tx, planned, mayVanish));
     }
   }
+  await writePlanned(tx, { nodes, led, joined, graves }, at);
+}
+
+/** What is to become of nodes, of what leads from them, and of relationships that are rows. */
+export interface Planned {
+  readonly nodes: readonly Plan<NodeTable>[];
+  readonly led: readonly Leading[];
+  readonly joined: readonly Joining[];
+  readonly graves: readonly Plan[];
+}
+
+/** Writes it in the one order in which all writers do. */
+export async function writePlanned(
+  tx: ManagedTransaction,
+  { nodes, led, joined, graves }: Planned,
+  at: At,
+): Promise<void> {
   await writeAllNodes(
     tx,
     nodes.filter(({ table }) => !table.isEnd),

@@ -44,6 +44,9 @@ export async function openTables(
   });
 }
 
+/** The name of a table, as statements have it. */
+export const nameOf = (table: string): SQLQuery => sqlName(...splitName(table));
+
 async function createBookkeeping(tx: Queryable): Promise<void> {
   await tx.query([
     sql`SET LOCAL client_min_messages = warning`,

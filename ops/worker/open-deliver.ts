@@ -30,7 +30,7 @@ import type { Setting } from './setting.ts';
 import type { SinkName } from './sink-names.ts';
 
 /** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
-const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
+export const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
   clickhouse: { size: 30_000, lingerMs: 250 },
@@ -98,7 +98,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
 
 /** What the mirror is opened with: what it does to its tables, and what it leaves, is told. */
 export async function mirrorOptions(
-  { config, registry, kafka }: Setting,
+  { config, registry, kafka }: Pick<Setting, 'config' | 'registry' | 'kafka'>,
   connectionString: string,
   contracts: readonly TableContract[],
 ) {
@@ -135,8 +135,8 @@ export function textColumnsOf(setting: Setting): TextColumns {
 }
 
 /** Loads the driver of this sink, and of no other. */
-async function openSink(
-  setting: Setting,
+export async function openSink(
+  setting: Pick<Setting, 'config' | 'registry' | 'kafka'> & Partial<Pick<Setting, 'counters'>>,
   sink: SinkName,
   contracts: readonly TableContract[],
 ): Promise<Sink<GovernedRecord>> {
@@ -147,7 +147,7 @@ async function openSink(
   }
   if (sink === 'neo4j' && sinks.neo4j) {
     const { graph } = await import('../../sinks/neo4j.ts');
-    return graph({ ...sinks.neo4j, contracts, contended: () => setting.counters.contended() });
+    return graph({ ...sinks.neo4j, contracts, contended: () => setting.counters?.contended() });
   }
   if (sink === 'clickhouse' && sinks.clickhouse) {
     const { warehouse } = await import('../../sinks/clickhouse.ts');
