@@ -1,5 +1,5 @@
 import { sql } from '@databases/pg';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { TableContract } from '../../../contracts/contract.ts';
 import { alterMirror, mirror, planMirror } from '../../../sinks/postgres.ts';
 import { changesOf, contractOf } from '../../sinks/changes.ts';
@@ -144,7 +144,7 @@ test('conductor mirror plan prints what opening the mirror runs, changes nothing
   await way.commit('INSERT INTO items VALUES (1, 1)');
   await way.drain('capture');
   await using capture = way.start(['run', 'capture']);
-  await capture.running();
+  await vi.waitFor(() => capture.running(), { timeout: 150_000 }); // Whoever starts later refuses the other type.
   await way.commit('ALTER TABLE items ALTER n TYPE bigint', 'INSERT INTO items VALUES (2, 2)');
   await caughtUp(way); // The schema topic tells it.
   await capture[Symbol.asyncDispose]();
@@ -161,4 +161,4 @@ test('conductor mirror plan prints what opening the mirror runs, changes nothing
   expect(await plan('--apply')).toBe(`done:\n  ${wanted.join(';\n  ')};\n`);
   expect(await plan()).toBe('nothing is to be done\n');
   await way.drain('govern', 'deliver-postgres');
-});
+}, 400_000);
