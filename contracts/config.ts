@@ -4,6 +4,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { governSettings, policySettings } from './policy/settings.ts';
 import { apiSettings, tokenSettings } from './api-settings.ts';
+import { mirrorSettings } from './mirror-settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
@@ -56,7 +57,7 @@ export const configSchema = z.strictObject({
   keyring: keyringSettings,
   sinks: z
     .strictObject({
-      postgres: z.strictObject({ url: postgresUrl }).optional().describe('The mirror.'),
+      postgres: mirrorSettings.optional().describe('The mirror.'),
       neo4j: z
         .strictObject({
           url: z.url({
@@ -75,6 +76,11 @@ export const configSchema = z.strictObject({
           user: z.string().min(1).default('default'),
           password: z.string().default(''),
           database: settingName.default('governed'),
+          cluster: settingName
+            .optional()
+            .describe(
+              'The name of a cluster: tables are made on all of it, replicated, and lanes are spread over its shards.',
+            ),
         })
         .optional()
         .describe('The warehouse.'),

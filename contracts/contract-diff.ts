@@ -1,5 +1,5 @@
 import { columnChanges } from './column-diff.ts';
-import { graphOf, ownerOf, type Promises, saysOf } from './odcs-checks.ts';
+import { graphOf, joinOf, ownerOf, type Promises, saysOf } from './odcs-checks.ts';
 import type { PromisedTable } from './odcs-document.ts';
 import { releaseChanges } from './release-diff.ts';
 import { changed, type Said } from './said.ts';
@@ -99,6 +99,12 @@ function graphChanges(was: PromisedTable, is: PromisedTable): readonly Said[] {
   const types = [...new Set([...then.keys(), ...now.keys()])];
   return [
     ...label,
+    ...changed(
+      'its join in the graph',
+      joinText(was),
+      joinText(is),
+      joinOf(was) ? 'queries follow it' : null,
+    ),
     ...types.flatMap((type) =>
       changed(
         `its relationship ${type}`,
@@ -108,6 +114,11 @@ function graphChanges(was: PromisedTable, is: PromisedTable): readonly Said[] {
       ),
     ),
   ];
+}
+
+function joinText(table: PromisedTable): string | null {
+  const join = joinOf(table);
+  return join && `${join.type} from ${join.from} to ${join.to}`;
 }
 
 /** By which columns each relationship goes. */

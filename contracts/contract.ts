@@ -34,6 +34,13 @@ export interface Relationship {
   readonly to: string; // The table it points to, by its key.
 }
 
+/** A table whose rows are no nodes, but relationships between the rows of two others. */
+export interface Join {
+  readonly type: string; // `TAGGED`
+  readonly from: Omit<Relationship, 'type'>;
+  readonly to: Omit<Relationship, 'type'>;
+}
+
 /** What was promised about a table. */
 export interface TableContract {
   readonly table: string; // Schema and name, `public.orders`.
@@ -50,6 +57,7 @@ export interface TableContract {
     readonly label: string;
     readonly relationships: readonly Relationship[];
   } | null;
+  readonly join?: Join; // Its place in the graph, if it is a join table.
 }
 
 export const isConfidential = ({

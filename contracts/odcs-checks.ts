@@ -10,7 +10,12 @@ import { dpFaults } from './dp.ts';
 import { type Hierarchy, hierarchyFaults, hierarchyOf } from './hierarchy.ts';
 import { isBlurred } from './strictness.ts';
 import { typeName } from './type-name.ts';
-import type { PromisedColumn, PromisedGraph, PromisedTable } from './odcs-document.ts';
+import type {
+  PromisedColumn,
+  PromisedGraph,
+  PromisedJoin,
+  PromisedTable,
+} from './odcs-document.ts';
 import { propertyOf } from './property-of.ts';
 import { termsFaults } from './terms.ts';
 import { mayMakeTokens, tokenFormFaults } from './token-form.ts';
@@ -52,6 +57,9 @@ export const saysOf = (table: PromisedTable, said: 'outbox' | 'insertOnly'): boo
 /** What a table is in the graph, or null if it has no place in it. */
 export const graphOf = (table: PromisedTable): PromisedGraph | null => propertyOf(table, 'graph');
 
+/** What a table is there whose rows are relationships between those of two others; null for any other. */
+export const joinOf = (table: PromisedTable): PromisedJoin | null => propertyOf(table, 'join');
+
 /** The column that another one points to by its foreign key; null if it has none, or points nowhere. */
 export function pointsTo(
   table: PromisedTable,
@@ -79,6 +87,7 @@ export function faultsOf(promises: Promises): readonly string[] {
       ...ownerFaults(table),
       ...table.properties.flatMap((column) => [...columnFaults(table, column, promises)]),
       ...graphFaults(table, promises),
+      ...joinFaults(table, promises),
       ...anonFaults(table, promises),
       ...aggregateFaults(table, promises),
       ...termsFaults(table),
@@ -202,16 +211,47 @@ function* graphFaults(table: PromisedTable, promises: Promises): Generator<strin
   for (const other of promises)
     if (other.physicalName < table.physicalName && graphOf(other)?.label === graph.label)
       yield `: has the label ${graph.label}, which ${other.physicalName} has too; use another`;
-  for (const { type, column: name } of graph.relationships) {
-    const place = `, relationship ${type}:`;
-    const column = columnOf(table, name);
-    const target = pointsTo(table, name, promises);
-    if (!column)
-      yield `${place} follows the column ${name}, which the table does not have; name one of: ${names(table)}`;
-    else if (column.relationships.length === 0)
-      yield `${place} follows the column ${name}, which points nowhere; add to it, for example, relationships: [{ type: foreignKey, to: customers.id }]`;
-    else if (target) yield* endFaults(place, column, target, promises);
+  for (const { type, column } of graph.relationships)
+    yield* followFaults(`, relationship ${type}:`, table, column, promises);
+}
+
+function* joinFaults(table: PromisedTable, promises: Promises): Generator<string> {
+  const join = joinOf(table);
+  if (!join) return;
+  const place = `, join ${join.type}:`;
+  if (graphOf(table))
+    yield `${place} its rows cannot be both relationships and nodes; remove its graph or its join`;
+  if (!table.properties.some(({ primaryKey }) => primaryKey))
+    yield `: is a join of the graph, but has no primary key to know its rows by; add primaryKey: true to a column, or remove its join`;
+  if (join.from === join.to)
+    yield `${place} leads from the column ${join.from} to itself; name two columns`;
+  for (const other of promises) {
+    const isBefore = other.physicalName < table.physicalName;
+    const types = graphOf(other)?.relationships.map(({ type }) => type) ?? [];
+    if ((isBefore && joinOf(other)?.type === join.type) || types.includes(join.type))
+      yield `${place} ${other.physicalName} has relationships of that type, too; use another`;
   }
+  for (const name of new Set([join.from, join.to])) {
+    yield* followFaults(place, table, name, promises);
+    const column = columnOf(table, name);
+    if (column && !column.primaryKey && !column.required)
+      yield `${place} follows the column ${name}, which may be empty, and a relationship has two ends; add required: true to it, once it is NOT NULL`;
+  }
+}
+
+function* followFaults(
+  place: string,
+  table: PromisedTable,
+  name: string,
+  promises: Promises,
+): Generator<string> {
+  const column = columnOf(table, name);
+  const target = pointsTo(table, name, promises);
+  if (!column)
+    yield `${place} follows the column ${name}, which the table does not have; name one of: ${names(table)}`;
+  else if (column.relationships.length === 0)
+    yield `${place} follows the column ${name}, which points nowhere; add to it, for example, relationships: [{ type: foreignKey, to: customers.id }]`;
+  else if (target) yield* endFaults(place, column, target, promises);
 }
 
 function* endFaults(

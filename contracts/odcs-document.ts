@@ -24,6 +24,12 @@ const graph = z.strictObject({
     .default([]),
 });
 
+const join = z.strictObject({
+  type: z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'is no relationship type'),
+  from: z.string(),
+  to: z.string(),
+});
+
 const words = {
   description: z.string().optional(),
   businessName: z.string().optional(),
@@ -89,6 +95,7 @@ const table = z.strictObject({
         named('tenant', z.string()),
         named('subject', z.string()),
         named('graph', graph),
+        named('join', join),
         named('outbox', z.literal(true)),
         named('insertOnly', z.literal(true)),
         named('anon', promisedAnon),
@@ -162,6 +169,9 @@ export type PromisedColumn = z.infer<typeof property>;
 
 /** A table's place in the graph as its document promises it. */
 export type PromisedGraph = z.infer<typeof graph>;
+
+/** Its place there as relationships between two others. */
+export type PromisedJoin = z.infer<typeof join>;
 
 /** What a document says of all of its tables. */
 type PromisedDocument = Pick<

@@ -17,7 +17,7 @@ const byKey: Readonly<Record<string, string>> = {
   to: 'to: customers.id',
   customProperties: 'customProperties: [{ property: rule, value: keep }]',
   property:
-    'property: rule, sensitivity, hierarchy or tokenForm in a column; property: tenant, subject, graph, outbox, insertOnly, anon or dp in a table',
+    'property: rule, sensitivity, hierarchy or tokenForm in a column; property: tenant, subject, graph, join, outbox, insertOnly, anon or dp in a table',
   label: 'label: Order',
   type: 'type: PLACED_BY',
   column: 'column: customer_id',
@@ -37,6 +37,7 @@ const byProperty: Readonly<Record<string, string>> = {
   tenant: '{ property: tenant, value: tenant_id }',
   subject: '{ property: subject, value: customer_id }',
   graph: '{ property: graph, value: { label: Order } }',
+  join: '{ property: join, value: { type: TAGGED, from: article_id, to: tag_id } }',
   anon: '{ property: anon, value: { quasi_identifiers: [country, age] } }',
   dp: '{ property: dp, value: { epsilon: 1, contribution: { windows: 4, rows: 2 }, queries: [{ name: orders, kind: count }] } }',
 };

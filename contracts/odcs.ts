@@ -7,6 +7,7 @@ import {
   coarserBy,
   faultsOf,
   graphOf,
+  joinOf,
   ownerOf,
   pointsTo,
   type Promises,
@@ -53,7 +54,8 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
     };
   });
   const subject = ownerOf(table, 'subject');
-  const graph = graphOf(table);
+  const [graph, join] = [graphOf(table), joinOf(table)];
+  const end = (column: string) => ({ column, to: pointsTo(table, column, promises)?.table ?? '' });
   const [anon, dp] = [propertyOf(table, 'anon'), propertyOf(table, 'dp')];
   const promise = {
     table: table.physicalName,
@@ -71,11 +73,12 @@ function contractOf(table: PromisedTable, promises: Promises): TableContract {
         ? null
         : {
             label: graph.label,
-            relationships: graph.relationships.map(({ type, column }): Relationship => {
-              const to = pointsTo(table, column, promises);
-              return { type, column, to: to?.table ?? '' };
-            }),
+            relationships: graph.relationships.map(({ type, column }): Relationship => ({
+              type,
+              ...end(column),
+            })),
           },
+    ...(join && { join: { type: join.type, from: end(join.from), to: end(join.to) } }),
   };
   return { ...promise, revision: hash('sha256', canonical(promise), 'hex').slice(0, 16) };
 }

@@ -15,6 +15,9 @@ export const policyDiffsTopic = (policies: string): string => `${policies}.diffs
 /** What belongs to a database as a whole. */
 export const transactionsTopic = (database: string): string =>
   `cdc.${avroName(database)}.transactions`;
+/** What readers will see of each transaction of a database: one lane, in the order of commits. */
+export const governedTransactionsTopic = (database: string): string =>
+  `gov.${avroName(database)}.transactions`;
 export const schemaTopic = (database: string): string => `cdc.${avroName(database)}.schema`;
 
 /** Whether a topic carries the changes of a table, and not what is told beside them. */

@@ -5,7 +5,8 @@ import { GovernedForm, type GovernedRecord } from '../schemas/governed-record.ts
 import { Refusal } from '../schemas/refusal.ts';
 import { schemaIdOf } from '../schemas/wire.ts';
 import { besideLetters } from './flow/beside.ts';
-import { type Batching, into } from './flow/into.ts';
+import type { Batching } from './flow/into.ts';
+import { intoLanes } from './flow/lanes.ts';
 import type { Sink } from './flow/sink.ts';
 import type { Source } from './flow/source.ts';
 import { each, type Processor, pull, type Pulling, type Refused } from './flow/stage.ts';
@@ -17,19 +18,29 @@ export interface DeliverEnds {
   readonly letters: Sink<Refused<Received | GovernedRecord>>;
 }
 
+interface Delivering {
+  readonly pulling: Pulling;
+  readonly batching: Batching<GovernedRecord>;
+  readonly writers?: number; // How many batches are written at once.
+}
+
 /** `gov.*` → one sink; what it can never take → `dlq.deliver-<sink>`. */
 export function deliver(
   { governed, rest, letters }: DeliverEnds,
   registry: Registry,
-  { pulling, batching }: { readonly pulling: Pulling; readonly batching: Batching<GovernedRecord> },
+  { pulling, batching, writers = 1 }: Delivering,
 ): Observable<number> {
+  const writing = { ...batching, writers, laneOf: ({ lane }: GovernedRecord) => lane };
   return besideLetters(letters, (refused) =>
-    pull(governed, pulling).pipe(each(formed(registry), refused), into(rest, batching, refused)),
+    pull(governed, pulling).pipe(
+      each(formed(registry), refused),
+      intoLanes(rest, writing, refused),
+    ),
   );
 }
 
 /** Finds the schema that each record came in, and the table that its topic is of. */
-function formed(registry: Registry): Processor<Received, GovernedRecord> {
+export function formed(registry: Registry): Processor<Received, GovernedRecord> {
   const forms = new Map<number, GovernedForm>();
   const tables = new Map<string, string>();
   return ({ topic, partition: lane, offset, key, value }) => {

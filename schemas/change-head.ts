@@ -7,6 +7,8 @@ import type { Position } from './position.ts';
 export interface ChangeHead {
   readonly log: string; // System and log: positions of another server are of another world.
   readonly position: Position;
+  readonly transaction: number;
+  readonly committedAt: number;
   readonly watermark: number;
 }
 
@@ -42,10 +44,10 @@ export class HeadReader {
     }
     const [timeline, lsn] = [from.number(), from.bigint()];
     const position = { timeline, lsn, seq: from.number(), part: from.number() };
-    for (let skipped = 0; skipped < 3; skipped++) from.number(); // Op, transaction, commit time.
-    const watermark = from.number();
+    from.number(); // The operation.
+    const [transaction, committedAt, watermark] = [from.number(), from.number(), from.number()];
     if (from.at > value.length || !isPosition(position)) return null;
-    return { log: this.#log, position, watermark };
+    return { log: this.#log, position, transaction, committedAt, watermark };
   }
 
   #isLog(value: Buffer, end: number): boolean {

@@ -20,9 +20,16 @@ export type Reason =
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly reason: Reason;
+  /** It was in the way of another value, and may pass once that one has. */
+  readonly isInTheWay: boolean;
 
-  constructor(reason: Reason, message: string, options?: ErrorOptions) {
+  constructor(
+    reason: Reason,
+    message: string,
+    options?: ErrorOptions & { readonly isInTheWay?: boolean },
+  ) {
     super(message, options);
     this.reason = reason;
+    this.isInTheWay = options?.isInTheWay ?? false;
   }
 }

@@ -21,7 +21,7 @@ export interface WarehouseColumn {
 export function warehouseTables(
   contracts: readonly TableContract[],
 ): ReadonlyMap<string, WarehouseTable> {
-  const owners = new Map<string, string>();
+  const owners = new Map([[writersTable, 'of claims']]);
   const tables = new Map<string, WarehouseTable>();
   for (const contract of contracts) {
     const table = tableOf(contract);
@@ -39,72 +39,27 @@ export function warehouseTables(
   return tables;
 }
 
-/** What makes a table and its views, or brings them up to the contract; each may run any number of times. */
-export function definitionsOf(database: string, table: WarehouseTable): readonly string[] {
-  const { key, columns } = table;
-  const at = (name: string) => `${quoted(database)}.${quoted(name)}`;
-  const history = at(table.history);
-  const declared = columns.map(({ name, type }) => `${quoted(name)} ${type}`);
-  return [
-    `CREATE TABLE IF NOT EXISTS ${history} (
-      ${[...declared, ...ownColumns].join(',\n      ')},
-      INDEX _truncates _op TYPE set(5) GRANULARITY 1
-    ) ENGINE = ReplacingMergeTree
-    ORDER BY (${[...key.map(quoted), ...positionColumns].join(', ')})
-    SETTINGS non_replicated_deduplication_window = 10000`,
-    ...declared.map(
-      (declaration) => `ALTER TABLE ${history} ADD COLUMN IF NOT EXISTS ${declaration}`,
-    ),
-    ...columns
-      .filter(({ name, isMade }) => isMade && !key.includes(name))
-      .map(({ name, type }) => `ALTER TABLE ${history} MODIFY COLUMN ${quoted(name)} ${type}`),
-    `CREATE OR REPLACE VIEW ${at(table.changes)} AS SELECT * FROM ${history} FINAL`,
-    `CREATE OR REPLACE VIEW ${at(table.current)} AS ${currentRows(history, table)}`,
-  ];
-}
-
 /** A name as ClickHouse quotes it; a plain one stays as it is, for embedded engines take no other in an INSERT. */
 export const quoted = (name: string): string =>
   /^[a-z_]\w*$/i.test(name) ? name : `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 
-const positionColumns = ['_timeline', '_lsn', '_seq', '_part'] as const;
+/** What a history says of every change, beside its columns. */
+export const ownColumns = {
+  _op: 'LowCardinality(String)',
+  _timeline: 'UInt32',
+  _lsn: 'UInt64',
+  _seq: 'UInt32',
+  _part: 'UInt32',
+  _lane: 'UInt32',
+  _offset: 'UInt64',
+  _committed_at: `DateTime64(6, 'UTC')`,
+  _unchanged: 'Array(LowCardinality(String))',
+  _provenance: 'String',
+  _policy: 'LowCardinality(String)',
+} as const;
 
-const ownColumns = [
-  '_op LowCardinality(String)',
-  '_timeline UInt32',
-  '_lsn UInt64',
-  '_seq UInt32',
-  '_part UInt32',
-  '_lane UInt32',
-  `_committed_at DateTime64(6, 'UTC')`,
-  '_unchanged Array(LowCardinality(String))',
-  '_provenance String',
-  '_policy LowCardinality(String)',
-] as const;
-
-/**
- * Per key, and per column, the newest that is known. A delete knows every column to be gone, so that
- * nothing from before it shines through; a position tuple compares as positions do.
- */
-function currentRows(history: string, { key, columns }: WarehouseTable): string {
-  const position = `tuple(${positionColumns.join(', ')})`;
-  const rows = `(SELECT *, ${position} AS _at FROM ${history}
-    WHERE _op != 'truncate'
-      AND ${position} > (SELECT max(${position}) FROM ${history} WHERE _op = 'truncate')) AS h`;
-  if (key.length === 0) {
-    const names = columns.map(({ name }) => quoted(name)).join(', ');
-    return `SELECT ${names} FROM (SELECT DISTINCT _at, ${names} FROM ${rows} WHERE _op != 'delete')`;
-  }
-  const values = columns.map(({ name }) => {
-    const column = `h.${quoted(name)}`;
-    if (key.includes(name)) return `${column} AS ${quoted(name)}`;
-    const known = `h._op = 'delete' OR NOT has(h._unchanged, ${literal(name)})`;
-    return `tupleElement(argMaxIf(tuple(${column}), h._at, ${known}), 1) AS ${quoted(name)}`;
-  });
-  return `SELECT ${values.join(', ')} FROM ${rows}
-    GROUP BY ${key.map((name) => `h.${quoted(name)}`).join(', ')}
-    HAVING argMax(h._op, h._at) != 'delete'`;
-}
+/** Who may write which lanes. */
+export const writersTable = 'conductor_writers';
 
 function tableOf(contract: TableContract): WarehouseTable {
   const { table, key } = contract;
@@ -118,7 +73,7 @@ function tableOf(contract: TableContract): WarehouseTable {
     isMade: contract.columns.some(({ name, rule }) => name === column.name && rule !== 'keep'),
   }));
   const taken = columns.find(({ name: column }) =>
-    [...ownColumns, '_at '].some((own) => own.startsWith(`${column} `)),
+    [...Object.keys(ownColumns), '_at'].includes(column),
   );
   if (taken) {
     throw new Error(
@@ -165,5 +120,6 @@ function typeOf(type: string): string {
   return 'String';
 }
 
-const literal = (text: string): string =>
+/** A text as ClickHouse reads it. */
+export const literal = (text: string): string =>
   `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;

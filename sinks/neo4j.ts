@@ -1,24 +1,17 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import neo4j, { Neo4jError } from 'neo4j-driver';
 import type { Driver, ManagedTransaction } from 'neo4j-driver';
 import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
-import type { TableChanges } from './compact.ts';
 import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { graphTables } from './neo4j-tables.ts';
 import type { GraphTable } from './neo4j-tables.ts';
-import {
-  clearOlder,
-  holdLanes,
-  plan,
-  removeOrphans,
-  saveOffsets,
-  writeNodes,
-  writeRelationships,
-} from './neo4j-write.ts';
-import type { Orphans, Plan } from './neo4j-write.ts';
+import { type Batch, clearOlder, writeBatch } from './neo4j-batch.ts';
+import { Contention } from './neo4j-write.ts';
+import { offsetsOf } from './neo4j-lanes.ts';
 
 export interface GraphOptions {
   readonly url: string;
@@ -27,6 +20,15 @@ export interface GraphOptions {
   readonly database?: string;
   readonly contracts: readonly TableContract[];
   readonly name?: string;
+  /** Told each time that a transaction begins again, because another one had what it wanted. */
+  readonly contended?: () => void;
+}
+
+/** Where a graph is written to. */
+interface Place {
+  readonly driver: Driver;
+  readonly database: string;
+  readonly contended: () => void;
 }
 
 /**
@@ -44,6 +46,7 @@ export async function graph(options: GraphOptions): Promise<Sink<GovernedRecord>
     maxTransactionRetryTime: 10_000,
     userAgent: 'conductor',
   });
+  const place = { driver, database, contended: options.contended ?? (() => {}) };
   try {
     await driver.verifyConnectivity({ database }); // At once, where a query would try again for long.
     await createConstraints(driver, database, tables);
@@ -54,8 +57,12 @@ export async function graph(options: GraphOptions): Promise<Sink<GovernedRecord>
   return {
     name: options.name ?? 'neo4j',
     async write(batch) {
-      const all = compact(batch.filter(({ table }) => tables.has(table)).map(changeOf));
-      if (all.length > 0) await writeChanges(driver, database, tables, all);
+      const own = batch.filter(({ table }) => tables.has(table));
+      if (own.length === 0) return;
+      await writeChanges(place, tables, {
+        all: compact(own.map(changeOf)),
+        offsets: offsetsOf(own),
+      });
     },
     [Symbol.asyncDispose]: () => driver.close(),
   };
@@ -67,65 +74,60 @@ async function createConstraints(
   tables: ReadonlyMap<string, GraphTable>,
 ): Promise<void> {
   const run = (query: string) => driver.executeQuery(query, {}, { database });
-  const unique = [...tables.values()].map(({ label }) => [label, '_key']);
-  for (const [label, property] of [['CdcTombstone', 'pk'], ['CdcOffset', 'stream'], ...unique]) {
-    await run(`CREATE CONSTRAINT IF NOT EXISTS FOR (n:${label}) REQUIRE n.${property} IS UNIQUE`);
-  }
+  const own = ['(n:CdcTombstone) REQUIRE n.pk', '(n:CdcOffset) REQUIRE n.stream'];
+  const mapped = [...tables.values()].map((table) =>
+    table.kind === 'nodes' ? `(n:${table.label})` : `()-[n:${table.type}]-()`,
+  );
+  for (const each of [...own, ...mapped.map((them) => `${them} REQUIRE n._key`)])
+    await run(`CREATE CONSTRAINT IF NOT EXISTS FOR ${each} IS UNIQUE`);
   await run('CALL db.awaitIndexes(300)');
 }
 
 /** Everything in one transaction, but for rows that a truncate ends: there may be any number of those. */
 async function writeChanges(
-  driver: Driver,
-  database: string,
+  place: Place,
   tables: ReadonlyMap<string, GraphTable>,
-  all: readonly TableChanges[],
+  batch: Batch,
 ): Promise<void> {
-  await transact(driver, database, async (tx, at) => {
-    await holdLanes(tx, all);
-    const orphans: Orphans = new Map();
-    const plans: Plan[] = [];
-    for (const changes of all) {
-      const table = tables.get(changes.table);
-      if (!table) continue;
-      at(table.source);
-      plans.push(await plan(tx, table, changes));
-    }
-    for (const each of plans) {
-      at(each.table.source);
-      await writeNodes(tx, each, orphans);
-    }
-    for (const each of plans) {
-      at(each.table.source);
-      await writeRelationships(tx, each, orphans);
-    }
-    await removeOrphans(tx, orphans);
-    await saveOffsets(tx, all);
-  });
+  await transact(place, (tx, at) => writeBatch(tx, tables, batch, at));
   // Below the floor that is now set nothing comes back; should this stop half-way, the batch comes again.
-  for (const { table: name, truncated } of all) {
+  for (const { table: name, truncated } of batch.all) {
     const table = tables.get(name);
     if (!table || !truncated) continue;
     const older = { at: truncated.at, limit: 5_000 };
     let ended = older.limit;
-    while (ended === older.limit) {
-      ended = await transact(driver, database, (tx) => clearOlder(tx, table, older));
-    }
+    while (ended === older.limit)
+      ended = await transact(place, (tx) => clearOlder(tx, table, older));
   }
 }
 
 type Work<T> = (tx: ManagedTransaction, at: (table: string) => void) => Promise<T>;
 
-/** One managed transaction; one that met a node which another lane has just removed begins again. */
-async function transact<T>(driver: Driver, database: string, work: Work<T>): Promise<T> {
+/** What another transaction did to this one, which begins again. */
+const contentions = new Set([
+  'Neo.ClientError.Statement.EntityNotFound', // A node that another lane has just removed.
+  'Neo.TransientError.Transaction.DeadlockDetected',
+]);
+
+/** One managed transaction; one that another got in the way of begins again. */
+async function transact<T>({ driver, database, contended }: Place, work: Work<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const session = driver.session({ database });
     let table = '';
+    const working = async (tx: ManagedTransaction) => {
+      try {
+        return await work(tx, (name) => (table = name));
+      } catch (cause) {
+        // The driver would wait for a second before it tried again.
+        throw contentions.has(codeOf(cause)) ? new Contention('met another', { cause }) : cause;
+      }
+    };
     try {
-      return await session.executeWrite((tx) => work(tx, (name) => (table = name)));
+      return await session.executeWrite(working);
     } catch (error) {
-      if (attempt < 5 && codeOf(error) === 'Neo.ClientError.Statement.EntityNotFound') continue;
-      throw refusalOf(table, error) ?? error;
+      if (!(error instanceof Contention) || attempt === 20) throw refusalOf(table, error) ?? error;
+      contended();
+      await wait(Math.random() * 10 * attempt); // Two that met may else meet again.
     } finally {
       await session.close();
     }

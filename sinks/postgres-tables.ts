@@ -3,6 +3,7 @@ import { sql } from '@databases/pg';
 import type { ConnectionPool, Queryable, SQLQuery } from '@databases/pg';
 import { governedColumns } from '../contracts/contract.ts';
 import type { TableContract } from '../contracts/contract.ts';
+import { type MirrorPlan, planTables, type SourceTypes, splitName } from './postgres-plan.ts';
 
 /** A table of the mirror: what the statements need to know of it. */
 export interface MirrorTable {
@@ -12,27 +13,35 @@ export interface MirrorTable {
   readonly types: ReadonlyMap<string, string>; // By column, as the mirror's own server names them.
 }
 
-/** Creates what is absent of the mirror's tables, and reads back the types they really have. */
+/** The mirror's tables as they are now, what was done for that, and what was left as it is. */
+interface OpenTables extends MirrorPlan {
+  readonly tables: ReadonlyMap<string, MirrorTable>;
+}
+
+/** Does what is to be done to the mirror's tables, and reads back the types they really have. */
 export async function openTables(
   db: ConnectionPool,
   contracts: readonly TableContract[],
-): Promise<ReadonlyMap<string, MirrorTable>> {
+  source: SourceTypes,
+): Promise<OpenTables> {
   return db.tx(async (tx) => {
     // Workers that start together would otherwise trip over each other's CREATE … IF NOT EXISTS.
     await tx.query(
       sql`SELECT pg_advisory_xact_lock(hashtextextended('conductor/mirror', 0))::text`,
     );
     await createBookkeeping(tx);
+    const plan = await planTables(tx, contracts, source);
+    const stopping = plan.left.find(({ stops }) => stops);
+    if (stopping) throw new Error(`table ${stopping.table} of the mirror: ${stopping.what}`);
+    for (const { statement } of plan.steps) await tx.query(sql.__dangerous__rawValue(statement));
     const tables = new Map<string, MirrorTable>();
-    for (const contract of contracts) tables.set(contract.table, await openTable(tx, contract));
-    return tables;
+    for (const contract of contracts) {
+      const columns = governedColumns(contract).map(({ name }) => name);
+      const read = await readTable(tx, contract.table, [...columns, '_position'], contract.key);
+      tables.set(contract.table, read);
+    }
+    return { ...plan, tables };
   });
-}
-
-/** Schema and name of a table. */
-function splitName(table: string): readonly [schema: string, name: string] {
-  const dot = table.indexOf('.');
-  return dot === -1 ? ['public', table] : [table.slice(0, dot), table.slice(dot + 1)];
 }
 
 async function createBookkeeping(tx: Queryable): Promise<void> {
@@ -45,82 +54,6 @@ async function createBookkeeping(tx: Queryable): Promise<void> {
     sql`ALTER TABLE cdc_offsets ADD COLUMN IF NOT EXISTS record_offset BIGINT`,
     sql`ALTER TABLE cdc_dedupe ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
   ]);
-}
-
-async function openTable(tx: Queryable, contract: TableContract): Promise<MirrorTable> {
-  const { table, key } = contract;
-  const columns = governedColumns(contract);
-  const names = new Set(columns.map(({ name }) => name));
-  const keyless = key.filter((column) => !names.has(column));
-  if (keyless.length > 0) {
-    throw new Error(
-      `table ${table}: its key column ${keyless.join(', ')} does not leave govern; give it a rule other than drop in its contract`,
-    );
-  }
-  if (names.has('_position')) {
-    throw new Error(
-      `table ${table}: a column _position is the mirror's own; drop that column by its contract`,
-    );
-  }
-  if (!(await exists(tx, table))) await createTable(tx, table, columns, key);
-  else await widenColumns(tx, contract);
-  return readTable(tx, table, [...names, '_position'], key);
-}
-
-async function exists(tx: Queryable, table: string): Promise<boolean> {
-  const [schema, name] = splitName(table);
-  const found = await tx.query(
-    sql`SELECT 1 FROM pg_tables WHERE schemaname = ${schema} AND tablename = ${name}`,
-  );
-  return found.length > 0;
-}
-
-async function createTable(
-  tx: Queryable,
-  table: string,
-  columns: readonly { readonly name: string; readonly type: string }[],
-  key: readonly string[],
-): Promise<void> {
-  const [schema, name] = splitName(table);
-  const schemas = await tx.query(sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`);
-  if (schemas.length === 0) await tx.query(sql`CREATE SCHEMA ${sqlName(schema)}`);
-
-  const definitions: SQLQuery[] = [];
-  for (const column of columns) {
-    const notNull = key.includes(column.name) ? sql`NOT NULL` : sql``;
-    definitions.push(sql`${sqlName(column.name)} ${await typeOf(tx, column.type)} ${notNull}`);
-  }
-  const primary = key.length > 0 ? key : ['_position'];
-  await tx.query(sql`CREATE TABLE ${sqlName(schema, name)} (
-    ${sql.join(definitions, ', ')},
-    _position TEXT COLLATE "C" NOT NULL,
-    PRIMARY KEY (${idents(primary)}))`);
-}
-
-/** What is masked, a token or a class is text: a column that was made when it was kept becomes so. */
-async function widenColumns(tx: Queryable, { table, columns }: TableContract): Promise<void> {
-  const [schema, name] = splitName(table);
-  const found: readonly { readonly column: string }[] = await tx.query(sql`
-    SELECT a.attname AS column FROM pg_attribute a
-      JOIN pg_class c ON c.oid = a.attrelid
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_type t ON t.oid = a.atttypid
-    WHERE n.nspname = ${schema} AND c.relname = ${name} AND a.attnum > 0 AND NOT a.attisdropped
-      AND t.typcategory <> 'S'`);
-  const typed = new Set(found.map(({ column }) => column));
-  for (const { name: column, rule } of columns)
-    if (rule !== 'keep' && rule !== 'drop' && typed.has(column))
-      await tx.query(
-        sql`ALTER TABLE ${sqlName(schema, name)} ALTER COLUMN ${sqlName(column)} TYPE text`,
-      );
-}
-
-/** The type of that name, if the mirror has it; else text, which holds every type's own representation. */
-async function typeOf(tx: Queryable, type: string): Promise<SQLQuery> {
-  const shape = /^[a-z_][\w. ]*(\(\d+(, ?-?\d+)?\))?[a-z ]*(\[\])*$/i;
-  if (!shape.test(type)) return sql`text`;
-  const [known] = await tx.query(sql`SELECT to_regtype(${type})::text AS type`);
-  return known?.type ? sql.__dangerous__rawValue(type) : sql`text`;
 }
 
 async function readTable(
@@ -148,10 +81,3 @@ async function readTable(
 /** The type of a column in a statement. As the server prints a type, it is safe to be said back to it. */
 export const typeOfColumn = ({ types }: Pick<MirrorTable, 'types'>, column: string): SQLQuery =>
   sql.__dangerous__rawValue(types.get(column) ?? 'text');
-
-/** Column names, quoted, in a row. */
-export const idents = (columns: readonly string[]): SQLQuery =>
-  sql.join(
-    columns.map((column) => sqlName(column)),
-    ', ',
-  );

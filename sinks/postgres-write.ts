@@ -6,7 +6,8 @@ import type { Removal, TableChanges, Upsert } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { Row, Unchanged, Value } from '../schemas/value.ts';
-import { idents, typeOfColumn } from './postgres-tables.ts';
+import { idents } from './postgres-plan.ts';
+import { typeOfColumn } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 
 /** A transaction, as far as statements need one. */
@@ -212,7 +213,7 @@ export function upsertInto(
 }
 
 /** Keys, and further texts beside them, as rows `i` with their ordinal `_n`. */
-function unnestKeys(
+export function unnestKeys(
   table: MirrorTable,
   of: readonly { readonly change: Governed }[],
   more: readonly (readonly string[])[],
@@ -224,7 +225,8 @@ function unnestKeys(
     AS i(${idents([...table.key.map(keyAlias), ...names, '_n'])})`;
 }
 
-const sameKey = (table: MirrorTable): SQLQuery =>
+/** Whether row `t` of a table has the key of `i`. */
+export const sameKey = (table: MirrorTable): SQLQuery =>
   table.key.length === 0
     ? sql`false`
     : sql.join(

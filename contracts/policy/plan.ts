@@ -82,8 +82,9 @@ export function* unpublishable(planned: readonly PlannedContract[]): Generator<s
       columns.map(({ name, rule }) => [`${table}.${name}`, rule] as const),
     ),
   );
-  for (const { table, key, columns, graph } of planned) {
-    const ends = new Set(graph?.relationships.map(({ column }) => column));
+  for (const { table, key, columns, graph, join } of planned) {
+    const follows = [...(graph?.relationships ?? []), ...(join ? [join.from, join.to] : [])];
+    const ends = new Set(follows.map(({ column }) => column));
     for (const { name, rule, references } of columns) {
       const place = `table ${table}, column ${name}`;
       if (isBlurred(rule) && key.includes(name))

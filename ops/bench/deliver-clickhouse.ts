@@ -7,7 +7,7 @@ import { delivered, type Rested, type Run, written } from './deliver-run.ts';
 import { speed } from './report.ts';
 import type { Site } from './site.ts';
 
-const format = 'JSONCompactEachRowWithNames'; // As the sink writes it.
+const format = 'Native'; // As the sink writes it.
 
 /** The warehouse, beside a plain INSERT of the rows that it then holds. */
 export const clickhouseContest: Contest = {
@@ -67,8 +67,7 @@ async function takenOut({ site, config }: Run): Promise<string> {
   await mkdir(folder);
   const lanes = config.governed[0]?.partitions ?? 0;
   for (let lane = 0; lane < lanes; lane++) {
-    const query = `SELECT * FROM governed.orders_history WHERE _lane = ${lane} FORMAT ${format}
-      SETTINGS output_format_json_quote_64bit_integers = 1`;
+    const query = `SELECT * FROM governed.orders_history WHERE _lane = ${lane} FORMAT ${format}`;
     await writeFile(join(folder, `${lane}`), await askWarehouse(site.stack.clickhouse, query));
   }
   return folder;

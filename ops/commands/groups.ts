@@ -41,6 +41,10 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./schema.ts')).schemaCommands(program),
   },
   {
+    names: ['mirror'],
+    add: async (program) => (await import('./mirror.ts')).mirrorCommands(program),
+  },
+  {
     names: ['policy'],
     add: async (program) => (await import('./policy.ts')).policyCommands(program),
   },

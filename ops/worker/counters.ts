@@ -14,6 +14,8 @@ export interface Counters {
   readonly policy: PolicyCounters;
   settled(values: number): void;
   retried(): void;
+  /** A transaction of a sink begins again, because another one had what it wanted. */
+  contended(): void;
   erased(): void;
   running(now: boolean): void;
   refusedTable(table: string): void;
@@ -53,6 +55,10 @@ export class Metrics {
   readonly #retries = this.#counter(
     'conductor_retries_total',
     'Times a pipeline began again after an outage.',
+  );
+  readonly #contended = this.#counter(
+    'conductor_contended_total',
+    'Transactions of a sink that began again, because another one had what they wanted.',
   );
   readonly #erased = this.#counter(
     'conductor_erased_total',
@@ -155,6 +161,7 @@ export class Metrics {
         this.#settled.inc({ pipeline }, values);
       },
       retried: () => this.#retries.inc({ pipeline }),
+      contended: () => this.#contended.inc({ pipeline }),
       erased: () => this.#erased.inc({ pipeline }),
       running: (now) => {
         state.running = now;

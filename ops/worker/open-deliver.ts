@@ -11,6 +11,9 @@ import { learning } from '../../pipelines/topic/learning.ts';
 import type { Received } from '../../pipelines/topic/received.ts';
 import { TopicSource } from '../../pipelines/topic/source.ts';
 import type { GovernedRecord } from '../../schemas/governed-record.ts';
+import type { MirrorPlan } from '../../sinks/postgres-plan.ts';
+import { log } from '../log.ts';
+import { newestForms } from '../../pipelines/topic/newest-forms.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { TextColumns } from './text-columns.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
@@ -21,8 +24,13 @@ import type { SinkName } from './sink-names.ts';
 const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   postgres: { size: 5_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
-  clickhouse: { size: 10_000, lingerMs: 250 },
+  clickhouse: { size: 30_000, lingerMs: 250 },
 };
+
+/** How many times as much as other pipelines may be in flight: the next large insert is read while one is written. */
+const roomTimes: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 1, clickhouse: 6 };
+/** How many batches are written at once: a transaction of Neo4j keeps one core busy, so others may use the rest. */
+const writers: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 2, clickhouse: 1 };
 
 /** Connects deliver to one sink: `gov.*` at one end, where it comes to rest at the other. */
 export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =>
@@ -39,15 +47,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     );
     const columns = textColumnsOf(setting);
     const rest = stack.use(await openSink(setting, sink, columns.widened()));
-    const letters = stack.use(
-      await deadLetters<Received | GovernedRecord>(kafka, pipeline, setting, {
-        letterOf: ({ value, refusal }) =>
-          'form' in value
-            ? letterOfGoverned(pipeline, { value, refusal })
-            : letterOfRecord(pipeline, { value, refusal }),
-        ownersOf: (value) => ('form' in value ? ownersOfGoverned(value, contracts) : []),
-      }),
-    );
+    const letters = stack.use(await lettersOf(setting, pipeline));
     const learn = learning(registry);
     const governed = stack.use(
       new TopicSource({
@@ -65,15 +65,43 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     );
     return (signal) =>
       deliver({ governed, rest, letters: counters.letters(letters) }, registry, {
-        pulling: pulling(setting, signal),
+        pulling: pulling(setting, signal, roomTimes[sink]),
         batching: batchings[sink],
+        writers: writers[sink],
       });
+  });
+
+/** What the mirror is opened with: what it does to its tables, and what it leaves, is told. */
+export async function mirrorOptions(
+  { config, registry, kafka }: Setting,
+  connectionString: string,
+  contracts: readonly TableContract[],
+) {
+  const { partitions } = config.kafka;
+  const source = await newestForms(kafka, registry, { database: config.database, partitions });
+  const planned = ({ steps, left }: MirrorPlan) => {
+    for (const { table, statement } of steps)
+      log.info({ table, statement }, 'the mirror is altered');
+    for (const { table, what, statement } of left)
+      log.warn({ table, fix: statement }, `the mirror is left as it is: ${what}`);
+  };
+  return { connectionString, contracts, source, planned };
+}
+
+/** Where goes what a sink can never take. */
+export const lettersOf = (setting: Setting, pipeline: string) =>
+  deadLetters<Received | GovernedRecord>(setting.kafka, pipeline, setting, {
+    letterOf: ({ value, refusal }) =>
+      'form' in value
+        ? letterOfGoverned(pipeline, { value, refusal })
+        : letterOfRecord(pipeline, { value, refusal }),
+    ownersOf: (value) => ('form' in value ? ownersOfGoverned(value, setting.contracts) : []),
   });
 
 /** What one opening has learnt of the columns, the next one knows. */
 const known = new WeakMap<Setting, TextColumns>();
 
-function textColumnsOf(setting: Setting): TextColumns {
+export function textColumnsOf(setting: Setting): TextColumns {
   const columns = known.get(setting) ?? new TextColumns(setting.contracts);
   known.set(setting, columns);
   return columns;
@@ -88,11 +116,11 @@ async function openSink(
   const { sinks } = setting.config;
   if (sink === 'postgres' && sinks.postgres) {
     const { mirror } = await import('../../sinks/postgres.ts');
-    return mirror({ connectionString: sinks.postgres.url, contracts });
+    return mirror(await mirrorOptions(setting, sinks.postgres.url, contracts));
   }
   if (sink === 'neo4j' && sinks.neo4j) {
     const { graph } = await import('../../sinks/neo4j.ts');
-    return graph({ ...sinks.neo4j, contracts });
+    return graph({ ...sinks.neo4j, contracts, contended: () => setting.counters.contended() });
   }
   if (sink === 'clickhouse' && sinks.clickhouse) {
     const { warehouse } = await import('../../sinks/clickhouse.ts');

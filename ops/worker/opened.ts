@@ -17,7 +17,8 @@ export async function openAll(
   return { run, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-export function pulling({ config, counters }: Setting, signal: AbortSignal): Pulling {
-  const { inFlightValues: values, inFlightBytes: bytes } = config.worker;
-  return { room: { values, bytes }, signal, watch: (ledger) => counters.watch(ledger) };
+export function pulling({ config, counters }: Setting, signal: AbortSignal, times = 1): Pulling {
+  const { inFlightValues, inFlightBytes } = config.worker;
+  const room = { values: inFlightValues * times, bytes: inFlightBytes * times };
+  return { room, signal, watch: (ledger) => counters.watch(ledger) };
 }

@@ -10,6 +10,7 @@ export type PipelineName =
   | 'anonymise'
   | 'noise'
   | 'prove'
+  | 'transactions'
   | `deliver-${SinkName}`;
 
 /** A name that a person may give, and the pipelines that it stands for where these sinks are configured, and under these contracts. */
@@ -26,6 +27,7 @@ export function pipelinesNamed(
     ...(promises.some(({ anon }) => anon) ? (['anonymise'] as const) : []),
     ...(promises.some(({ dp }) => dp) ? (['noise'] as const) : []),
     ...(provenance ? (['prove'] as const) : []),
+    ...(sinks.postgres?.consistency === 'transactions' ? (['transactions'] as const) : []),
   ];
   if (name === 'all') return ['capture', 'govern', ...asked, ...delivers];
   if (name === 'deliver') return delivers;
@@ -35,6 +37,7 @@ export function pipelinesNamed(
     'anonymise',
     'noise',
     'prove',
+    'transactions',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
   const found = known.find((pipeline) => pipeline === name);
@@ -62,6 +65,17 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'prove') {
     const { openProve } = await import('./open-prove.ts');
     return openProve(setting);
+  }
+  if (name === 'transactions') {
+    const { openTransactions } = await import('./open-transactions.ts');
+    return openTransactions(setting);
+  }
+  if (
+    name === 'deliver-postgres' &&
+    setting.config.sinks.postgres?.consistency === 'transactions'
+  ) {
+    const { openDeliverWhole } = await import('./open-deliver-whole.ts');
+    return openDeliverWhole(setting);
   }
   const sink = sinkNames.find((known) => name === `deliver-${known}`);
   if (!sink) throw new Error(`there is no pipeline ${name}`);

@@ -13,7 +13,7 @@ export async function runPipeline(
 ): Promise<void> {
   await using beside = new AsyncDisposableStack();
   // By then, whatever contracts say now.
-  const isGoverned = name === 'prove' || name.startsWith('deliver');
+  const isGoverned = name === 'prove' || name === 'transactions' || name.startsWith('deliver');
   const contracts = isGoverned ? null : await holdToContracts(setting.config);
   let isOpenedFirst = true;
   const open = async () => {

@@ -82,8 +82,7 @@ async function writeBatch<T>(
   refused: SideDoor<T>,
 ): Promise<number> {
   const values = batch.flatMap((envelope) => envelope.values);
-  const poison: Poison<T>[] = [];
-  await writeAround(sink, values, 0, poison);
+  const poison = await writeAround(sink, values);
 
   let first = 0;
   for (const { values: own, settle } of batch) {
@@ -97,13 +96,40 @@ async function writeBatch<T>(
   return values.reduce((sum, value, index) => (left.has(index) ? sum : sum + weigh(value)), 0);
 }
 
+/** A value that can never be written, and which of all it is. */
 interface Poison<T> extends Refused<T> {
   readonly index: number;
 }
 
-/** Writes all that can be written, in order, in O(log n) writes per value that can not. */
-async function writeAround<T>(
-  sink: Sink<T>,
+/**
+ * Writes all that can be written, in order, in O(log n) writes per value that can not. What was cut apart
+ * from a value in whose way it was is tried once more after the others, as long as that helps.
+ */
+export async function writeAround<T>(
+  sink: Pick<Sink<T>, 'write'>,
+  values: readonly T[],
+): Promise<readonly Poison<T>[]> {
+  const poison: Poison<T>[] = [];
+  await writeHalves(sink, values, 0, poison);
+  for (let written = values.length - poison.length; written > 0;) {
+    const again = poison.filter(({ refusal }) => refusal.isInTheWay);
+    if (again.length === 0) break;
+    const left: Poison<T>[] = [];
+    const others = again.map(({ value }) => value);
+    await writeHalves(sink, others, 0, left);
+    written = again.length - left.length;
+    for (const { index } of again)
+      poison.splice(
+        poison.findIndex((each) => each.index === index),
+        1,
+      );
+    for (const each of left) poison.push({ ...each, index: again[each.index]?.index ?? -1 });
+  }
+  return poison.sort((a, b) => a.index - b.index);
+}
+
+async function writeHalves<T>(
+  sink: Pick<Sink<T>, 'write'>,
   values: readonly T[],
   offset: number,
   poison: Poison<T>[],
@@ -118,7 +144,7 @@ async function writeAround<T>(
       return;
     }
     const half = Math.ceil(values.length / 2);
-    await writeAround(sink, values.slice(0, half), offset, poison);
-    await writeAround(sink, values.slice(half), offset + half, poison);
+    await writeHalves(sink, values.slice(0, half), offset, poison);
+    await writeHalves(sink, values.slice(half), offset + half, poison);
   }
 }

@@ -25,9 +25,11 @@ const fetchWaitMs = 250;
 export class AllLanes implements AsyncDisposable {
   readonly #topics: readonly string[];
   readonly #consumer: Consumer;
+  readonly #fixWhenGone: string;
 
-  constructor(kafka: BaseOptions, topics: readonly string[]) {
+  constructor(kafka: BaseOptions, topics: readonly string[], fixWhenGone = anotherName) {
     this.#topics = topics;
+    this.#fixWhenGone = fixWhenGone;
     this.#consumer = new Consumer({ ...kafka, groupId: 'conductor-windows', autocommit: false });
     for (const topic of topics) this.#consumer.topics.track(topic);
   }
@@ -47,6 +49,16 @@ export class AllLanes implements AsyncDisposable {
     const starts = await this.#consumer.listOffsets({ topics: [...this.#topics], timestamp: -2n });
     return this.#topics.flatMap((topic) =>
       (starts.get(topic) ?? []).map((next, partition) => ({ topic, partition, next })),
+    );
+  }
+
+  /** Where each lane ends now, by `topic/partition`. */
+  async ends(): Promise<ReadonlyMap<string, bigint>> {
+    const ends = await this.#consumer.listOffsets({ topics: [...this.#topics] });
+    return new Map(
+      [...ends].flatMap(([topic, lanes]) =>
+        lanes.map((end, partition) => [`${topic}/${partition}`, end] as const),
+      ),
     );
   }
 
@@ -102,12 +114,17 @@ export class AllLanes implements AsyncDisposable {
       });
       return responses;
     } catch (error) {
-      throw brokersSaid(error, 'OFFSET_OUT_OF_RANGE') ? gone(lanes, error) : error;
+      throw brokersSaid(error, 'OFFSET_OUT_OF_RANGE')
+        ? gone(lanes, this.#fixWhenGone, error)
+        : error;
     }
   }
 }
 
-const gone = (lanes: readonly LanePlace[], cause: unknown): CannotRun =>
+const anotherName =
+  'give the dataset another name in its contract, so that it begins anew, where the loss is known';
+
+const gone = (lanes: readonly LanePlace[], fix: string, cause: unknown): CannotRun =>
   new CannotRun(
     {
       what: 'Kafka no longer has the offsets that are to be read next: changes would be skipped',
@@ -115,7 +132,7 @@ const gone = (lanes: readonly LanePlace[], cause: unknown): CannotRun =>
         .slice(0, 4)
         .map(({ topic, partition, next }) => `${topic}/${partition} from ${next}`)
         .join(', '),
-      fix: 'give the dataset another name in its contract, so that it begins anew, where the loss is known',
+      fix,
     },
     { cause },
   );

@@ -4,10 +4,13 @@ import { arrivals, type Dated } from './received.ts';
 /** Reads lanes of one topic from offset to offset, outside of any group: nothing is committed. */
 export class LaneRecords implements AsyncDisposable {
   readonly #topic: string;
+  readonly #fetchBytes: number;
   readonly #consumer: Consumer;
 
-  constructor(kafka: BaseOptions, topic: string) {
+  /** `fetchBytes` is what is read at once of a lane, before it is decompressed. */
+  constructor(kafka: BaseOptions, topic: string, fetchBytes = 2 * 1024 * 1024) {
     this.#topic = topic;
+    this.#fetchBytes = fetchBytes;
     this.#consumer = new Consumer({ ...kafka, groupId: 'conductor-compare', autocommit: false });
     this.#consumer.topics.track(topic);
   }
@@ -41,7 +44,9 @@ export class LaneRecords implements AsyncDisposable {
       const answer = await this.#consumer.fetch({
         node,
         maxWaitTime: 100,
-        topics: [{ topicId: id, partitions: [request(lane)] }],
+        topics: [
+          { topicId: id, partitions: [{ ...request(lane), partitionMaxBytes: this.#fetchBytes }] },
+        ],
       });
       const batches = answer.responses[0]?.partitions[0]?.records ?? [];
       const { values, next: end } = arrivals(lane, batches);
@@ -60,5 +65,4 @@ const request = ({ partition, next }: { readonly partition: number; readonly nex
   currentLeaderEpoch: -1,
   fetchOffset: next,
   lastFetchedEpoch: -1,
-  partitionMaxBytes: 2 * 1024 * 1024,
 });

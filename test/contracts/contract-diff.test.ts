@@ -172,6 +172,12 @@ describe('a change is named, and breaks or does not', () => {
       'queries',
     ],
     [
+      'a join',
+      orders({}, [...owned, own('join', { type: 'OF', from: 'id', to: 'customer_id' })]),
+      'its join in the graph was none, and is OF from id to customer_id',
+      null,
+    ],
+    [
       'inserts alone',
       orders({}, [...owned, own('insertOnly', true)]),
       'insertOnly was not said, and is said',

@@ -10,7 +10,11 @@ export type At = number | readonly [lsn: number, part: number];
 export function contractOf(
   table: string,
   columns: Readonly<Record<string, string>>,
-  { key = ['id'], graph = null }: { key?: readonly string[]; graph?: TableContract['graph'] } = {},
+  {
+    key = ['id'],
+    graph = null,
+    join,
+  }: { key?: readonly string[] } & Partial<Pick<TableContract, 'graph' | 'join'>> = {},
 ): TableContract {
   return {
     table,
@@ -28,6 +32,7 @@ export function contractOf(
       references: null,
     })),
     graph,
+    ...(join && { join }),
   };
 }
 

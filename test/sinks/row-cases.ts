@@ -81,7 +81,7 @@ export function rowCases(given: Given, needsBase: () => boolean): void {
     const whole = t.change.insert(1, { ...ada, id: 2n });
     if (!needsBase()) {
       await t.sink.write([whole, orphan]);
-      await t.sink.write([t.change.insert(1, ada)]);
+      await t.sink.write([t.change.insert([1, 1], ada)]);
       expect((await t.rows())[0]).toEqual({ ...adaText, name: 'orphan' });
       return;
     }

@@ -83,6 +83,29 @@ test('poison in a batch is found exactly, in O(log n) writes each, and all else 
   );
 });
 
+test('values that must be written together are, though the cutting around poison has parted them', async () => {
+  const batch = fc.array(fc.boolean(), { minLength: 4, maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(batch, async (poisonous) => {
+      const values = [...poisonous.keys()];
+      const last = values.length - 1;
+      const poison = values.filter((index) => poisonous[index] && index > 0 && index < last);
+      const sink = new ListSink<number>();
+      sink.before = (written) => {
+        refusing((value) => poison.includes(value))(written);
+        if (written.includes(0) && !written.includes(last) && !sink.values.includes(last))
+          throw new Refusal('rejected-by-sink', 'the last is in the way', { isInTheWay: true });
+      };
+      const door = new ListDoor<number>();
+      await total(from(envelopes([values]).made).pipe(into(sink, { size: 99, lingerMs: 0 }, door)));
+      expect(door.refused).toEqual(poison);
+      expect(sink.values.toSorted((a, b) => a - b)).toEqual(
+        values.filter((index) => !poison.includes(index)),
+      );
+    }),
+  );
+});
+
 test('of a batch with poison only the envelopes that hold it wait for the letter', async () => {
   const sink = new ListSink<number>();
   sink.before = refusing((value) => value === 4);

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { createClient } from '@clickhouse/client';
 import { expect, test } from 'vitest';
 import { governedColumns } from '../../../contracts/contract.ts';
 import type { TableContract } from '../../../contracts/contract.ts';
@@ -11,30 +9,11 @@ import type { Harness } from '../../sinks/sink-contract.ts';
 import { takingChanges } from '../../sinks/taking-changes.ts';
 import type { TextRow } from '../../sinks/values.ts';
 import { servers } from '../servers.ts';
+import { freshWarehouse } from './own-warehouse.ts';
 
 /** A warehouse that takes changes as tests make them. */
 const warehouse = async (options: WarehouseOptions) =>
   takingChanges(options.contracts, await openWarehouse(options));
-
-async function freshDatabase() {
-  const { clickhouse: server } = await servers();
-  const database = `test_${randomBytes(6).toString('hex')}`;
-  const client = createClient({
-    url: server.url,
-    username: server.user,
-    password: server.password,
-  });
-  const select = async <T>(query: string): Promise<T[]> => {
-    const result = await client.query({ query, format: 'JSONEachRow' });
-    return result.json<T>();
-  };
-  const close = async () => {
-    await client.command({ query: `DROP DATABASE IF EXISTS ${database}` });
-    await client.close();
-  };
-  const command = (query: string) => client.command({ query });
-  return { at: { ...server, database }, select, command, [Symbol.asyncDispose]: close };
-}
 
 /** As PostgreSQL would print it. */
 function asPostgres(type: string, text: string): string {
@@ -45,7 +24,7 @@ function asPostgres(type: string, text: string): string {
 }
 
 async function start(): Promise<Harness> {
-  const { at, select, ...fresh } = await freshDatabase();
+  const { at, select, ...fresh } = await freshWarehouse();
   const rows = async (contract: TableContract): Promise<readonly TextRow[]> => {
     const columns = governedColumns(contract);
     const texts = columns.map(({ name, type }, n) => {
@@ -81,7 +60,7 @@ const orders = contractOf('shop.orders', { id: 'bigint', note: 'text', day: 'dat
 const change = changesOf(orders);
 
 test('the history keeps every change once, with all that is known of it', async () => {
-  await using fresh = await freshDatabase();
+  await using fresh = await freshWarehouse();
   await using sink = await warehouse({ ...fresh.at, contracts: [orders] });
   const batch = [
     change.insert([0x16_b374_d848, 0], { id: 1n, note: 'a', day: null }),
@@ -120,7 +99,7 @@ test('the history keeps every change once, with all that is known of it', async 
 });
 
 test('a column that a newer contract adds is added, and is null in what came before it', async () => {
-  await using fresh = await freshDatabase();
+  await using fresh = await freshWarehouse();
   const older = contractOf('shop.orders', { id: 'bigint', note: 'text' });
   await using first = await warehouse({ ...fresh.at, contracts: [older] });
   await first.write([changesOf(older).insert(1, { id: 1n, note: 'a' })]);
@@ -133,7 +112,7 @@ test('a column that a newer contract adds is added, and is null in what came bef
 });
 
 test('a row that is copied before anything was committed rests like the others', async () => {
-  await using fresh = await freshDatabase();
+  await using fresh = await freshWarehouse();
   await using sink = await warehouse({ ...fresh.at, contracts: [orders] });
   const copied = change.insert(1, { id: 1n, note: 'a', day: null });
   await sink.write([{ ...copied, committedAt: 0 }]);
@@ -144,7 +123,7 @@ test('a row that is copied before anything was committed rests like the others',
 });
 
 test('a date that ClickHouse would bend is refused instead', async () => {
-  await using fresh = await freshDatabase();
+  await using fresh = await freshWarehouse();
   await using sink = await warehouse({ ...fresh.at, contracts: [orders] });
   for (const day of ['1815-12-10', 'infinity', '0044-03-15 BC', '2300-01-01']) {
     await expect(sink.write([change.insert(1, { id: 1n, note: null, day })])).rejects.toMatchObject(

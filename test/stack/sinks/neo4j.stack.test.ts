@@ -231,6 +231,7 @@ describe('a foreign key is a relationship', () => {
       stream: `${people}/0`,
       lsn: `16/${at(0).toString(16).toUpperCase()}`,
       position,
+      recordOffset: BigInt(at(0x16_0000_0000)) * 16n, // As `recording` numbers them.
     });
     const graves = await shared.cypher(
       'MATCH (t:CdcTombstone {pk: $pk}) RETURN t.position AS position',
