@@ -4,11 +4,11 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { governSettings, policySettings } from './policy/settings.ts';
 import { apiSettings, tokenSettings } from './api-settings.ts';
-import { mirrorSettings } from './mirror-settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { lettersSettings } from './letters-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
+import { sinksSettings } from './sinks-settings.ts';
 import { sourceSettings } from './source-settings.ts';
 import { verifySettings } from './verify-settings.ts';
 
@@ -57,38 +57,7 @@ export const configSchema = z.strictObject({
   policy: policySettings,
   govern: governSettings,
   keyring: keyringSettings,
-  sinks: z
-    .strictObject({
-      postgres: mirrorSettings.optional().describe('The mirror.'),
-      neo4j: z
-        .strictObject({
-          url: z.url({
-            protocol: /^(bolt|neo4j)(\+s|\+ssc)?$/,
-            error: 'a Bolt URL, bolt://host:7687',
-          }),
-          user: z.string().min(1),
-          password: z.string(),
-          database: z.string().min(1).default('neo4j'),
-        })
-        .optional()
-        .describe('The graph.'),
-      clickhouse: z
-        .strictObject({
-          url: httpUrl,
-          user: z.string().min(1).default('default'),
-          password: z.string().default(''),
-          database: settingName.default('governed'),
-          cluster: settingName
-            .optional()
-            .describe(
-              'The name of a cluster: tables are made on all of it, replicated, and lanes are spread over its shards.',
-            ),
-        })
-        .optional()
-        .describe('The warehouse.'),
-    })
-    .prefault({})
-    .describe('Where governed changes come to rest. One worker and one consumer group each.'),
+  sinks: sinksSettings,
   provenance: provenanceSettings,
   letters: lettersSettings,
   verify: verifySettings,

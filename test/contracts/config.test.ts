@@ -83,8 +83,7 @@ test('paths are relative to the folder of the file; an absolute one stays', asyn
     contracts: '/etc/contracts',
     keyring: { directory: '../keys', rootKey },
   });
-  expect(contracts).toBe('/etc/contracts');
-  expect(keyring.directory).toBe(join(folder, '../keys'));
+  expect([contracts, keyring.directory]).toEqual(['/etc/contracts', join(folder, '../keys')]);
 });
 
 const wrong = [
