@@ -67,6 +67,7 @@ export const replayLetters = (
     const job = jobName(new Date());
     await using desk = await deskOf(letters, transform, job);
     const { letters: found, waiting } = await chooseLetters(db, filter);
+    checkReaders(letters, found);
     const plan = await planReplay(desk, found, waiting);
     if (plan.items.length === 0) return { plan, replayed: null };
     const digest = transform && transform.digest;
@@ -78,6 +79,20 @@ export const replayLetters = (
     );
     return { plan, replayed: await goOn(letters, order, desk) };
   });
+
+/** A mirror that shows whole transactions takes nothing out of their order. */
+function checkReaders(
+  { config }: Pick<Letters, 'config'>,
+  found: readonly { readonly pipeline: string }[],
+): void {
+  if (config.sinks.postgres?.consistency !== 'transactions') return;
+  if (!found.some(({ pipeline }) => pipeline === 'deliver-postgres')) return;
+  throw new CannotRun({
+    what: 'letters of deliver-postgres cannot come again to a mirror that shows whole transactions',
+    where: 'sinks.postgres.consistency = transactions',
+    fix: 'leave them out by --pipeline, and rebuild their tables: conductor replay range --into postgres --stream T; or set fastest for as long as they come again',
+  });
+}
 
 /** Goes on with the job that was begun and has not ended. */
 export const resumeReplay = (
