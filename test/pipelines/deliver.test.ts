@@ -64,3 +64,15 @@ test('a sink that is lost stops delivery, with nothing confirmed that it does no
   await expect(run()).rejects.toThrow('connection lost');
   expect(governed.confirmed.get('log')).toBe(BigInt(rest.values.length));
 });
+
+test('what comes again reaches the sink at the offset that it was refused at; one that does not tell it is a letter', async () => {
+  const again = (offset: bigint | null): Received => ({
+    ...records[0]!,
+    offset: 9_000n,
+    retried: { letter: 'abc', topic: 'retry.deliver-postgres', offset },
+  });
+  const { rest, letters, run } = start([again(17n), again(null)]);
+  await run();
+  expect(rest.values.map(({ offset }) => offset)).toEqual([17n]);
+  expect(letters.values.map(({ refusal }) => refusal.reason)).toEqual(['undecodable']);
+});

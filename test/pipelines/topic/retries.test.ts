@@ -18,11 +18,12 @@ const record = (
 
 const input = 'cdc.shop.public.users';
 
-test('what comes again is taken for a record of its topic; of other topics, or without its letter, it is passed over', async () => {
+test('what comes again is taken for a record of its topic, and of the offset that it was refused at; of other topics, or without its letter, it is passed over', async () => {
   const headers = { topic: input, letter: 'abc', job: 'j' };
   const given = [
     record(input, 1),
     record('retry.govern', 2, headers),
+    record('retry.govern', 2, { ...headers, offset: '41' }),
     record('retry.govern', 3, { ...headers, topic: 'cdc.other.public.users' }),
     record('retry.govern', 4),
     { ...record('retry.govern', 5, { ...headers, letter: 'waived' }), value: Buffer.alloc(0) },
@@ -42,7 +43,8 @@ test('what comes again is taken for a record of its topic; of other topics, or w
   for await (const { values } of source.read(reading)) read.push(...values);
   expect(read).toEqual([
     given[0],
-    { ...given[1], topic: input, retried: { letter: 'abc', topic: 'retry.govern' } },
+    { ...given[1], topic: input, retried: { letter: 'abc', topic: 'retry.govern', offset: null } },
+    { ...given[2], topic: input, retried: { letter: 'abc', topic: 'retry.govern', offset: 41n } },
   ]);
   expect(waived).toEqual([`${input} waived`]);
 });
