@@ -227,7 +227,7 @@ test(
         stores
           .filter(
             ({ store, missing, extra, different }) =>
-              store === 'neo4j' && missing + extra + different > 0,
+              store === 'graph' && missing + extra + different > 0,
           )
           .map(() => table),
       );
