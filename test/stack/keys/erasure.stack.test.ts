@@ -158,7 +158,8 @@ test(
     expect(new Set(await toldBy({ ...keyring, rootKey }, rotated))).toEqual(
       new Set([nameOf(kept)]),
     );
-    expect(await keys(next, 'status')).toMatchObject({ tenants: 1, erased: 1 });
+    // Of tenant 7, and of none: the index of letters hashes keys under a secret of Conductor's own.
+    expect(await keys(next, 'status')).toMatchObject({ tenants: 2, erased: 1 });
     await rm(copy.directory, { recursive: true });
   },
 );
