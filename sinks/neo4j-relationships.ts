@@ -30,7 +30,9 @@ export async function leadings(
       ...cleared,
       ...known.map(({ key }) => key),
     ]);
-    const moved = known.filter(({ key, target }) => there.has(key) && there.get(key) !== target);
+    const elsewhere = (key: string, to: string | null) =>
+      (there.get(key) ?? []).some((target) => target !== to); // By somebody's hand it may lead to several.
+    const moved = known.filter(({ key, target }) => elsewhere(key, target));
     const cut = [...cleared.filter((key) => there.has(key)), ...moved.map(({ key }) => key)];
     const left = new Set(cut.flatMap((key) => there.get(key) ?? []));
     const made = wanted.flatMap(({ key, target }) => (target === null ? [] : [{ key, target }]));
@@ -94,12 +96,19 @@ async function leadingTo(
   { label }: NodeTable,
   { type, target }: GraphRelationship,
   keys: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  if (keys.length === 0) return new Map();
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const there = new Map<string, string[]>();
+  if (keys.length === 0) return there;
   const { records } = await tx.run<{ key: string; target: string }>(
     `UNWIND $keys AS key MATCH (:${label} {_key: key})-[:${type}]->(t:${target})
      RETURN key, t._key AS target`,
     { keys },
   );
-  return new Map(records.map((record) => [record.get('key'), record.get('target')]));
+  for (const record of records) {
+    const key = record.get('key');
+    const targets = there.get(key) ?? [];
+    targets.push(record.get('target'));
+    there.set(key, targets);
+  }
+  return there;
 }

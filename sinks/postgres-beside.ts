@@ -206,7 +206,7 @@ async function moveBooks(tx: Transaction, { live, own }: Tables): Promise<void> 
   );
 }
 
-/** What is dead beside is dead here. */
+/** What is dead beside is dead here; and the lanes know how far their rows have come, to be compared with up to then. */
 async function addGraves(tx: Transaction, { live, own }: Tables): Promise<void> {
   await tx.query(sql`
     INSERT INTO cdc_dedupe AS d (pk, ts, position)
@@ -214,6 +214,12 @@ async function addGraves(tx: Transaction, { live, own }: Tables): Promise<void> 
     WHERE pk = ${own} OR starts_with(pk, ${`${own}{`})
     ON CONFLICT (pk) DO UPDATE SET ts = excluded.ts, position = excluded.position
       WHERE coalesce(d.position, '') < excluded.position`);
+  await tx.query(sql`
+    INSERT INTO cdc_offsets AS o (stream, lsn, position)
+    SELECT ${live}::text || substr(stream, length(${own}::text) + 1), lsn, position FROM cdc_offsets
+    WHERE starts_with(stream, ${`${own}/`})
+    ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, position = excluded.position
+      WHERE coalesce(o.position, '') < excluded.position`);
 }
 
 async function forget(tx: Queryable, own: string): Promise<void> {
