@@ -2,6 +2,7 @@ import { lastValueFrom, tap } from 'rxjs';
 import { CannotRun, NotNow } from '../contracts/cannot-run.ts';
 import type { Registry } from '../contracts/registry.ts';
 import { deliver, forming } from '../pipelines/deliver.ts';
+import { failpoint } from '../pipelines/flow/failpoint.ts';
 import type { Batching } from '../pipelines/flow/into.ts';
 import type { Room } from '../pipelines/flow/ledger.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
@@ -64,6 +65,7 @@ export async function replayRange(
   }
   const note = replay.note ?? (await job.beside.note());
   await replays.become(replay.id, 'finishing', note);
+  failpoint('finishing');
   const [merged, kept] =
     job.how === 'switch'
       ? [null, await job.beside.switchOver(run.catchUp, { note, keep: job.keepsOld })]

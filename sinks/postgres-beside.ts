@@ -46,6 +46,7 @@ export function besideMirror(url: string, contract: TableContract, replay: numbe
     note: () => Promise.resolve(beside.table),
     async switchOver(catchUp) {
       if (!(await isThere(db, beside.table))) return null; // It is there already, under the other's name.
+      await catchUp('beside'); // To open it, which this may do, wants a lock that is held below.
       await db.query(sql`ANALYZE ${own}`);
       await locked(db, contract.table, async (tx) => {
         await catchUp('beside');
@@ -57,6 +58,7 @@ export function besideMirror(url: string, contract: TableContract, replay: numbe
     },
     async merge(catchUp, whole) {
       if (!(await isThere(db, beside.table))) return { rows: 0, removed: 0 };
+      await catchUp('beside');
       return await locked(db, contract.table, async (tx) => {
         await catchUp('beside');
         const merged = await mergeRows(tx, contract, { tables, whole });

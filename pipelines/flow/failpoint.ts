@@ -21,6 +21,7 @@ export type Failpoint =
   | 'claimed' // Kafka has them; no checkpoint says so.
   | 'replaying' // Letters are ready to come again, and Kafka was told nothing.
   | 'replayed' // Kafka has them; the index of letters does not say so.
+  | 'finishing' // A table was filled beside itself, and nothing of it is where readers look.
   | 'merging' // A table was filled beside itself, and some of it is where readers look.
   | 'published'; // A checkpoint says so; the folder of tiles does not.
 

@@ -213,6 +213,21 @@ test(
 );
 
 test(
+  'a replay that was killed before it put a table in place does so',
+  { timeout: 180_000 },
+  async () => {
+    const wanted = await rows();
+    await ruin();
+    const at = ['replay', 'range', '--stream', people(), '--into', 'postgres', '--json'];
+    const struck = await way.start(at, signed, { CONDUCTOR_FAILPOINT: 'finishing' }).ended;
+    expect(struck.signal, struck.stderr).toBe('SIGKILL');
+    const { code, stderr } = await replay();
+    expect(code, stderr).toBe(0);
+    expect(await rows()).toEqual(wanted);
+  },
+);
+
+test(
   'a graph that was damaged by hand is rebuilt, killed while it is merged',
   { timeout: 400_000 },
   async () => {
