@@ -37,7 +37,13 @@ export function withinQuota<T>(
     since = 0;
     counters.lettersUsed(Math.max(known.letters / mostLetters, known.bytes / mostBytes));
   };
-  const looking = setting.untilCurrent ? null : lookEvery(lookSeconds, db, look);
+  let isOpening = true;
+  // Not at once: were a worker that has just begun to stand still in this transaction, nobody could make a slot meanwhile.
+  const lookLater = async () => {
+    if (!isOpening) await look();
+    isOpening = false;
+  };
+  const looking = setting.untilCurrent ? null : lookEvery(lookSeconds, db, lookLater);
   return {
     name: sink.name,
     async write(batch) {
