@@ -3,8 +3,9 @@
  * object is made of any.
  */
 export class AvroInteger {
-  high = 0;
-  low = 0;
+  high = 0; // With its sign.
+  low = 0; // Of a number of 32 bits the number itself.
+  at = 0; // Where its bytes end.
 
   /** Reads the number that begins at a place. */
   read(data: Buffer, from: number): void {
@@ -12,6 +13,7 @@ export class AvroInteger {
     if (first < 128) {
       this.high = -(first & 1);
       this.low = (first >>> 1) ^ this.high;
+      this.at = from + 1;
       return;
     }
     let at = from;
@@ -31,6 +33,7 @@ export class AvroInteger {
     const sign = -(low & 1);
     this.low = ((low >>> 1) | (high << 31)) ^ sign;
     this.high = (high >>> 1) ^ sign;
+    this.at = at;
   }
 
   /** Takes a number of which 64 bits are enough away. */

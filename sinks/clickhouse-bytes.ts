@@ -1,39 +1,5 @@
 import type { Bytes } from '../schemas/bytes.ts';
 
-/** One of Avro's whole numbers, in two halves of 32 bits: no BigInt is made of it. */
-export class Halves {
-  high = 0; // With its sign.
-  low = 0; // Of a number of 32 bits the number itself.
-  at = 0; // Where it ends.
-
-  read(from: Buffer, start: number): void {
-    let at = start;
-    let byte = from[at++] ?? 0;
-    if (byte < 128) {
-      this.low = (byte >>> 1) ^ -(byte & 1);
-      this.high = this.low >> 31;
-      this.at = at;
-      return;
-    }
-    let low = byte & 127;
-    let high = 0;
-    let shift = 7;
-    do {
-      byte = from[at++] ?? 0;
-      if (shift < 28) low |= (byte & 127) << shift;
-      else if (shift === 28) {
-        low |= (byte & 127) << 28;
-        high = (byte & 127) >> 4;
-      } else high |= (byte & 127) << (shift - 32);
-      shift += 7;
-    } while (byte > 127 && shift < 70);
-    const sign = -(low & 1);
-    this.low = ((low >>> 1) | (high << 31)) ^ sign;
-    this.high = (high >>> 1) ^ sign;
-    this.at = at;
-  }
-}
-
 /** Writes the least bytes of a number, the least of them first. */
 export function putLittle(value: number, width: number, to: Bytes): void {
   to.room(width);

@@ -1,3 +1,4 @@
+import { AvroInteger } from '../schemas/avro-integer.ts';
 import { AvroCursor } from '../schemas/avro-cursor.ts';
 import { columnReader } from '../schemas/avro-reader.ts';
 import { type Logical, logicalOf } from '../schemas/avro-types.ts';
@@ -5,7 +6,6 @@ import type { KnownType } from '../schemas/change-cursor.ts';
 import { Bytes } from '../schemas/bytes.ts';
 import { writeTime } from '../schemas/moment.ts';
 import {
-  Halves,
   inBounds,
   putHalves,
   putLittle,
@@ -32,7 +32,7 @@ export function putOf(avro: KnownType, type: string, refuse: Refuse): Put {
   );
 }
 
-const halves = new Halves();
+const halves = new AvroInteger();
 const scratch = new Bytes(64);
 
 /** How many bytes a value of a fixed width takes. */

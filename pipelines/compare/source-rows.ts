@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import type { Described } from '../backfill/described.ts';
-import { copyOut } from '../backfill/copy-out.ts';
-import { Frames } from '../wal/frames.ts';
+import { eachCopied } from './copied-bytes.ts';
 import type { ComparedColumn } from './compared-column.ts';
 
 /** A count, and a checksum that does not depend on the order. */
@@ -50,25 +49,10 @@ export class SourceRows {
     const wanted = condition === null ? 'true' : `coalesce((${condition}\n), false)`;
     const place = '(ctid::text::point)[0]::bigint, tableoid::bigint';
     const command = `COPY (SELECT ${this.#key}, ${this.#row}, ${wanted}, ${place} ${this.#from}) TO STDOUT (FORMAT binary)`;
-    const frames = new Frames();
-    let begun = false;
-    for await (const { chunks, release } of copyOut(this.#client, command)) {
-      for (const chunk of chunks) {
-        frames.feed(chunk);
-        while (frames.next()) {
-          if (frames.kind !== copyData) continue;
-          const at = begun ? frames.start : frames.start + signatureBytes;
-          begun = true;
-          if (frames.end - at >= rowBytes) take(rowAt(frames.data, at));
-        }
-      }
-      release();
-    }
+    await eachCopied(this.#client, command, rowBytes, (data, at) => take(rowAt(data, at)));
   }
 }
 
-const copyData = 0x64;
-const signatureBytes = 19; // And the two words behind it.
 const rowBytes = 55;
 
 /** Of each column four bytes are its length. */

@@ -4,8 +4,8 @@ import { governedColumns, type TableContract } from '../../contracts/contract.ts
 import { inOrder, labelOf, RowDigest } from '../../processors/row-digest.ts';
 import { kindOf, type Kind } from '../../schemas/avro.ts';
 import { keyText, type Value } from '../../schemas/value.ts';
-import { copyClient, copyOut } from '../backfill/copy-out.ts';
-import { Frames } from '../wal/frames.ts';
+import { copyClient } from '../backfill/copy-out.ts';
+import { eachCopied } from '../compare/copied-bytes.ts';
 import { hangUp } from '../wal/own-pool.ts';
 import { bucketDigits, BucketSums } from './bucket-sums.ts';
 import type { RestingRow, RestingRows } from './resting-rows.ts';
@@ -103,20 +103,7 @@ export class MirrorRows implements RestingRows {
     const bigint = (hex: string) => `('x' || left(${hex}, 16))::bit(64)::bigint`;
     const command = `COPY (SELECT ${bigint(this.#key)}, ${bigint(this.#row)}, _position
       FROM ${this.#from}${where}) TO STDOUT (FORMAT binary)`;
-    const frames = new Frames();
-    let begun = false;
-    for await (const { chunks, release } of copyOut(this.#client, command)) {
-      for (const chunk of chunks) {
-        frames.feed(chunk);
-        while (frames.next()) {
-          if (frames.kind !== copyData) continue;
-          const at = begun ? frames.start : frames.start + signatureBytes;
-          begun = true;
-          if (frames.end - at > positionAt) take(rowAt(frames.data, at));
-        }
-      }
-      release();
-    }
+    await eachCopied(this.#client, command, positionAt + 1, (data, at) => take(rowAt(data, at)));
   }
 
   async some(): Promise<void> {
@@ -153,8 +140,6 @@ function valueOf(text: string, kind: Kind): Value {
   return kind === 'boolean' ? text === 'true' : text;
 }
 
-const copyData = 0x64;
-const signatureBytes = 19; // And the two words behind it.
 const positionAt = 30; // Two bytes of a count, twice twelve of a number, four of a length.
 
 const rowAt = (data: Buffer, at: number): RestingRow => ({
