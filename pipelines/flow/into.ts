@@ -109,42 +109,36 @@ export async function writeAround<T>(
   sink: Pick<Sink<T>, 'write'>,
   values: readonly T[],
 ): Promise<readonly Poison<T>[]> {
-  const poison: Poison<T>[] = [];
-  await writeHalves(sink, values, 0, poison);
-  for (let written = values.length - poison.length; written > 0;) {
+  let poison: readonly Poison<T>[] = await writeHalves(sink, values);
+  for (let hasHelped = poison.length < values.length; hasHelped;) {
     const again = poison.filter(({ refusal }) => refusal.isInTheWay);
     if (again.length === 0) break;
-    const left: Poison<T>[] = [];
-    const others = again.map(({ value }) => value);
-    await writeHalves(sink, others, 0, left);
-    written = again.length - left.length;
-    for (const { index } of again)
-      poison.splice(
-        poison.findIndex((each) => each.index === index),
-        1,
-      );
-    for (const each of left) poison.push({ ...each, index: again[each.index]?.index ?? -1 });
+    const left = await writeHalves(
+      sink,
+      again.map(({ value }) => value),
+    );
+    hasHelped = left.length < again.length;
+    const still = left.map((each) => ({ ...each, index: again[each.index]?.index ?? -1 }));
+    poison = [...poison.filter(({ refusal }) => !refusal.isInTheWay), ...still];
   }
-  return poison.sort((a, b) => a.index - b.index);
+  return poison.toSorted((a, b) => a.index - b.index);
 }
 
 async function writeHalves<T>(
   sink: Pick<Sink<T>, 'write'>,
   values: readonly T[],
-  offset: number,
-  poison: Poison<T>[],
-): Promise<void> {
+  offset = 0,
+): Promise<readonly Poison<T>[]> {
   try {
     await sink.write(values);
+    return [];
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const [value] = values;
-    if (values.length === 1 && value !== undefined) {
-      poison.push({ index: offset, value, refusal: error });
-      return;
-    }
+    if (values.length === 1 && value !== undefined)
+      return [{ index: offset, value, refusal: error }];
     const half = Math.ceil(values.length / 2);
-    await writeHalves(sink, values.slice(0, half), offset, poison);
-    await writeHalves(sink, values.slice(half), offset + half, poison);
+    const first = await writeHalves(sink, values.slice(0, half), offset);
+    return [...first, ...(await writeHalves(sink, values.slice(half), offset + half))];
   }
 }

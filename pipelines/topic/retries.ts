@@ -25,14 +25,13 @@ export function ownOf({ retry, topics }: Pick<Retries, 'retry' | 'topics'>) {
       : batch;
 }
 
-/** Takes what comes again for what it was: a record of the topic in which it was refused. */
+/** Takes what comes again for what it was: a record of the topic in which it was refused. A delivery is of one topic. */
 export function withRetries(
   source: Source<Received>,
   { retry, topics, waived }: Retries,
 ): Source<Received> {
   const inputs = new Set(topics);
   const asRefused = (record: Received): readonly Received[] => {
-    if (record.topic !== retry) return [record];
     const topic = header(record, retryHeaders.topic);
     const letter = header(record, retryHeaders.letter);
     if (topic === null || letter === null || !inputs.has(topic)) return [];
@@ -44,7 +43,9 @@ export function withRetries(
   return {
     async *read(reading) {
       for await (const { values, ...delivery } of source.read(reading))
-        yield { ...delivery, values: values.flatMap(asRefused) };
+        yield values[0]?.topic === retry
+          ? { ...delivery, values: values.flatMap(asRefused) }
+          : { ...delivery, values };
     },
     confirm: (position) => source.confirm(position),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),

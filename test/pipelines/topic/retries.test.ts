@@ -29,7 +29,7 @@ test('what comes again is taken for a record of its topic, and of the offset tha
     { ...record('retry.govern', 5, { ...headers, letter: 'waived' }), value: Buffer.alloc(0) },
   ];
   const waived: string[] = [];
-  const source = withRetries(new ListSource(deliveries([given])), {
+  const source = withRetries(new ListSource(deliveries(given.map((each) => [each]))), {
     retry: 'retry.govern',
     topics: [input],
     waived: ({ topic }, letter) => waived.push(`${topic} ${letter}`),
