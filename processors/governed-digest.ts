@@ -5,7 +5,8 @@ import type { Field, ImagePlaces } from '../schemas/change-cursor.ts';
 import type { GovernedCursor, GovernedForm } from '../schemas/governed-record.ts';
 import { type Unchanged, unchanged, type Value } from '../schemas/value.ts';
 import { KnownHashes } from './known-hashes.ts';
-import { digestText, type Hash, type RowDigest } from './row-digest.ts';
+import { digestText, type RowDigest } from './row-digest.ts';
+import type { Halves } from './server-hash.ts';
 
 interface Reading {
   readonly index: number; // Of the digest's columns.
@@ -28,7 +29,7 @@ export class GovernedDigest {
   readonly #told: Uint8Array; // Those that the change told to be unchanged.
   readonly #digest: RowDigest;
   readonly #compiled = new WeakMap<GovernedForm, Compiled>();
-  readonly #hash: Hash = { high: 0, low: 0 };
+  readonly #hash: Halves = { high: 0, low: 0 };
 
   constructor(digest: RowDigest) {
     this.#digest = digest;

@@ -1,4 +1,4 @@
-import type { Hash } from './row-digest.ts';
+import type { Halves } from './server-hash.ts';
 
 const places = 4_096; // A power of two.
 const longest = 64;
@@ -11,7 +11,7 @@ export class KnownHashes {
   #place = -1; // Of what was looked for last.
 
   /** Whether the hash of these bytes is known. */
-  find(data: Uint8Array, start: number, end: number, out: Hash): boolean {
+  find(data: Uint8Array, start: number, end: number, out: Halves): boolean {
     const length = end - start;
     this.#place = -1;
     if (length >= longest) return false;
@@ -28,7 +28,7 @@ export class KnownHashes {
   }
 
   /** Keeps the hash of the bytes that were just looked for. */
-  keep(data: Uint8Array, start: number, end: number, { high, low }: Hash): void {
+  keep(data: Uint8Array, start: number, end: number, { high, low }: Halves): void {
     const place = this.#place;
     if (place < 0) return;
     const known = place * longest - start;

@@ -2,12 +2,7 @@ import { hexOf, Md5 } from '../schemas/md5.ts';
 import type { Kind } from '../schemas/avro.ts';
 import { type Position, positionText } from '../schemas/position.ts';
 import type { Value } from '../schemas/value.ts';
-
-/** A hash of 64 bits, as two halves: numbers of 64 bits would be an object each. */
-export interface Hash {
-  high: number;
-  low: number;
-}
+import type { Halves } from './server-hash.ts';
 
 /** What stands for a column in the digest of a change that does not speak of it. */
 export const unchangedDigits = '-';
@@ -33,7 +28,7 @@ export class RowDigest {
   }
 
   /** The hash of a column's value, given its one text. */
-  column(index: number, text: string, out: Hash): void {
+  column(index: number, text: string, out: Halves): void {
     const md5 = this.#md5;
     md5.clear();
     const label = this.#labels[index];
@@ -43,7 +38,7 @@ export class RowDigest {
   }
 
   /** By what a row is known: by the hashes of its key, or by its position where it has no key. `hashes` has two words a column. */
-  key(hashes: Int32Array, from: number, position: Position | string, out: Hash): void {
+  key(hashes: Int32Array, from: number, position: Position | string, out: Halves): void {
     const [only = 0] = this.#key;
     if (this.#key.length === 1) {
       out.high = hashes[from + 2 * only] ?? 0;
@@ -59,7 +54,7 @@ export class RowDigest {
   }
 
   /** The digest itself. `place` is the position of the row, behind what a change does where it is one. */
-  row(hashes: Int32Array, from: number, place: string, out: Hash, unchanged?: Uint8Array): void {
+  row(hashes: Int32Array, from: number, place: string, out: Halves, unchanged?: Uint8Array): void {
     const md5 = this.#md5;
     md5.clear();
     md5.text(place);
@@ -75,7 +70,7 @@ export class RowDigest {
     if ((high | low) !== 0) this.#md5.hex(high, low);
   }
 
-  #finish(out: Hash): void {
+  #finish(out: Halves): void {
     this.#md5.finish();
     out.high = this.#md5.high;
     out.low = this.#md5.low;

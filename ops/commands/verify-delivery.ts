@@ -1,21 +1,19 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { type Config, loadConfig } from '../../contracts/config.ts';
 import type { TableContract } from '../../contracts/contract.ts';
 import { registryAt } from '../../contracts/registry.ts';
 import type { ToldDifference, Verified } from '../../pipelines/delivered/verified.ts';
-
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
 import { readContracts } from '../worker/setting.ts';
 import { type SinkName, sinkNames } from '../worker/sink-names.ts';
 import { verifiedSinks } from '../worker/verified-sinks.ts';
 import { configFile, configOption } from './config-file.ts';
-import { UsageError } from './usage-error.ts';
 
 interface Flags {
   readonly config?: string;
   readonly table?: string;
-  readonly sink?: string;
+  readonly sink?: SinkName;
   readonly anew?: boolean;
   readonly json?: boolean;
 }
@@ -40,7 +38,7 @@ export function verifyDeliveryCommand(group: Command): void {
     )
     .addOption(configOption())
     .option('--table <table>', 'this table only, by schema and name')
-    .option('--sink <sink>', `this sink only: ${sinkNames.join(', ')}`)
+    .addOption(new Option('--sink <sink>', 'this sink only').choices(sinkNames))
     .option('--anew', 'read the topics from their beginnings, whatever conductor run verify kept')
     .option('--json', 'one JSON object')
     .addHelpText('after', examples)
@@ -54,13 +52,13 @@ async function verifyDelivery(flags: Flags): Promise<void> {
   const contracts = await readContracts(config);
   const sinks = sinksOf(config, flags.sink);
   const tables = tablesOf(config, contracts, flags.table);
-  await using state = await FoldState.at(config.state.url);
+  await using state = flags.anew ? null : await FoldState.at(config.state.url);
   const verifying = {
     database: config.database,
     kafka: kafkaOptions(config, 'verify'),
     registry: registryAt(config.registry.url),
     contracts: [...contracts.values()],
-    state: flags.anew ? null : state,
+    state,
     saves: false,
   };
   const all: Verified[] = [];
@@ -76,9 +74,7 @@ async function verifyDelivery(flags: Flags): Promise<void> {
   if (!equal) process.exitCode = 3;
 }
 
-function sinksOf(config: Config, named: string | undefined) {
-  if (named !== undefined && !sinkNames.includes(named as SinkName))
-    throw new UsageError(`there is no sink ${named}: it is one of ${sinkNames.join(', ')}`);
+function sinksOf(config: Config, named: SinkName | undefined) {
   const sinks = verifiedSinks(config).filter(({ sink }) => named === undefined || sink === named);
   if (sinks.length > 0) return sinks;
   throw new CannotRun({

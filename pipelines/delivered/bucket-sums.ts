@@ -1,3 +1,5 @@
+import { bigOf } from '../../processors/server-hash.ts';
+
 /** Keys are told apart by the first three digits of their hashes where only sums are compared. */
 export const bucketDigits = 3;
 
@@ -13,7 +15,7 @@ export class BucketSums {
   readonly #of = new Map<number, Sum>();
 
   add(bucket: number, high: number, low: number): void {
-    this.addMany(bucket, 1, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
+    this.addMany(bucket, 1, bigOf({ high, low }));
   }
 
   addMany(bucket: number, rows: number, sum: bigint): void {

@@ -1,3 +1,4 @@
+import { bigOf } from '../../processors/server-hash.ts';
 import { hexOf } from '../../schemas/md5.ts';
 import type { ExpectedRow, ExpectedRows } from './expected-rows.ts';
 import type { RelationshipFault, RestingRow, RestingRows } from './resting-rows.ts';
@@ -36,7 +37,7 @@ export class Differences {
   readonly take = (row: RestingRow): void => {
     const { keyHigh, keyLow, name, fault } = row;
     this.looked++;
-    const id = (BigInt(keyHigh >>> 0) << 32n) | BigInt(keyLow >>> 0);
+    const id = bigOf({ high: keyHigh, low: keyLow });
     const isAgain = this.#met.has(id);
     this.#met.add(id);
     const kind = isAgain ? 'doubled' : this.#kindOf(row, this.#expected.of(keyHigh, keyLow));
@@ -48,7 +49,7 @@ export class Differences {
   /** What should have been met, and was not, of what was looked at. */
   end(there: Iterable<readonly [high: number, low: number]>): void {
     for (const [high, low] of there) {
-      if (this.#met.has((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))) continue;
+      if (this.#met.has(bigOf({ high, low }))) continue;
       const hash = hexOf(high, low);
       this.found.set(hash, { kind: 'missing', hash, name: null, fault: null });
     }

@@ -1,5 +1,6 @@
 import { GovernedDigest } from '../../processors/governed-digest.ts';
-import { type Hash, type RowDigest } from '../../processors/row-digest.ts';
+import type { RowDigest } from '../../processors/row-digest.ts';
+import type { Halves } from '../../processors/server-hash.ts';
 import { hexOf } from '../../schemas/md5.ts';
 import { positionText } from '../../schemas/position.ts';
 import { Refusal } from '../../schemas/refusal.ts';
@@ -22,8 +23,8 @@ export class ExpectedChanges {
   readonly #digest: RowDigest;
   readonly #reading: GovernedDigest;
   readonly #lanes: number;
-  readonly #key: Hash = { high: 0, low: 0 };
-  readonly #row: Hash = { high: 0, low: 0 };
+  readonly #key: Halves = { high: 0, low: 0 };
+  readonly #row: Halves = { high: 0, low: 0 };
   #place = '';
 
   constructor(digest: RowDigest, lanes: number) {

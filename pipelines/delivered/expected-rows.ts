@@ -1,5 +1,6 @@
 import { GovernedDigest } from '../../processors/governed-digest.ts';
-import type { Hash, RowDigest } from '../../processors/row-digest.ts';
+import type { RowDigest } from '../../processors/row-digest.ts';
+import type { Halves } from '../../processors/server-hash.ts';
 import { hexOf } from '../../schemas/md5.ts';
 import { compare, parsePosition, type Position, positionText } from '../../schemas/position.ts';
 import { Refusal } from '../../schemas/refusal.ts';
@@ -28,7 +29,7 @@ export class ExpectedRows {
   readonly #digest: RowDigest;
   readonly #reading: GovernedDigest;
   readonly #keys: KeyTable;
-  readonly #key: Hash = { high: 0, low: 0 };
+  readonly #key: Halves = { high: 0, low: 0 };
   #floor: Position | null = null; // Rows that are older were truncated, whatever their lane.
   #halfKnown = 0;
 
@@ -87,7 +88,7 @@ export class ExpectedRows {
   sums(): BucketSums {
     const sums = new BucketSums();
     const { words } = this.#keys;
-    const hash: Hash = { high: 0, low: 0 };
+    const hash: Halves = { high: 0, low: 0 };
     for (let slot = 0; slot < this.#keys.count; slot++) {
       if (!this.#isThere(slot)) continue;
       this.#digestOf(slot, hash);
@@ -124,7 +125,7 @@ export class ExpectedRows {
     const position = positionText(keys.positionOf(slot));
     if (!this.#isThere(slot)) return { is: 'gone', position };
     if (keys.presence(slot) === halfKnown) return { is: 'half-known', position };
-    const hash: Hash = { high: 0, low: 0 };
+    const hash: Halves = { high: 0, low: 0 };
     this.#digestOf(slot, hash);
     return { is: 'there', position, digest: hexOf(hash.high, hash.low) };
   }
@@ -162,14 +163,15 @@ export class ExpectedRows {
   }
 
   #isThere(slot: number): boolean {
-    return this.#keys.presence(slot) !== gone && !this.#isOlder(this.#keys.positionOf(slot));
+    if (this.#keys.presence(slot) === gone) return false;
+    return this.#floor === null || !this.#isOlder(this.#keys.positionOf(slot));
   }
 
   #isOlder(position: Position): boolean {
     return this.#floor !== null && compare(position, this.#floor) < 0;
   }
 
-  #digestOf(slot: number, out: Hash): void {
+  #digestOf(slot: number, out: Halves): void {
     const keys = this.#keys;
     const place = positionText(keys.positionOf(slot));
     this.#digest.row(keys.words, keys.columnsAt(slot), place, out);

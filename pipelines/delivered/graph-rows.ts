@@ -1,7 +1,8 @@
 import neo4j, { type Driver, type Record as GraphRecord } from 'neo4j-driver';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { governedColumns, type TableContract } from '../../contracts/contract.ts';
-import { digestText, type Hash, RowDigest } from '../../processors/row-digest.ts';
+import { digestText, RowDigest } from '../../processors/row-digest.ts';
+import type { Halves } from '../../processors/server-hash.ts';
 import { type Kind, kindOf } from '../../schemas/avro.ts';
 import type { Value } from '../../schemas/value.ts';
 import { type GraphEnd, type GraphTable, quoted } from '../../sinks/neo4j-tables.ts';
@@ -117,7 +118,7 @@ export class GraphRows implements RestingRows {
 
   #rowOf(record: GraphRecord): RestingRow {
     const hashes = this.#hashes;
-    const out: Hash = { high: 0, low: 0 };
+    const out: Halves = { high: 0, low: 0 };
     for (let index = 0; index < this.#kinds.length; index++) {
       const value = record.get(columnsFrom + index) as Value;
       out.high = out.low = 0;

@@ -4,6 +4,7 @@ import { governedColumns, type TableContract } from '../../contracts/contract.ts
 import { inOrder, labelOf, RowDigest } from '../../processors/row-digest.ts';
 import { kindOf, type Kind } from '../../schemas/avro.ts';
 import { keyText, type Value } from '../../schemas/value.ts';
+import { splitName } from '../../sinks/postgres-plan.ts';
 import { copyClient } from '../backfill/copy-out.ts';
 import { eachCopied } from '../compare/copied-bytes.ts';
 import { hangUp } from '../wal/own-pool.ts';
@@ -192,11 +193,10 @@ function textOf({ name, type, printed }: { name: string; type: string; printed: 
   return `CASE WHEN ${column} = 'NaN' THEN 'NaN' ELSE encode(float8send(${column}::float8 + 0), 'hex') END`;
 }
 
-function quotedTable(table: string): string {
-  const dot = table.indexOf('.');
-  const parts = dot === -1 ? ['public', table] : [table.slice(0, dot), table.slice(dot + 1)];
-  return parts.map((part) => pg.escapeIdentifier(part)).join('.');
-}
+const quotedTable = (table: string): string =>
+  splitName(table)
+    .map((part) => pg.escapeIdentifier(part))
+    .join('.');
 
 const absent = (table: string, column: string | null) =>
   new CannotRun({

@@ -122,7 +122,7 @@ export class RestingHistory implements AsyncDisposable {
     return applied;
   }
 
-  /** The sums of what rests within a range, in the buckets of `rangeOf`. */
+  /** The sums of what rests within a range, in the buckets of `ExpectedChanges.bucketOf`. */
   async sums(range: LaneRange): Promise<BucketSums> {
     const rows = await this.#ask<{ lane: number; at: string; rows: string; sum: string }>(
       `SELECT _lane AS lane, toString(intDiv(_offset, ${rangeOffsets})) AS at, toString(count()) AS rows,
