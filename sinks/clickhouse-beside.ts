@@ -24,7 +24,8 @@ export function besideWarehouse(
   const beside = besideContract(contract, replay);
   const live = tableOf(contract);
   const own = tableOf(beside);
-  const at = (name: string) => `${quoted(database)}.${quoted(name)}`;
+  const place = warehousePlace(database, null);
+  const { at } = place;
   const run = (query: string) => client.command({ query });
   const idOf = (name: string) => uuidOf(client, database, name);
   const drop = async () => {
@@ -43,7 +44,10 @@ export function besideWarehouse(
     async switchOver(catchUp, { note, keep }) {
       if ((await idOf(live.history)) !== note) {
         await catchUp('beside');
-        await makeTables(client, warehousePlace(database, null), new Map([[contract.table, live]])); // For who has dropped it.
+        if ((await idOf(live.history)) === null) {
+          // Somebody has dropped it. One that is there is as its own sink left it: a policy may have made text of columns.
+          await makeTables(client, place, new Map([[contract.table, live]]));
+        }
         await run(`EXCHANGE TABLES ${at(own.history)} AND ${at(live.history)}`);
       }
       await catchUp('live'); // What others still wrote to the old one.

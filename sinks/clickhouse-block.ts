@@ -3,7 +3,7 @@ import type { Field, KnownType } from '../schemas/change-cursor.ts';
 import type { GovernedForm, GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { putHalves, putSized, putVarint, putWide, putWord } from './clickhouse-bytes.ts';
-import type { WarehouseTable } from './clickhouse-tables.ts';
+import { bare, ownColumns, type WarehouseTable } from './clickhouse-tables.ts';
 import { refusing } from './clickhouse-text.ts';
 import { emptyOf, type Put, putOf } from './clickhouse-values.ts';
 
@@ -14,7 +14,7 @@ import { emptyOf, type Put, putOf } from './clickhouse-values.ts';
 export class Block {
   readonly #table: WarehouseTable;
   readonly #columns: readonly Column[];
-  readonly #own = ownColumns();
+  readonly #own = columnsOfAll();
   readonly #all: readonly Column[];
   readonly #plans = new WeakMap<GovernedForm, Plan>();
   #rows = 0;
@@ -24,10 +24,6 @@ export class Block {
     this.#table = table;
     this.#columns = table.columns.map(({ name, type }) => new Column(name, type));
     this.#all = [...this.#columns, ...Object.values(this.#own)];
-  }
-
-  get rows(): number {
-    return this.#rows;
   }
 
   /** The columns, as `input` declares them. */
@@ -130,7 +126,7 @@ class Column {
   constructor(name: string, type: string) {
     this.name = name;
     this.type = type;
-    this.base = /^Nullable\((.*)\)$/.exec(type)?.[1] ?? type;
+    this.base = bare(type);
     this.#isNullable = this.base !== type;
     this.#empty = type.startsWith('Array') ? Buffer.alloc(0) : emptyOf(this.base);
   }
@@ -185,19 +181,23 @@ class Column {
 }
 
 /** What the history has of every change. */
-const ownColumns = () => ({
-  op: new Column('_op', 'String'),
-  timeline: new Column('_timeline', 'UInt32'),
-  lsn: new Column('_lsn', 'UInt64'),
-  seq: new Column('_seq', 'UInt32'),
-  part: new Column('_part', 'UInt32'),
-  lane: new Column('_lane', 'UInt32'),
-  offset: new Column('_offset', 'UInt64'),
-  committedAt: new Column('_committed_at', `DateTime64(6, 'UTC')`),
-  unchanged: new Column('_unchanged', 'Array(String)'),
-  provenance: new Column('_provenance', 'String'),
-  policy: new Column('_policy', 'String'),
+const columnsOfAll = () => ({
+  op: ownColumn('_op'),
+  timeline: ownColumn('_timeline'),
+  lsn: ownColumn('_lsn'),
+  seq: ownColumn('_seq'),
+  part: ownColumn('_part'),
+  lane: ownColumn('_lane'),
+  offset: ownColumn('_offset'),
+  committedAt: ownColumn('_committed_at'),
+  unchanged: ownColumn('_unchanged'),
+  provenance: ownColumn('_provenance'),
+  policy: ownColumn('_policy'),
 });
+
+/** The server finds out itself which values come again. */
+const ownColumn = (name: keyof typeof ownColumns) =>
+  new Column(name, ownColumns[name].replace('LowCardinality(String)', 'String'));
 
 function planOf(table: WarehouseTable, { cursor }: GovernedForm, columns: readonly Column[]): Plan {
   const { keyFields, rowFields } = cursor;

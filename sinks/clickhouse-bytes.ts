@@ -64,6 +64,10 @@ export function putSized(from: Buffer, start: number, length: number, to: Bytes)
   to.copy(from, start, length);
 }
 
+/** How many bytes ClickHouse takes for a decimal of so many digits. */
+export const decimalWidth = (precision: number): number =>
+  precision <= 9 ? 4 : precision <= 18 ? 8 : precision <= 38 ? 16 : 32;
+
 const two32 = 0x1_0000_0000;
 const micros = 86_400_000_000;
 const firstDay = -25_567; // 1900-01-01, and the day after 2299-12-31: ClickHouse bends what is beyond.

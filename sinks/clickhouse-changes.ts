@@ -1,6 +1,6 @@
 import { NotNow } from '../contracts/cannot-run.ts';
 import { localName, type WarehousePlace } from './clickhouse-place.ts';
-import { ownColumns, quoted, type WarehouseTable } from './clickhouse-tables.ts';
+import { bare, ownColumns, quoted, type WarehouseTable } from './clickhouse-tables.ts';
 
 /** The columns of a table as they rest, with their types. */
 export type RestingColumns = ReadonlyMap<string, string>;
@@ -37,8 +37,6 @@ export function changesOfColumns(
     changes.map((change) => `ALTER TABLE ${place.at(name)}${place.onCluster} ${change}`),
   );
 }
-
-const bare = (type: string): string => /^Nullable\((.*)\)$/.exec(type)?.[1] ?? type;
 
 /** Whether a type holds every value of another one, as it is. */
 function holdsAll(type: string, known: string): boolean {

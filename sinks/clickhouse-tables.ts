@@ -43,6 +43,9 @@ export function warehouseTables(
 export const quoted = (name: string): string =>
   /^[a-z_]\w*$/i.test(name) ? name : `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 
+/** A type without Nullable. */
+export const bare = (type: string): string => /^Nullable\((.*)\)$/.exec(type)?.[1] ?? type;
+
 /** What a history says of every change, beside its columns. */
 export const ownColumns = {
   _op: 'LowCardinality(String)',

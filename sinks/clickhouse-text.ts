@@ -1,7 +1,7 @@
 import { exact } from '../schemas/exact.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { Bytes } from '../schemas/bytes.ts';
-import { inBounds, putHalves, putLittle, putSized } from './clickhouse-bytes.ts';
+import { decimalWidth, inBounds, putHalves, putLittle, putSized } from './clickhouse-bytes.ts';
 
 /** Says of a value, without telling it, what ClickHouse does not hold. */
 export type Refuse = (what: 'is a date' | 'is a number' | 'is a value') => Refusal;
@@ -116,7 +116,7 @@ const putDate = (kind: 'Date32' | 'DateTime64', refuse: Refuse): PutText => {
 
 const putDecimal = (type: string, refuse: Refuse): PutText => {
   const [, precision = '0', scale = '0'] = /^Decimal\((\d+), (\d+)\)$/.exec(type) ?? [];
-  const width = +precision <= 9 ? 4 : +precision <= 18 ? 8 : +precision <= 38 ? 16 : 32;
+  const width = decimalWidth(+precision);
   return (text, to) => {
     const [, sign = '', whole = '', part = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
     if (whole === '' || /[1-9]/.test(part.slice(+scale))) throw refuse('is a number');

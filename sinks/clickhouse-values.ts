@@ -6,6 +6,7 @@ import type { KnownType } from '../schemas/change-cursor.ts';
 import { Bytes } from '../schemas/bytes.ts';
 import { writeTime } from '../schemas/moment.ts';
 import {
+  decimalWidth,
   inBounds,
   putHalves,
   putLittle,
@@ -38,7 +39,7 @@ const scratch = new Bytes(64);
 /** How many bytes a value of a fixed width takes. */
 function widthOf(type: string): number {
   const digits = Number(/^Decimal\((\d+)/.exec(type)?.[1] ?? 0);
-  if (digits > 0) return digits <= 9 ? 4 : digits <= 18 ? 8 : digits <= 38 ? 16 : 32;
+  if (digits > 0) return decimalWidth(digits);
   const width = widths[type.replace(/\(.*/, '')];
   if (width === undefined) throw new TypeError(`${type} is no type of the warehouse`);
   return width;

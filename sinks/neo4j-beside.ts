@@ -1,4 +1,4 @@
-import neo4j, { type Driver, type ManagedTransaction, Neo4jError } from 'neo4j-driver';
+import neo4j, { type Driver, type ManagedTransaction } from 'neo4j-driver';
 import type { TableContract } from '../contracts/contract.ts';
 import { failpoint } from '../pipelines/flow/failpoint.ts';
 import type { Value } from '../schemas/value.ts';
@@ -8,7 +8,7 @@ import { graphTables, type NodeTable } from './neo4j-tables.ts';
 import { clearOlder, writePlanned } from './neo4j-batch.ts';
 import type { Plan } from './neo4j-plan.ts';
 import { leadings } from './neo4j-relationships.ts';
-import { Contention } from './neo4j-write.ts';
+import { transact } from './neo4j-transact.ts';
 
 const page = 1_000; // Nodes: a writer of the table waits for no more.
 
@@ -32,7 +32,12 @@ export function besideGraph(
     own: tableOf([beside], beside.table),
   };
   const { own } = tables;
-  const inTx = transactions(driver, database);
+  const place = { driver, database, contended: () => {} };
+  const inTx: InTx = (work) =>
+    transact(place, (tx, at) => {
+      at(contract.table);
+      return work(tx);
+    });
 
   return {
     contract: beside,
@@ -70,25 +75,6 @@ export function besideGraph(
 }
 
 type InTx = <T>(work: (tx: ManagedTransaction) => Promise<T>) => Promise<T>;
-
-const transactions =
-  (driver: Driver, database: string): InTx =>
-  async (work) => {
-    for (let attempt = 1; ; attempt++) {
-      const session = driver.session({ database });
-      try {
-        return await session.executeWrite(work);
-      } catch (error) {
-        const isGone = // What another has just removed is not there the next time.
-          error instanceof Contention ||
-          (error instanceof Neo4jError &&
-            error.code === 'Neo.ClientError.Statement.EntityNotFound');
-        if (!isGone || attempt === 5) throw error;
-      } finally {
-        await session.close();
-      }
-    }
-  };
 
 /** Takes away nodes, tombstones and offsets, some thousands at a time. */
 async function forget(inTx: InTx, { label, source }: NodeTable): Promise<void> {
@@ -163,7 +149,7 @@ async function mergeRows(inTx: InTx, tables: Tables): Promise<number> {
   let rows = 0;
   for (let after: string | null = ''; after !== null;) {
     const from: string = after;
-    after = await inTx(async (tx) => {
+    const { merged, last } = await inTx(async (tx) => {
       await holdTable(tx, tables);
       const { pairs, last } = await pairsAfter(tx, tables, from);
       await write(tx, {
@@ -179,9 +165,10 @@ async function mergeRows(inTx: InTx, tables: Tables): Promise<number> {
         })),
         graves: [],
       });
-      rows += pairs.length;
-      return last;
+      return { merged: pairs.length, last };
     });
+    rows += merged; // Here, for what did not commit is done again.
+    after = last;
   }
   return rows;
 }
@@ -214,7 +201,7 @@ async function bury(inTx: InTx, tables: Tables): Promise<number> {
   let removed = 0;
   for (let after: string | null = ''; after !== null;) {
     const from: string = after;
-    after = await inTx(async (tx) => {
+    const { ended, last } = await inTx(async (tx) => {
       await holdTable(tx, tables);
       const { records } = await tx.run(
         `MATCH (t:CdcTombstone) WHERE t.pk STARTS WITH $own + '{' AND t.pk > $after
@@ -234,9 +221,10 @@ async function bury(inTx: InTx, tables: Tables): Promise<number> {
           at: record.get('at'),
         })),
       });
-      removed += dead.length;
-      return records.at(-1)?.get('pk') ?? null;
+      return { ended: dead.length, last: (records.at(-1)?.get('pk') ?? null) as string | null };
     });
+    removed += ended;
+    after = last;
   }
   const floor = await inTx(async (tx) => {
     const { records } = await tx.run('MATCH (t:CdcTombstone {pk: $own}) RETURN t.position AS at', {

@@ -2,9 +2,7 @@ import type { ManagedTransaction } from 'neo4j-driver';
 import type { Plan, PlannedRow } from './neo4j-plan.ts';
 import { propertyOf } from './neo4j-tables.ts';
 import type { GraphTable, NodeTable } from './neo4j-tables.ts';
-
-/** That a transaction met another, and is to begin again. */
-export class Contention extends Error {}
+import { Contention } from './neo4j-transact.ts';
 
 /** Keys of nodes by label. */
 export class Keys {
@@ -63,7 +61,7 @@ export async function writeRows<Row extends PlannedRow>(
   });
 }
 
-/** Writes the nodes of a plan and its tombstones, but no relationship yet. What others still refer to stays as a stub. */
+/** Writes the nodes of a plan, but no relationship yet. What others still refer to stays as a stub. */
 export async function writeNodes(
   tx: ManagedTransaction,
   { table, cleared, rows }: Plan<NodeTable>,

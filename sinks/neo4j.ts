@@ -1,16 +1,13 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import neo4j, { Neo4jError } from 'neo4j-driver';
-import type { Driver, ManagedTransaction } from 'neo4j-driver';
+import neo4j, { type Driver } from 'neo4j-driver';
 import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
 import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
-import { Refusal } from '../schemas/refusal.ts';
 import { graphTables } from './neo4j-tables.ts';
 import type { GraphTable } from './neo4j-tables.ts';
 import { type Batch, clearOlder, writeBatch } from './neo4j-batch.ts';
-import { Contention } from './neo4j-write.ts';
+import { codeOf, type Place, transact } from './neo4j-transact.ts';
 import { offsetsOf } from './lane-offsets.ts';
 
 export interface GraphOptions {
@@ -22,13 +19,6 @@ export interface GraphOptions {
   readonly name?: string;
   /** Told each time that a transaction begins again, because another one had what it wanted. */
   readonly contended?: () => void;
-}
-
-/** Where a graph is written to. */
-interface Place {
-  readonly driver: Driver;
-  readonly database: string;
-  readonly contended: () => void;
 }
 
 /**
@@ -100,57 +90,6 @@ async function writeChanges(
       ended = await transact(place, (tx) => clearOlder(tx, table, older));
   }
 }
-
-type Work<T> = (tx: ManagedTransaction, at: (table: string) => void) => Promise<T>;
-
-/** What another transaction did to this one, which begins again. */
-const contentions = new Set([
-  'Neo.ClientError.Statement.EntityNotFound', // A node that another lane has just removed.
-  'Neo.TransientError.Transaction.DeadlockDetected',
-]);
-
-/** One managed transaction; one that another got in the way of begins again. */
-async function transact<T>({ driver, database, contended }: Place, work: Work<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    const session = driver.session({ database });
-    let table = '';
-    const working = async (tx: ManagedTransaction) => {
-      try {
-        return await work(tx, (name) => (table = name));
-      } catch (cause) {
-        // The driver would wait for a second before it tried again.
-        throw contentions.has(codeOf(cause)) ? new Contention('met another', { cause }) : cause;
-      }
-    };
-    try {
-      return await session.executeWrite(working);
-    } catch (error) {
-      if (!(error instanceof Contention) || attempt === 20) throw refusalOf(table, error) ?? error;
-      contended();
-      await wait(Math.random() * 10 * attempt); // Two that met may else meet again.
-    } finally {
-      await session.close();
-    }
-  }
-}
-
-const dataCodes = new Set([
-  'Neo.ClientError.Schema.ConstraintValidationFailed',
-  'Neo.ClientError.Statement.ArgumentError',
-  'Neo.ClientError.Statement.ArithmeticError',
-  'Neo.ClientError.Statement.TypeError',
-]);
-
-/** What Neo4j says about data quotes it: only its code is taken over. */
-function refusalOf(table: string, error: unknown): Refusal | null {
-  const code = codeOf(error);
-  if (!dataCodes.has(code)) return null;
-  return new Refusal('rejected-by-sink', `table ${table}: ${code}`, {
-    cause: Object.assign(new Error(code), { code }),
-  });
-}
-
-const codeOf = (error: unknown): string => (error instanceof Neo4jError ? error.code : '');
 
 function unopened(options: GraphOptions, cause: unknown): Error {
   const said = cause instanceof Error ? cause.message : String(cause);
