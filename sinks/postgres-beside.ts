@@ -1,4 +1,10 @@
-import databases, { isSQLError, type Queryable, sql, type Transaction } from '@databases/pg';
+import databases, {
+  isSQLError,
+  type Queryable,
+  sql,
+  type SQLQuery,
+  type Transaction,
+} from '@databases/pg';
 import { setTimeout as wait } from 'node:timers/promises';
 import { governedColumns, type TableContract } from '../contracts/contract.ts';
 import { postgresLogin } from '../contracts/postgres-login.ts';
@@ -162,32 +168,45 @@ async function mergeRows(
   );
   const gone =
     buried.length === 0
-      ? []
-      : await tx.query(sql`
+      ? 0
+      : await counted(
+          tx,
+          sql`
           DELETE FROM ${live} t USING cdc_dedupe d
-          WHERE starts_with(d.pk, ${`${tables.own}{`}) AND ${sql.join(buried, ' AND ')} AND t._position < d.position
-          RETURNING 1`);
+          WHERE starts_with(d.pk, ${`${tables.own}{`}) AND ${sql.join(buried, ' AND ')} AND t._position < d.position`,
+        );
   const [floor] = (await tx.query(
     sql`SELECT position FROM cdc_dedupe WHERE pk = ${tables.own}`,
   )) as readonly { readonly position: string }[];
   const truncated = floor
-    ? await tx.query(sql`DELETE FROM ${live} WHERE _position < ${floor.position} RETURNING 1`)
-    : [];
+    ? await counted(tx, sql`DELETE FROM ${live} WHERE _position < ${floor.position}`)
+    : 0;
   const extra = whole
-    ? await tx.query(
-        sql`DELETE FROM ${live} t WHERE NOT EXISTS (SELECT FROM ${own} s WHERE ${same}) RETURNING 1`,
+    ? await counted(
+        tx,
+        sql`DELETE FROM ${live} t WHERE NOT EXISTS (SELECT FROM ${own} s WHERE ${same})`,
       )
-    : [];
-  const rows = await tx.query(sql`
+    : 0;
+  const rows = await counted(
+    tx,
+    sql`
     INSERT INTO ${live} AS t (${each((name) => sqlName(name))}) SELECT ${each((name) => sqlName(name))} FROM ${own}
     ON CONFLICT (${sql.join(
       keyOf(contract).map((name) => sqlName(name)),
       ', ',
     )}) DO UPDATE SET ${each((name) => sql`${sqlName(name)} = excluded.${sqlName(name)}`)}
       WHERE t._position <= excluded._position
-        AND (${each((name) => sql`t.${sqlName(name)}::text`)}) IS DISTINCT FROM (${each((name) => sql`excluded.${sqlName(name)}::text`)})
-    RETURNING 1`);
-  return { rows: rows.length, removed: gone.length + truncated.length + extra.length };
+        AND (${each((name) => sql`t.${sqlName(name)}::text`)}) IS DISTINCT FROM (${each((name) => sql`excluded.${sqlName(name)}::text`)})`,
+  );
+  return { rows, removed: gone + truncated + extra };
+}
+
+/** Of how many rows a statement makes others, or none: the server counts them, for there may be millions. */
+async function counted(tx: Transaction, statement: SQLQuery): Promise<number> {
+  const [done] = (await tx.query(
+    sql`WITH done AS (${statement} RETURNING 1) SELECT count(*)::float8 AS rows FROM done`,
+  )) as readonly { readonly rows: number }[];
+  return done?.rows ?? 0;
 }
 
 /** Where its lanes are, and what is dead of it, is the other's from now on. */
