@@ -55,7 +55,7 @@ export function besideMirror(url: string, contract: TableContract, replay: numbe
       await catchUp('beside'); // To open it, which this may do, wants a lock that is held below.
       await db.query(sql`ANALYZE ${own}`);
       await locked(db, contract.table, async (tx) => {
-        await catchUp('beside');
+        await catchUp('beside', 'opened');
         await takeOver(tx, tables);
         await moveBooks(tx, tables);
         await tx.query(sql`DROP SCHEMA ${schema}`);
@@ -66,7 +66,7 @@ export function besideMirror(url: string, contract: TableContract, replay: numbe
       if (!(await isThere(db, beside.table))) return { rows: 0, removed: 0 };
       await catchUp('beside');
       return await locked(db, contract.table, async (tx) => {
-        await catchUp('beside');
+        await catchUp('beside', 'opened');
         const merged = await mergeRows(tx, contract, { tables, whole });
         await addGraves(tx, tables);
         await forget(tx, beside.table);
