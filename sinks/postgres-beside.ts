@@ -152,6 +152,10 @@ async function mergeRows(
   { tables, whole }: { readonly tables: Tables; readonly whole: boolean },
 ): Promise<Merged> {
   const [live, own] = [nameOf(tables.live), nameOf(tables.own)];
+  // Keys of what is dead are the source's text: whatever this server's own settings are, it is to write the same.
+  await tx.query(sql`
+    SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),
+      set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true)`);
   const columns = [...governedColumns(contract).map(({ name }) => name), '_position'];
   const each = (of: (name: string) => ReturnType<typeof sqlName>) =>
     sql.join(
