@@ -2,7 +2,14 @@ import { isConfidential, type TableContract } from '../contracts/contract.ts';
 import type { Keyring } from '../contracts/keys/keyring.ts';
 import { type Registry, UnknownSchema } from '../contracts/registry.ts';
 import { changeShape } from '../contracts/shapes.ts';
-import { changesTopic, governedTopic, retryTopic, rowLimitBytes } from '../contracts/topics.ts';
+import {
+  carriesChanges,
+  changesTopic,
+  governedTopic,
+  retryTopic,
+  rowLimitBytes,
+  tableOf,
+} from '../contracts/topics.ts';
 import { relogged, replayLog } from '../processors/replay-log.ts';
 import { sealing } from '../processors/seal-change.ts';
 import { tokeniser } from '../processors/tokens.ts';
@@ -126,8 +133,8 @@ async function recorded(
 ): Promise<Again | NotAgain> {
   const { contracts, registry, database, transform, job } = mending;
   const topicOf = letter.pipeline === 'govern' ? changesTopic : governedTopic;
-  const table = [...contracts.keys()].find((each) => topicOf(database, each) === topic);
-  if (table === undefined) return 'elsewhere';
+  const table = carriesChanges(topic) ? tableOf(topic) : '';
+  if (!contracts.has(table) || topicOf(database, table) !== topic) return 'elsewhere';
   const value = text === null ? null : Buffer.from(text, 'base64');
   const id = value && schemaIdOf(value);
   if (!value || id === null) return 'no-change';
@@ -180,8 +187,7 @@ async function changeAgain(
   }
   if (value.length > rowLimitBytes - slackBytes) return 'refused';
   const key = change.key && Buffer.from(keyText(change.key));
-  const { lane, position, table } = change;
-  const place = positionText(position);
+  const { lane, table } = change;
   return {
     retry: retryTopic('govern'),
     topic,
@@ -189,7 +195,7 @@ async function changeAgain(
     lane,
     key,
     value,
-    place,
+    place: positionText(change.position),
     changed,
     offset: null,
   };

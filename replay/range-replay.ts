@@ -78,7 +78,6 @@ export async function replayRange(
 class Run implements AsyncDisposable {
   readonly #job: RangeJob;
   readonly #id: number;
-  readonly #stage: Replay['stage'];
   readonly #replays: Replays;
   readonly #signal: AbortSignal;
   readonly #refused: Record<string, number>;
@@ -92,7 +91,6 @@ class Run implements AsyncDisposable {
   constructor(job: RangeJob, replay: Replay, replays: Replays, signal: AbortSignal) {
     this.#job = job;
     this.#id = replay.id;
-    this.#stage = replay.stage;
     this.#replays = replays;
     this.#signal = signal;
     this.#lanes = replay.lanes;
@@ -101,8 +99,8 @@ class Run implements AsyncDisposable {
   }
 
   /** What has come meanwhile, at no slower pace than it can. */
-  readonly catchUp = async (to: 'beside' | 'live'): Promise<void> => {
-    await this.#fill(to, null);
+  readonly catchUp = async (to: 'beside' | 'live', opened?: 'opened'): Promise<void> => {
+    await (opened ? this.#fill(to, null) : this.#fillAnew(to, null));
     this.#signal.throwIfAborted();
   };
 
@@ -120,7 +118,7 @@ class Run implements AsyncDisposable {
     if (passed) throw retentionPassed(job.table, passed.partition);
     for (let behind = Infinity, before = 0; behind > fewRecords;) {
       before = behind;
-      await this.#fillAnew();
+      await this.#fillAnew('beside', job.rate);
       this.#signal.throwIfAborted();
       behind = await this.#behind();
       if (behind >= before) break; // It comes no nearer: the rest is waited for.
@@ -143,14 +141,14 @@ class Run implements AsyncDisposable {
   }
 
   /** A schema that has a column as text for the first time wants another sink. */
-  async #fillAnew(): Promise<void> {
+  async #fillAnew(to: 'beside' | 'live', rate: number | null): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#fill('beside', this.#job.rate);
+        return await this.#fill(to, rate);
       } catch (error) {
         if (!(error instanceof NotNow) || attempt === 20) throw error;
-        await this.#sinks.get('beside')?.[Symbol.asyncDispose]();
-        this.#sinks.delete('beside');
+        await this.#sinks.get(to)?.[Symbol.asyncDispose]();
+        this.#sinks.delete(to);
       }
     }
   }
@@ -268,11 +266,10 @@ class Run implements AsyncDisposable {
   #refuseHoles(): void {
     const { how, despiteRefused, table } = this.#job;
     const reasons = Object.entries(this.#refused).map(([reason, count]) => `${count} ${reason}`);
-    if (how === 'merge' || despiteRefused || reasons.length === 0 || this.#stage !== 'filling')
-      return;
+    if (how === 'merge' || despiteRefused || reasons.length === 0) return;
     throw new CannotRun({
       what: `the sink refuses records of ${table}: ${reasons.join(', ')}; it stays as it is`,
-      where: 'what was filled beside it, number ' + `${this.#id}`,
+      where: `what was filled beside it, number ${this.#id}`,
       fix: 'see conductor dlq list; copy the table anew (--backfill) where a base is missing; or switch without them: --despite-refused',
     });
   }

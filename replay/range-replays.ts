@@ -1,6 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionPool, type Queryable, sql } from '@databases/pg';
 import { CannotRun } from '../contracts/cannot-run.ts';
+import { holdName } from '../pipelines/wal/held-name.ts';
 import { ownPool, partFrom } from '../pipelines/wal/own-pool.ts';
 import type { ReplayLane } from './range-source.ts';
 
@@ -117,37 +117,10 @@ async function current(
   return row ?? null;
 }
 
-const tryEveryMs = 250;
-const mostTries = 20; // Whoever was killed a moment ago is still known to the server.
-
-/** Keeps a name for as long as the connection lives: of who was killed, the server lets go by itself. */
+/** Keeps a table and sink from others for as long as the connection lives. */
 async function hold(db: ConnectionPool, name: string): Promise<AsyncDisposable> {
-  const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const { promise: tried, resolve: tell } = Promise.withResolvers<boolean>();
-  const holding = db.task(async (task) => {
-    const key = `conductor.replay/${name}`;
-    const tries = async () => {
-      const [row] = (await task.query(
-        sql`SELECT pg_try_advisory_lock(hashtextextended(${key}, 0)) AS got`,
-      )) as readonly { readonly got: boolean }[];
-      return row?.got ?? false;
-    };
-    let isOurs = await tries();
-    for (let left = mostTries; !isOurs && left > 0; left--) {
-      await wait(tryEveryMs);
-      isOurs = await tries();
-    }
-    tell(isOurs);
-    if (!isOurs) return;
-    await released;
-    await task.query(sql`SELECT pg_advisory_unlock(hashtextextended(${key}, 0))`);
-  });
-  const got = await Promise.race([tried, holding.then(() => tried)]);
-  const letGo = async () => {
-    release();
-    await holding.catch(() => {}); // The connection may be gone, and the lock with it.
-  };
-  if (got) return { [Symbol.asyncDispose]: letGo };
+  const held = await holdName(db, `conductor.replay/${name}`);
+  if (held) return held;
   throw new CannotRun({
     what: `somebody replays ${name} already`,
     where: 'conductor_range_replays',

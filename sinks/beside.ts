@@ -1,7 +1,10 @@
 import type { TableContract } from '../contracts/contract.ts';
 
-/** Brings what has come meanwhile to where the table is filled, or to what readers see; resolves once that has all there is. */
-export type CatchUp = (to: 'beside' | 'live') => Promise<void>;
+/**
+ * Brings what has come meanwhile to where the table is filled, or to what readers see; resolves once that has all there is.
+ * `opened` is for who holds what opening waits for: it then fails where that would have to be opened anew.
+ */
+export type CatchUp = (to: 'beside' | 'live', opened?: 'opened') => Promise<void>;
 
 export interface Finishing {
   readonly note: string; // As it was noted before.

@@ -1,4 +1,10 @@
-import databases, { isSQLError, type Queryable, sql, type Transaction } from '@databases/pg';
+import databases, {
+  isSQLError,
+  type Queryable,
+  sql,
+  type SQLQuery,
+  type Transaction,
+} from '@databases/pg';
 import { setTimeout as wait } from 'node:timers/promises';
 import { governedColumns, type TableContract } from '../contracts/contract.ts';
 import { postgresLogin } from '../contracts/postgres-login.ts';
@@ -49,7 +55,7 @@ export function besideMirror(url: string, contract: TableContract, replay: numbe
       await catchUp('beside'); // To open it, which this may do, wants a lock that is held below.
       await db.query(sql`ANALYZE ${own}`);
       await locked(db, contract.table, async (tx) => {
-        await catchUp('beside');
+        await catchUp('beside', 'opened');
         await takeOver(tx, tables);
         await moveBooks(tx, tables);
         await tx.query(sql`DROP SCHEMA ${schema}`);
@@ -60,7 +66,7 @@ export function besideMirror(url: string, contract: TableContract, replay: numbe
       if (!(await isThere(db, beside.table))) return { rows: 0, removed: 0 };
       await catchUp('beside');
       return await locked(db, contract.table, async (tx) => {
-        await catchUp('beside');
+        await catchUp('beside', 'opened');
         const merged = await mergeRows(tx, contract, { tables, whole });
         await addGraves(tx, tables);
         await forget(tx, beside.table);
@@ -146,6 +152,10 @@ async function mergeRows(
   { tables, whole }: { readonly tables: Tables; readonly whole: boolean },
 ): Promise<Merged> {
   const [live, own] = [nameOf(tables.live), nameOf(tables.own)];
+  // Keys of what is dead are the source's text: whatever this server's own settings are, it is to write the same.
+  await tx.query(sql`
+    SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),
+      set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true)`);
   const columns = [...governedColumns(contract).map(({ name }) => name), '_position'];
   const each = (of: (name: string) => ReturnType<typeof sqlName>) =>
     sql.join(
@@ -162,32 +172,45 @@ async function mergeRows(
   );
   const gone =
     buried.length === 0
-      ? []
-      : await tx.query(sql`
+      ? 0
+      : await counted(
+          tx,
+          sql`
           DELETE FROM ${live} t USING cdc_dedupe d
-          WHERE starts_with(d.pk, ${`${tables.own}{`}) AND ${sql.join(buried, ' AND ')} AND t._position < d.position
-          RETURNING 1`);
+          WHERE starts_with(d.pk, ${`${tables.own}{`}) AND ${sql.join(buried, ' AND ')} AND t._position < d.position`,
+        );
   const [floor] = (await tx.query(
     sql`SELECT position FROM cdc_dedupe WHERE pk = ${tables.own}`,
   )) as readonly { readonly position: string }[];
   const truncated = floor
-    ? await tx.query(sql`DELETE FROM ${live} WHERE _position < ${floor.position} RETURNING 1`)
-    : [];
+    ? await counted(tx, sql`DELETE FROM ${live} WHERE _position < ${floor.position}`)
+    : 0;
   const extra = whole
-    ? await tx.query(
-        sql`DELETE FROM ${live} t WHERE NOT EXISTS (SELECT FROM ${own} s WHERE ${same}) RETURNING 1`,
+    ? await counted(
+        tx,
+        sql`DELETE FROM ${live} t WHERE NOT EXISTS (SELECT FROM ${own} s WHERE ${same})`,
       )
-    : [];
-  const rows = await tx.query(sql`
+    : 0;
+  const rows = await counted(
+    tx,
+    sql`
     INSERT INTO ${live} AS t (${each((name) => sqlName(name))}) SELECT ${each((name) => sqlName(name))} FROM ${own}
     ON CONFLICT (${sql.join(
       keyOf(contract).map((name) => sqlName(name)),
       ', ',
     )}) DO UPDATE SET ${each((name) => sql`${sqlName(name)} = excluded.${sqlName(name)}`)}
       WHERE t._position <= excluded._position
-        AND (${each((name) => sql`t.${sqlName(name)}::text`)}) IS DISTINCT FROM (${each((name) => sql`excluded.${sqlName(name)}::text`)})
-    RETURNING 1`);
-  return { rows: rows.length, removed: gone.length + truncated.length + extra.length };
+        AND (${each((name) => sql`t.${sqlName(name)}::text`)}) IS DISTINCT FROM (${each((name) => sql`excluded.${sqlName(name)}::text`)})`,
+  );
+  return { rows, removed: gone + truncated + extra };
+}
+
+/** Of how many rows a statement makes others, or none: the server counts them, for there may be millions. */
+async function counted(tx: Transaction, statement: SQLQuery): Promise<number> {
+  const [done] = (await tx.query(
+    sql`WITH done AS (${statement} RETURNING 1) SELECT count(*)::float8 AS rows FROM done`,
+  )) as readonly { readonly rows: number }[];
+  return done?.rows ?? 0;
 }
 
 /** Where its lanes are, and what is dead of it, is the other's from now on. */

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
-import { type ConnectionPool, sql } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { retryTopic, rowLimitBytes, topicSettings } from '../../contracts/topics.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
+import { holdName } from '../../pipelines/wal/held-name.ts';
 import { chooseLetters } from '../../replay/chosen-letters.ts';
 import { comingAgain } from '../../replay/coming-again.ts';
 import { LetterBatches } from '../../replay/letter-batch.ts';
@@ -178,33 +177,14 @@ export function jobName(at: Date): string {
 export const told = (filter: LetterFilter): Readonly<Record<string, unknown>> =>
   JSON.parse(JSON.stringify(filter)) as Record<string, unknown>;
 
-const tryEveryMs = 250;
-const mostTries = 40; // Whoever was killed a moment ago is still known to the server.
-
 /** One replay at a time: of a key nothing may overtake what is older. */
 async function alone<T>({ db }: Letters, work: () => Promise<T>): Promise<T> {
   await createJobTables(db);
-  return await db.task(async (task) => {
-    for (let tries = 0; !(await locked(task)); tries++) {
-      if (tries === mostTries)
-        throw new CannotRun({
-          what: 'another replay is running',
-          where: 'state.url',
-          fix: 'wait until it has ended; one at a time keeps the changes of a key in order',
-        });
-      await wait(tryEveryMs);
-    }
-    try {
-      return await work();
-    } finally {
-      await task.query(sql`SELECT pg_advisory_unlock(hashtextextended('conductor.replay', 0))`);
-    }
+  await using held = await holdName(db, 'conductor.replay');
+  if (held) return await work();
+  throw new CannotRun({
+    what: 'another replay is running',
+    where: 'state.url',
+    fix: 'wait until it has ended; one at a time keeps the changes of a key in order',
   });
 }
-
-const locked = async (task: Pick<ConnectionPool, 'query'>): Promise<boolean> => {
-  const [row] = (await task.query(
-    sql`SELECT pg_try_advisory_lock(hashtextextended('conductor.replay', 0)) AS got`,
-  )) as readonly { readonly got: boolean }[];
-  return row?.got ?? false;
-};

@@ -6,7 +6,7 @@ import type { Refused } from '../../pipelines/flow/stage.ts';
 import { lookEvery } from '../../pipelines/wal/look-every.ts';
 import { ownPool } from '../../pipelines/wal/own-pool.ts';
 import { keyHashes } from '../../replay/key-hash.ts';
-import { bringUpTopic } from '../../replay/letter-index.ts';
+import { bringUpTopic, type IndexParts } from '../../replay/letter-index.ts';
 import { openShare, type OpenShare } from '../../replay/letter-search.ts';
 import { createLetterTables } from '../../replay/letter-tables.ts';
 import { ownSecret } from '../tokens/own-secret.ts';
@@ -31,8 +31,16 @@ export function withinQuota<T>(
   let known: OpenShare | null = null;
   let lookedAt = 0;
   let since = 0; // Letters that were written since.
+  let index: Promise<IndexParts> | null = null; // Made once: to make sure of its tables locks them.
   const look = async () => {
-    known = await openLetters(setting, db, pipeline);
+    index ??= indexOf(setting, db);
+    try {
+      await bringUpTopic(await index, deadLettersTopic(pipeline));
+      known = await openShare(db, pipeline, [...setting.contracts.keys()]);
+    } catch (error) {
+      index = null; // Somebody may have dropped them.
+      throw error;
+    }
     lookedAt = performance.now();
     since = 0;
     counters.lettersUsed(Math.max(known.letters / mostLetters, known.bytes / mostBytes));
@@ -64,16 +72,13 @@ export function withinQuota<T>(
   };
 }
 
-/** How many letters of a pipeline are open, of the tables that are under contract here. */
-async function openLetters(
-  { kafka, registry, keyring, contracts }: Setting,
+/** The index of letters, of which those of tables that are under contract here are counted. */
+async function indexOf(
+  { kafka, registry, keyring }: Setting,
   db: ConnectionPool,
-  pipeline: string,
-): Promise<OpenShare> {
+): Promise<IndexParts> {
   await createLetterTables(db);
-  const hash = keyHashes(await ownSecret(keyring, 'letters'));
-  await bringUpTopic({ db, kafka, registry, hash }, deadLettersTopic(pipeline));
-  return await openShare(db, pipeline, [...contracts.keys()]);
+  return { db, kafka, registry, hash: keyHashes(await ownSecret(keyring, 'letters')) };
 }
 
 const full = (
