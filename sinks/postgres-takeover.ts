@@ -1,12 +1,14 @@
 import { type Queryable, sql, type SQLQuery, type Transaction } from '@databases/pg';
 import { sqlName } from '../contracts/sql-name.ts';
+import { splitName } from './postgres-plan.ts';
 import { nameOf } from './postgres-tables.ts';
 
 /** What hangs on a table of the mirror itself, and not on its name: a table that took its place would be without it. */
 export async function dependents(db: Queryable, table: string): Promise<readonly string[]> {
+  const [schema, name] = splitName(table);
   const rows = (await db.query(sql`
     WITH t AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = ${schemaOf(table)} AND c.relname = ${bareOf(table)})
+      WHERE n.nspname = ${schema} AND c.relname = ${name})
     SELECT DISTINCT 'view ' || r.ev_class::regclass AS what FROM t, pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
       WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
         AND d.refobjid = t.oid AND r.ev_class <> t.oid
@@ -30,9 +32,10 @@ export async function takeOver(
   tx: Transaction,
   { live, own }: { readonly live: string; readonly own: string },
 ): Promise<void> {
+  const [schema, name] = splitName(live);
   const there = (await tx.query(sql`
     SELECT pg_get_userbyid(c.relowner) AS owner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ${schemaOf(live)} AND c.relname = ${bareOf(live)}`)) as readonly {
+    WHERE n.nspname = ${schema} AND c.relname = ${name}`)) as readonly {
     readonly owner: string;
   }[];
   const [old] = there;
@@ -41,7 +44,7 @@ export async function takeOver(
       await tx.query(sql`GRANT ${grant.what} ON ${nameOf(own)} TO ${grant.to} ${grant.more}`);
     await tx.query(sql`DROP TABLE ${nameOf(live)}`);
   }
-  await tx.query(sql`ALTER TABLE ${nameOf(own)} SET SCHEMA ${sqlName(schemaOf(live))}`);
+  await tx.query(sql`ALTER TABLE ${nameOf(own)} SET SCHEMA ${sqlName(schema)}`);
   if (old) await tx.query(sql`ALTER TABLE ${nameOf(live)} OWNER TO ${sqlName(old.owner)}`);
 }
 
@@ -52,11 +55,12 @@ interface Grant {
 }
 
 async function grantsOf(tx: Transaction, table: string): Promise<readonly Grant[]> {
+  const [schema, name] = splitName(table);
   const rows = (await tx.query(sql`
     SELECT a.privilege_type AS what, a.is_grantable AS more,
       CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END AS grantee
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
-    WHERE n.nspname = ${schemaOf(table)} AND c.relname = ${bareOf(table)} AND a.grantee <> c.relowner`)) as readonly {
+    WHERE n.nspname = ${schema} AND c.relname = ${name} AND a.grantee <> c.relowner`)) as readonly {
     readonly what: string;
     readonly more: boolean;
     readonly grantee: string | null;
@@ -67,6 +71,3 @@ async function grantsOf(tx: Transaction, table: string): Promise<readonly Grant[
     more: more ? sql`WITH GRANT OPTION` : sql``,
   }));
 }
-
-const schemaOf = (table: string): string => table.slice(0, table.indexOf('.'));
-const bareOf = (table: string): string => table.slice(table.indexOf('.') + 1);
