@@ -10,8 +10,10 @@ import { governedColumns, type TableContract } from '../contracts/contract.ts';
 import { postgresLogin } from '../contracts/postgres-login.ts';
 import { sqlName } from '../contracts/sql-name.ts';
 import { type Beside, besideContract, type Merged } from './beside.ts';
+import { lock } from './postgres-lanes.ts';
+import { idents, primaryOf, splitName } from './postgres-plan.ts';
 import { dependents, takeOver } from './postgres-takeover.ts';
-import { nameOf } from './postgres-tables.ts';
+import { lockMirror, nameOf } from './postgres-tables.ts';
 
 const lockTimeout = '3s'; // Whoever reads for longer is not to have all others wait behind us.
 const tries = 20;
@@ -28,7 +30,7 @@ export function besideMirror(url: string, contract: TableContract, replay: numbe
   const beside = besideContract(contract, replay);
   const live = nameOf(contract.table);
   const own = nameOf(beside.table);
-  const schema = sqlName(beside.table.slice(0, beside.table.indexOf('.')));
+  const schema = sqlName(splitName(beside.table)[0]);
   const tables: Tables = { live: contract.table, own: beside.table };
 
   return {
@@ -101,12 +103,8 @@ async function locked<T>(
     try {
       return await db.tx(async (tx) => {
         await tx.query(sql`SELECT set_config('lock_timeout', ${lockTimeout}, true)`);
-        await tx.query(
-          sql`SELECT pg_advisory_xact_lock(hashtextextended('conductor/mirror', 0))::text`,
-        );
-        await tx.query(
-          sql`SELECT pg_advisory_xact_lock(hashtextextended(${`conductor/${table}`}, 0))::text`,
-        );
+        await lockMirror(tx);
+        await lock(tx, [{ table, isTruncated: true, lanes: [] }]);
         return await work(tx);
       });
     } catch (error) {
@@ -118,9 +116,9 @@ async function locked<T>(
 }
 
 async function isThere(db: Queryable, table: string): Promise<boolean> {
-  const dot = table.indexOf('.');
+  const [schema, name] = splitName(table);
   const found = await db.query(sql`
-    SELECT 1 FROM pg_tables WHERE schemaname = ${table.slice(0, dot)} AND tablename = ${table.slice(dot + 1)}`);
+    SELECT 1 FROM pg_tables WHERE schemaname = ${schema} AND tablename = ${name}`);
   return found.length > 0;
 }
 
@@ -133,18 +131,15 @@ async function hasBooks(db: Queryable): Promise<boolean> {
 
 async function hasKey(db: Queryable, { table, key }: TableContract): Promise<boolean> {
   if (!(await isThere(db, table))) return false;
+  const [schema, name] = splitName(table);
   const rows = (await db.query(sql`
     SELECT array_agg(a.attname::text ORDER BY a.attname) AS columns
     FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-    WHERE i.indrelid = (quote_ident(${table.slice(0, table.indexOf('.'))}) || '.' ||
-      quote_ident(${table.slice(table.indexOf('.') + 1)}))::regclass AND i.indisprimary`)) as readonly {
+    WHERE i.indrelid = (quote_ident(${schema}) || '.' || quote_ident(${name}))::regclass AND i.indisprimary`)) as readonly {
     readonly columns: readonly string[] | null;
   }[];
-  const wanted = key.length > 0 ? key : ['_position'];
-  return wanted.toSorted().join('\0') === (rows[0]?.columns ?? []).toSorted().join('\0');
+  return primaryOf(key).toSorted().join('\0') === (rows[0]?.columns ?? []).toSorted().join('\0');
 }
-
-const keyOf = ({ key }: TableContract) => (key.length > 0 ? key : ['_position']);
 
 async function mergeRows(
   tx: Transaction,
@@ -157,13 +152,13 @@ async function mergeRows(
     SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),
       set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true)`);
   const columns = [...governedColumns(contract).map(({ name }) => name), '_position'];
-  const each = (of: (name: string) => ReturnType<typeof sqlName>) =>
+  const each = (of: (name: string) => SQLQuery) =>
     sql.join(
       columns.map((name) => of(name)),
       ', ',
     );
   const same = sql.join(
-    keyOf(contract).map((name) => sql`t.${sqlName(name)} = s.${sqlName(name)}`),
+    primaryOf(contract.key).map((name) => sql`t.${sqlName(name)} = s.${sqlName(name)}`),
     ' AND ',
   );
   const buried = contract.key.map(
@@ -194,11 +189,8 @@ async function mergeRows(
   const rows = await counted(
     tx,
     sql`
-    INSERT INTO ${live} AS t (${each((name) => sqlName(name))}) SELECT ${each((name) => sqlName(name))} FROM ${own}
-    ON CONFLICT (${sql.join(
-      keyOf(contract).map((name) => sqlName(name)),
-      ', ',
-    )}) DO UPDATE SET ${each((name) => sql`${sqlName(name)} = excluded.${sqlName(name)}`)}
+    INSERT INTO ${live} AS t (${idents(columns)}) SELECT ${idents(columns)} FROM ${own}
+    ON CONFLICT (${idents(primaryOf(contract.key))}) DO UPDATE SET ${each((name) => sql`${sqlName(name)} = excluded.${sqlName(name)}`)}
       WHERE t._position <= excluded._position
         AND (${each((name) => sql`t.${sqlName(name)}::text`)}) IS DISTINCT FROM (${each((name) => sql`excluded.${sqlName(name)}::text`)})`,
   );

@@ -86,10 +86,8 @@ function writeSized(data: Buffer, at: number, out: Bytes): boolean {
     return true;
   }
   integer.read(data, at);
-  let start = at + 1;
-  while ((data[start - 1] ?? 0) > 127) start++;
   out.word(integer.low);
-  out.copy(data, start, integer.low);
+  out.copy(data, integer.at, integer.low);
   return true;
 }
 

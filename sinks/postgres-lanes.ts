@@ -1,7 +1,7 @@
 import { sql } from '@databases/pg';
 import { lsnText } from '../schemas/lsn.ts';
 import { type Position, positionText } from '../schemas/position.ts';
-import { type Offsets, streamOf } from './lane-offsets.ts';
+import { streamOf } from './lane-offsets.ts';
 import { type Asking, textArray } from './postgres-write.ts';
 
 /** A table that is written to, in some of its lanes or, to truncate it, in all. */
@@ -11,11 +11,12 @@ interface Written {
   readonly lanes: readonly number[];
 }
 
-/** A lane of a table, and the newest position that was written of it. */
+/** A lane of a table, and the newest position and the greatest offset that were written of it. */
 interface Reached {
   readonly table: string;
   readonly lane: number;
   readonly position: Position;
+  readonly offset: bigint | null;
 }
 
 /**
@@ -61,11 +62,7 @@ export async function knownOf(tx: Asking, all: readonly Written[]): Promise<Know
 const afterAll = 'g'; // No position counts as newer than one that is not known.
 
 /** Keeps how far a batch brings its lanes, and never takes back what another has brought them to. */
-export async function saveOffsets(
-  tx: Asking,
-  reached: readonly Reached[],
-  offsets: Offsets,
-): Promise<void> {
+export async function saveOffsets(tx: Asking, reached: readonly Reached[]): Promise<void> {
   const streams = reached.map(({ table, lane }) => streamOf(table, lane));
   await tx.query(sql`
     INSERT INTO cdc_offsets AS o (stream, lsn, position, record_offset)
@@ -73,7 +70,7 @@ export async function saveOffsets(
       ${textArray(streams)}::text[],
       ${textArray(reached.map(({ position }) => lsnText(position.lsn)))}::text[],
       ${textArray(reached.map(({ position }) => positionText(position)))}::text[],
-      ${textArray(streams.map((stream) => offsets.get(stream) ?? null))}::bigint[])
+      ${textArray(reached.map(({ offset }) => offset))}::bigint[])
     ON CONFLICT (stream) DO UPDATE SET
       lsn = CASE WHEN coalesce(o.position, '') < excluded.position THEN excluded.lsn ELSE o.lsn END,
       position = greatest(o.position, excluded.position),

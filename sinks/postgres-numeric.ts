@@ -12,9 +12,7 @@ const length = new AvroInteger();
 /** Writes a decimal of Avro's as the server's `numeric` is in a binary COPY. False if it has more digits than ours have. */
 export function writeNumeric(data: Buffer, from: number, scale: number, out: Bytes): boolean {
   length.read(data, from);
-  let start = from + 1;
-  while ((data[start - 1] ?? 0) > 127) start++;
-  const size = length.low;
+  const { low: size, at: start } = length;
   const isNegative = size > 0 && (data[start] ?? 0) > 127;
   const count =
     size <= 5 ? fromNumber(data, start, size, scale) : fromWords(data, start, size, scale);

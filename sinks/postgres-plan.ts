@@ -39,8 +39,9 @@ export async function planTables(
   const left: MirrorRemark[] = [];
   const schemas = new Set<string>(); // That are made by a step already.
   contracts.forEach(checkContract);
+  const print = await printer(db, contracts, source);
   for (const contract of contracts) {
-    const columns = await wantedColumns(db, contract, source.get(contract.table));
+    const columns = wantedColumns(contract, source.get(contract.table), print);
     const found = await foundColumns(db, contract.table);
     if (found.size === 0) steps.push(...(await creation(db, contract, columns, schemas)));
     else {
@@ -58,6 +59,10 @@ export function splitName(table: string): readonly [schema: string, name: string
   const dot = table.indexOf('.');
   return dot === -1 ? ['public', table] : [table.slice(0, dot), table.slice(dot + 1)];
 }
+
+/** What is unique in the mirror's table of a contract with that key: of one without, each row's position. */
+export const primaryOf = (key: readonly string[]): readonly string[] =>
+  key.length > 0 ? key : ['_position'];
 
 /** Column names, quoted, in a row. */
 export const idents = (columns: readonly string[]): SQLQuery =>
@@ -90,21 +95,19 @@ interface Wanted {
 }
 
 /** The columns that leave govern; one that is kept is to hold what the source has by now, too. */
-async function wantedColumns(
-  db: Queryable,
+function wantedColumns(
   contract: TableContract,
   source: ReadonlyMap<string, string> | undefined,
-): Promise<readonly Wanted[]> {
+  print: Printed,
+): readonly Wanted[] {
   const rules = new Map(contract.columns.map(({ name, rule }) => [name, rule]));
-  const wanted: Wanted[] = [];
-  for (const { name, type } of governedColumns(contract)) {
+  return governedColumns(contract).map(({ name, type }) => {
     const isText = rules.get(name) !== 'keep';
-    const promised = await printed(db, type);
+    const promised = print(type);
     const now = source?.get(name);
-    const more = now === undefined || isText ? null : widening(promised, await printed(db, now));
-    wanted.push({ name, isText, type: more?.kind === 'widened' ? more.to : promised });
-  }
-  return wanted;
+    const more = now === undefined || isText ? null : widening(promised, print(now));
+    return { name, isText, type: more?.kind === 'widened' ? more.to : promised };
+  });
 }
 
 interface Found {
@@ -141,8 +144,7 @@ async function creation(
     const notNull = key.includes(column.name) ? sql` NOT NULL` : sql``;
     return sql`${sqlName(column.name)} ${raw(column.type)}${notNull}`;
   });
-  const primary = key.length > 0 ? key : ['_position'];
-  const create = sql`CREATE TABLE ${sqlName(schema, name)} (${sql.join(definitions, ', ')}, _position text COLLATE "C" NOT NULL, PRIMARY KEY (${idents(primary)}))`;
+  const create = sql`CREATE TABLE ${sqlName(schema, name)} (${sql.join(definitions, ', ')}, _position text COLLATE "C" NOT NULL, PRIMARY KEY (${idents(primaryOf(key))}))`;
   return [
     ...(isNew ? [step(table, sql`CREATE SCHEMA ${sqlName(schema)}`)] : []),
     step(table, create),
@@ -215,7 +217,7 @@ async function otherKey(
       AND i.indpred IS NULL AND i.indexprs IS NULL
     GROUP BY i.indexrelid`);
   const sorted = (columns: readonly string[]) => JSON.stringify(columns.toSorted());
-  const promised = key.length > 0 ? key : ['_position'];
+  const promised = primaryOf(key);
   if (found.some(({ columns }) => sorted(columns) === sorted(promised))) return null;
   const what = `it is not unique by ${promised.join(', ')}, the key of its contract: drop it, so that it is made anew, and backfill it`;
   return { ...remark(table, what), stops: true };
@@ -224,15 +226,40 @@ async function otherKey(
 const wasOf = ({ type }: Found): string => `it is ${type}; the table is rewritten`;
 
 /** The type of that name, as the server prints it, if it has it; else text, which holds every type's own representation. */
-async function printed(db: Queryable, type: string): Promise<string> {
+type Printed = (type: string) => string;
+
+/** Asks for all names at once: most columns have the types of others. */
+async function printer(
+  db: Queryable,
+  contracts: readonly TableContract[],
+  source: SourceTypes,
+): Promise<Printed> {
+  const types = contracts.flatMap((contract) =>
+    governedColumns(contract).flatMap(({ name, type }) => [
+      type,
+      source.get(contract.table)?.get(name) ?? type,
+    ]),
+  );
+  const names = [...new Set(types.map((type) => shapeOf(type)?.name))];
+  const found: readonly { readonly name: string; readonly own: string | null }[] =
+    await db.query(sql`
+      SELECT name, to_regtype(name)::text AS own
+      FROM unnest(${names.filter((name) => name !== undefined)}::text[]) AS i(name)`);
+  const known = new Map(found.map(({ name, own }) => [name, own]));
+  return (type) => {
+    const shape = shapeOf(type);
+    const own = shape && known.get(shape.name);
+    if (!own) return 'text';
+    const { limits, more, dimensions } = shape;
+    const cut = limits && more ? own.indexOf(' ') : own.length; // `timestamp(3) with time zone`
+    return `${own.slice(0, cut)}${limits.replace(' ', '')}${own.slice(cut)}${dimensions ? '[]' : ''}`;
+  };
+}
+
+function shapeOf(type: string) {
   const shape = /^([a-z_][\w. ]*?)(\(\d+(?:, ?-?\d+)?\))?( [a-z ]+)?((?:\[\])*)$/i;
   const [, name, limits = '', more = '', dimensions = ''] = shape.exec(type) ?? [];
-  if (name === undefined) return 'text';
-  const [known] = await db.query(sql`SELECT to_regtype(${`${name}${more}`})::text AS type`);
-  if (!known?.type) return 'text';
-  const own = String(known.type);
-  const cut = limits && more ? own.indexOf(' ') : own.length; // `timestamp(3) with time zone`
-  return `${own.slice(0, cut)}${limits.replace(' ', '')}${own.slice(cut)}${dimensions ? '[]' : ''}`;
+  return name === undefined ? null : { name: `${name}${more}`, limits, more, dimensions };
 }
 
 const raw = (type: string): SQLQuery => sql.__dangerous__rawValue(type); // As the server itself prints it.

@@ -37,10 +37,7 @@ export async function writeSorted(
       offset,
     })),
   );
-  const offsets = reached.map(
-    ({ table, lane, offset }) => [streamOf(table, lane), offset] as const,
-  );
-  await saveOffsets(tx, reached, new Map(offsets));
+  await saveOffsets(tx, reached);
 }
 
 /**

@@ -26,9 +26,7 @@ export async function openTables(
 ): Promise<OpenTables> {
   return db.tx(async (tx) => {
     // Workers that start together would otherwise trip over each other's CREATE … IF NOT EXISTS.
-    await tx.query(
-      sql`SELECT pg_advisory_xact_lock(hashtextextended('conductor/mirror', 0))::text`,
-    );
+    await lockMirror(tx);
     await createBookkeeping(tx);
     const plan = await planTables(tx, contracts, source);
     const stopping = plan.left.find(({ stops }) => stops);
@@ -42,6 +40,11 @@ export async function openTables(
     }
     return { ...plan, tables };
   });
+}
+
+/** Keeps out, until the transaction ends, whoever else makes or alters the mirror's tables. */
+export async function lockMirror(tx: Queryable): Promise<void> {
+  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('conductor/mirror', 0))::text`);
 }
 
 /** The name of a table, as statements have it. */

@@ -6,7 +6,7 @@ import type { Removal, TableChanges, Upsert } from './compact.ts';
 import type { Governed } from '../schemas/change.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { Row, Unchanged, Value } from '../schemas/value.ts';
-import { idents } from './postgres-plan.ts';
+import { idents, primaryOf } from './postgres-plan.ts';
 import { typeOfColumn } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 
@@ -199,7 +199,7 @@ export function upsertInto(
   columns: readonly string[],
   rows: SQLQuery,
 ): SQLQuery {
-  const key = table.key.length > 0 ? table.key : ['_position'];
+  const key = primaryOf(table.key);
   const set = [...columns, '_position']
     .filter((column) => !key.includes(column))
     .map((column) => sql`${sqlName(column)} = excluded.${sqlName(column)}`);

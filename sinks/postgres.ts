@@ -9,7 +9,7 @@ import { Refusal } from '../schemas/refusal.ts';
 import { writeTable } from './postgres-write.ts';
 import { isInTheWay, writeApart } from './postgres-apart.ts';
 import { copying } from './postgres-copying.ts';
-import { offsetsOf } from './lane-offsets.ts';
+import { offsetsOf, streamOf } from './lane-offsets.ts';
 import { lock, saveOffsets } from './postgres-lanes.ts';
 import { type MirrorPlan, planTables, type SourceTypes } from './postgres-plan.ts';
 import { type MirrorServer, serverOf, unopened } from './postgres-server.ts';
@@ -104,6 +104,9 @@ export async function writeBatch(
   if (batch.length === 0) return;
   const all = compact(batch.map(changeOf));
   const offsets = offsetsOf(batch);
+  const reached = all
+    .flatMap(({ newest }) => newest)
+    .map((each) => ({ ...each, offset: offsets.get(streamOf(each.table, each.lane)) ?? null }));
   const planned = all.map((changes) => {
     const table = tables.get(changes.table);
     if (table) return { table, changes };
@@ -118,8 +121,7 @@ export async function writeBatch(
       if (!apart.has(at) || !(await writeApart(tx, table, changes)))
         await writeTable(tx, table, changes);
     }
-    const newest = all.flatMap((changes) => changes.newest);
-    await saveOffsets(tx, newest, offsets);
+    await saveOffsets(tx, reached);
   };
   for (;;)
     try {

@@ -3,9 +3,9 @@ import { CannotRun } from '../../contracts/cannot-run.ts';
 import { type Config, loadConfig } from '../../contracts/config.ts';
 import { registryAt } from '../../contracts/registry.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
-import { newestForms } from '../../pipelines/topic/newest-forms.ts';
 import type { MirrorPlan } from '../../sinks/postgres-plan.ts';
 import { alterMirror, planMirror } from '../../sinks/postgres.ts';
+import { mirrorOptions } from '../worker/open-deliver.ts';
 import { readContracts } from '../worker/setting.ts';
 import { configFile, configOption } from './config-file.ts';
 
@@ -40,7 +40,7 @@ export function mirrorCommands(program: Command): void {
 }
 
 async function optionsOf(config: Config) {
-  const { database, sinks, registry, kafka } = config;
+  const { sinks } = config;
   if (!sinks.postgres)
     throw new CannotRun({
       what: 'no mirror is configured',
@@ -48,12 +48,9 @@ async function optionsOf(config: Config) {
       fix: 'set sinks.postgres.url',
     });
   const contracts = [...(await readContracts(config)).values()];
-  const { partitions } = kafka;
-  const source = await newestForms(kafkaOptions(config, 'mirror'), registryAt(registry.url), {
-    database,
-    partitions,
-  });
-  return { connectionString: sinks.postgres.url, contracts, source };
+  const registry = registryAt(config.registry.url);
+  const kafka = kafkaOptions(config, 'mirror');
+  return mirrorOptions({ config, registry, kafka }, sinks.postgres.url, contracts);
 }
 
 function tell({ steps, left }: MirrorPlan, heading: string): void {

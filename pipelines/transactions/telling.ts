@@ -95,7 +95,9 @@ class Telling implements AsyncDisposable {
         lanes.push({ topic, table: tableOf(topic), partition, reader, next });
       }
     }
-    return new Telling(ends, state, lanes);
+    const telling = new Telling(ends, state, lanes);
+    await telling.#keep();
+    return telling;
   }
 
   /** Tells all that is complete by now. */
@@ -106,6 +108,7 @@ class Telling implements AsyncDisposable {
       if (end < next) throw gone(`${topic}/${partition} from ${next}`);
       if (end > next) ranges.set(index, [Number(next), Number(end)]);
     }
+    if (ranges.size === 0) return; // What was read is told and kept account of already.
     const read = (index: number, from: bigint, to: bigint) => {
       const { reader, partition } = this.#lane(index);
       return reader.read(partition, from, to);
@@ -145,8 +148,12 @@ class Telling implements AsyncDisposable {
     this.#waiting = [];
     if (waiting.length > 0) await this.#told.write(waiting);
     failpoint('sent');
-    await this.#state.save(null, this.#marks(), () => Promise.resolve());
+    await this.#keep();
     if (waiting.length > 0) yield waiting.length;
+  }
+
+  #keep(): Promise<void> {
+    return this.#state.save(null, this.#marks(), () => Promise.resolve());
   }
 
   #marks(): readonly LaneMark[] {

@@ -16,7 +16,7 @@ interface ToldTransaction {
 export class ToldTransactions {
   readonly #tables: ReadonlySet<string>;
   readonly #registry: Pick<Registry, 'type'>;
-  readonly #commits = new Set<bigint>(); // Where those that wait were committed.
+  readonly #commits = new Set<string>(); // Where those that wait were committed.
   #waiting: ToldTransaction[] = [];
   #newest: Position | null;
   next: bigint; // To be read.
@@ -33,8 +33,8 @@ export class ToldTransactions {
   }
 
   /** Whether it is a change of a transaction that waits. */
-  has({ lsn }: Position): boolean {
-    return this.#commits.has(lsn);
+  has(position: Position): boolean {
+    return this.#commits.has(commitOf(position));
   }
 
   get count(): number {
@@ -59,7 +59,7 @@ export class ToldTransactions {
         .filter(({ table }) => this.#tables.has(table))
         .reduce((sum, each) => sum + each.records, 0);
       this.#waiting.push({ last, records: count, offset });
-      this.#commits.add(last.lsn);
+      this.#commits.add(commitOf(last));
     }
     this.next = next;
   }
@@ -80,6 +80,8 @@ export class ToldTransactions {
   delivered(last: Position): void {
     const next = this.#waiting.findIndex((told) => compare(told.last, last) > 0);
     const delivered = this.#waiting.splice(0, next === -1 ? this.#waiting.length : next);
-    for (const told of delivered) this.#commits.delete(told.last.lsn);
+    for (const told of delivered) this.#commits.delete(commitOf(told.last));
   }
 }
+
+const commitOf = ({ timeline, lsn }: Position): string => `${timeline}/${lsn}`;
