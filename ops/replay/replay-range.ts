@@ -17,6 +17,7 @@ import { signingKey } from '../../schemas/signing-key.ts';
 import { besideContract } from '../../sinks/beside.ts';
 import { batchings, openSink } from '../worker/open-deliver.ts';
 import type { SinkName } from '../worker/sink-names.ts';
+import { recallText } from '../worker/recall-text.ts';
 import { TextColumns } from '../worker/text-columns.ts';
 import { copiedWhole } from './copied-whole.ts';
 import { openBeside } from './open-beside.ts';
@@ -92,6 +93,7 @@ export async function rebuild(
       : `${table}: replay ${replay.id} into ${sink}, ${asked.range}`,
   );
   const columns = new TextColumns(new Map([[table, contract]]));
+  if (sink === 'clickhouse') await recallText(columns, setting, [table]);
   await using beside = await openBeside(config, sink, {
     contract,
     contracts: [...setting.contracts.values()],

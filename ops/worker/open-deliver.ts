@@ -24,6 +24,7 @@ import { newestForms } from '../../pipelines/topic/newest-forms.ts';
 import { deadLetters } from '../../sinks/dead-letters.ts';
 import { givenUp, holdingGoverned, openHold } from './hold-keys.ts';
 import { withinQuota } from './letter-quota.ts';
+import { recallText } from './recall-text.ts';
 import { TextColumns } from './text-columns.ts';
 import { type Opened, openAll, pulling } from './opened.ts';
 import type { Setting } from './setting.ts';
@@ -57,6 +58,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       config.kafka.replication,
     );
     const columns = textColumnsOf(setting);
+    if (sink === 'clickhouse') await recallText(columns, setting, [...contracts.keys()]); // Of its types, few hold text.
     const rest = stack.use(await openSink(setting, sink, columns.widened()));
     const letters = stack.use(await lettersOf(setting, pipeline));
     const hold = await openHold(setting, pipeline, retry);
