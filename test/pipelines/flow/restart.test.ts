@@ -3,7 +3,7 @@ import { lastValueFrom } from 'rxjs';
 import { expect, test } from 'vitest';
 import { besideLetters } from '../../../pipelines/flow/beside.ts';
 import { into } from '../../../pipelines/flow/into.ts';
-import type { Delivery } from '../../../pipelines/flow/source.ts';
+import type { Delivery, Source } from '../../../pipelines/flow/source.ts';
 import { each, pull, type Refused } from '../../../pipelines/flow/stage.ts';
 import { Refusal } from '../../../schemas/refusal.ts';
 import { ListSink, ListSource, turns } from '../../doubles.ts';
@@ -69,14 +69,29 @@ const process = (item: Item): readonly Item[] => {
   return item.fate === 'doubles' ? [item, item] : [item];
 };
 
+/** A reading of a source that is closed with the life it is of, as a worker's is: what was left under way confirms nothing any more. */
+function readingOf(source: ListSource<Item>): Source<Item> {
+  let isOpen = true;
+  return {
+    read: (reading) => source.read(reading),
+    confirm: (position) => {
+      if (isOpen) source.confirm(position);
+    },
+    async [Symbol.asyncDispose]() {
+      isOpen = false;
+    },
+  };
+}
+
 /** One life of a worker: true if it came to the end. */
 async function live(
-  source: ListSource<Item>,
+  list: ListSource<Item>,
   sink: FailingSink<Item>,
   letters: FailingSink<Refused<Item>>,
   { size, room }: { readonly size: number; readonly room: number },
 ): Promise<boolean> {
   const { signal } = new AbortController();
+  await using source = readingOf(list);
   const flow = besideLetters(letters, (refused) =>
     pull(source, { room: { values: room, bytes: Infinity }, signal }).pipe(
       each(process, refused),

@@ -48,16 +48,25 @@ const arrives = (id: number) =>
     interval: 200,
   });
 
+/** Both letters, in two chunks each: they have a sink of their own, which may be behind that of the changes. */
+const letters = () =>
+  vi.waitFor(
+    async () => {
+      const found = await lettersOf(way, 'capture', way.name);
+      expect(found).toHaveLength(4);
+      return found;
+    },
+    { timeout: 30_000, interval: 200 },
+  );
+
 /** Every box there is, of topics and of letters. */
 async function boxes(): Promise<readonly Buffer[]> {
   const records = await readAll(way.stack, [topicOf()]);
   const changes = await Promise.all(records.map((record) => decoded(way, record)));
   const sealed = changes.flatMap(({ sealed: box }) => (box ? [box as Buffer] : []));
-  const letters = await lettersOf(way, 'capture', way.name);
-  expect(letters.length).toBeGreaterThan(0);
   return [
     ...sealed.flatMap((each) => boxesOf(each).map((box) => Buffer.from(box))),
-    ...letters.map(({ letter }) => letter['sealed'] as Buffer),
+    ...(await letters()).map(({ letter }) => letter['sealed'] as Buffer),
   ];
 }
 

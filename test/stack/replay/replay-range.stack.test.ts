@@ -95,7 +95,7 @@ async function killedOften(args: readonly string[]) {
   for (let round = 0; ; round++) {
     // Some at a slow pace, to be met while they fill; some not, to be met while they put it in place.
     const isSlow = round < 3;
-    const replay = way.start([...args, ...(isSlow ? ['--rate', '800'] : [])]);
+    const replay = way.start([...args, ...(isSlow ? ['--rate', '200'] : [])]);
     const end = await Promise.race([replay.ended, begun(replay, isSlow)]);
     const afterMs = random.below(1_500);
     const ended = end ?? (round < 5 ? await within(replay, afterMs) : await replay.ended);
