@@ -66,7 +66,7 @@ function run() {
   const source = join(root, 'ops', 'cli.ts');
   const cli = existsSync(source) ? source : join(root, 'dist', 'ops', 'cli.js');
   const args = process.argv.slice(2);
-  const flags = args[0] === 'run' ? workerFlags() : [];
+  const flags = args[0] === 'run' ? workerFlags(args) : [];
   // What was read and compiled once need not be again: a third of a command's start.
   const cache = join(root, 'node_modules', '.cache', 'conductor');
   const env = { NODE_COMPILE_CACHE: cache, ...process.env };
@@ -83,9 +83,10 @@ function run() {
   });
 }
 
-/** What keeps a worker's heap small, whatever memory the machine has. */
-function workerFlags() {
-  return JSON.parse(readFileSync(join(root, 'bin', 'worker-flags.json'), 'utf8'));
+/** What keeps a worker's heap small, whatever memory the machine has. Of several pipelines in one, those of any. */
+function workerFlags([, first, next = '-']) {
+  const flags = JSON.parse(readFileSync(join(root, 'bin', 'worker-flags.json'), 'utf8'));
+  return (next.startsWith('-') && flags[first]) || flags.any;
 }
 
 function hasTerminal() {

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import type { OpenTransaction, WholeMirror } from '../sinks/postgres-whole.ts';
-import { forming } from './deliver.ts';
+import { forming } from './forming.ts';
 import { failpoint } from './flow/failpoint.ts';
 import { writeAround } from './flow/into.ts';
 import type { Sink } from './flow/sink.ts';

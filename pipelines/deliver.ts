@@ -1,16 +1,14 @@
 import type { Observable } from 'rxjs';
 import type { Registry } from '../contracts/registry.ts';
-import { tableOf } from '../contracts/topics.ts';
-import { GovernedForm, type GovernedRecord } from '../schemas/governed-record.ts';
-import { Refusal } from '../schemas/refusal.ts';
-import { schemaIdOf } from '../schemas/wire.ts';
+import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { besideLetters } from './flow/beside.ts';
 import type { Batching } from './flow/into.ts';
 import { intoLanes } from './flow/lanes.ts';
 import type { Sink } from './flow/sink.ts';
 import type { Source } from './flow/source.ts';
-import { each, type Processor, pull, type Pulling, type Refused } from './flow/stage.ts';
-import type { Received, Retried } from './topic/received.ts';
+import { each, pull, type Pulling, type Refused } from './flow/stage.ts';
+import { forming } from './forming.ts';
+import type { Received } from './topic/received.ts';
 
 export interface DeliverEnds {
   readonly governed: Source<Received>;
@@ -39,39 +37,4 @@ export function deliver(
       intoLanes(rest, writing, refused),
     ),
   );
-}
-
-/** Finds the schema that each record came in, and the table that its topic is of. */
-export function forming(
-  registry: Registry,
-  formed: (record: GovernedRecord, came: Received) => void = () => {},
-): Processor<Received, GovernedRecord> {
-  const forms = new Map<number, GovernedForm>();
-  const tables = new Map<string, string>();
-  return (came) => {
-    const { topic, partition: lane, offset, key, value, retried } = came;
-    const id = value === null ? null : schemaIdOf(value);
-    const form = id === null ? null : (forms.get(id) ?? formOf(registry, id, forms));
-    if (!value || !form) throw new Refusal('undecodable', `a record of ${topic} is not in Avro`);
-    let table = tables.get(topic);
-    if (table === undefined) tables.set(topic, (table = tableOf(topic)));
-    const at = retried ? offsetOf(retried) : offset;
-    const record = { topic, table, lane, offset: at, key, value, form };
-    formed(record, came);
-    return [record];
-  };
-}
-
-/** Sinks tell by its offset what they have of a lane: what comes again is at that at which it was refused. */
-function offsetOf({ offset }: Retried): bigint {
-  if (offset !== null) return offset;
-  throw new Refusal('undecodable', 'a record that comes again does not tell its offset');
-}
-
-function formOf(registry: Registry, id: number, forms: Map<number, GovernedForm>) {
-  const type = registry.type(id);
-  if (!type) return null;
-  const form = new GovernedForm(type);
-  forms.set(id, form);
-  return form;
 }

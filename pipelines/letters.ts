@@ -80,9 +80,7 @@ export function letterOfGoverned(
     const told = { ...changeOf(value), offset: value.offset };
     return letterOfChange(pipeline, { value: told, refusal });
   }
-  const { lane, ...record } = value;
-  return letterOfRecord(pipeline, {
-    value: { ...record, partition: lane, headers: [] },
-    refusal,
-  });
+  const { topic, lane: partition, offset, key } = value;
+  const came = { topic, partition, offset, key, value: value.value, headers: [] };
+  return letterOfRecord(pipeline, { value: came, refusal });
 }

@@ -1,7 +1,7 @@
 import { CannotRun } from '../contracts/cannot-run.ts';
 import type { Registry } from '../contracts/registry.ts';
 import type { Run } from '../pipelines/backfill/runs.ts';
-import { forming } from '../pipelines/deliver.ts';
+import { forming } from '../pipelines/forming.ts';
 import { learning } from '../pipelines/topic/learning.ts';
 import type { LaneRecords } from '../pipelines/topic/lane-records.ts';
 import type { Governed } from '../schemas/change.ts';

@@ -1,7 +1,8 @@
 import { lastValueFrom, tap } from 'rxjs';
 import { CannotRun, NotNow } from '../contracts/cannot-run.ts';
 import type { Registry } from '../contracts/registry.ts';
-import { deliver, forming } from '../pipelines/deliver.ts';
+import { deliver } from '../pipelines/deliver.ts';
+import { forming } from '../pipelines/forming.ts';
 import { failpoint } from '../pipelines/flow/failpoint.ts';
 import type { Batching } from '../pipelines/flow/into.ts';
 import type { Room } from '../pipelines/flow/ledger.ts';
@@ -278,7 +279,12 @@ class Run implements AsyncDisposable {
 /** Has changes say another table: the one beside. */
 const saying = (sink: Sink<GovernedRecord>, table: string): Sink<GovernedRecord> => ({
   name: sink.name,
-  write: (batch) => sink.write(batch.map((record) => ({ ...record, table }))),
+  write: (batch) =>
+    sink.write(
+      batch.map(({ topic, lane, offset, key, value, form }): GovernedRecord => {
+        return { topic, table, lane, offset, key, value, form };
+      }),
+    ),
   [Symbol.asyncDispose]: () => Promise.resolve(),
 });
 

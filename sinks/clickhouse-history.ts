@@ -145,6 +145,7 @@ function spansOf(records: readonly GovernedRecord[]): Spans {
 /** What an insert says of itself: one block, so that all of it comes to rest or nothing. */
 const asOneBlock = {
   optimize_on_insert: 0,
+  materialize_statistics_on_insert: 0,
   max_insert_threads: '1',
   max_threads: 1,
   max_block_size: '10000000',

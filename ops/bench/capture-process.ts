@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from '@databases/pg';
 import { CannotRun } from '../../contracts/cannot-run.ts';
+import { heapFlags } from '../worker/heap-flags.ts';
 import type { SinkName } from '../worker/sink-names.ts';
 import type { CaptureConfig } from './capture-config.ts';
 import { withDatabase } from './database.ts';
@@ -25,7 +25,7 @@ export function workerProcess(
   const command = {
     name: `${pipeline}-${name}`,
     command: process.execPath,
-    args: [...heapFlags(), cli, 'run', pipeline, '--config', file, ...last],
+    args: [...heapFlags(pipeline), cli, 'run', pipeline, '--config', file, ...last],
     env: { CONDUCTOR_HOME: site.home },
   };
   return new MeasuredProcess(site, site.aside?.launch(command) ?? command);
@@ -72,9 +72,3 @@ async function untilConfirmed({ signal }: Site, { url, slot }: CaptureConfig): P
     }
   });
 }
-
-/** What keeps a worker's heap small, as the launcher of `conductor run` sets it too. */
-const heapFlags = () =>
-  JSON.parse(
-    readFileSync(new URL('../../bin/worker-flags.json', import.meta.url), 'utf8'),
-  ) as readonly string[];

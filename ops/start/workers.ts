@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CannotRun } from '../../contracts/cannot-run.ts';
+import { heapFlags } from '../worker/heap-flags.ts';
 import type { PipelineName } from '../worker/pipelines.ts';
 
 /** What a worker says of itself. */
@@ -74,7 +75,7 @@ export class Workers implements AsyncDisposable {
 
   #spawn(pipeline: PipelineName): ChildProcess {
     const log = openSync(this.#logOf(pipeline), 'a');
-    const command = [...heapFlags(), cli, 'run', pipeline, '--config', this.#config];
+    const command = [...heapFlags(pipeline), cli, 'run', pipeline, '--config', this.#config];
     const child = spawn(process.execPath, command, {
       stdio: ['ignore', log, log],
       env: { ...process.env, CONDUCTOR_HOME: this.#home },
@@ -129,12 +130,6 @@ export class Workers implements AsyncDisposable {
     return join(this.#home, 'logs', `${pipeline}.log`);
   }
 }
-
-/** What keeps a worker's heap small, as the launcher of `conductor run` sets it too. */
-const heapFlags = () =>
-  JSON.parse(
-    readFileSync(new URL('../../bin/worker-flags.json', import.meta.url), 'utf8'),
-  ) as readonly string[];
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess) =>
   exitCode !== null || signalCode !== null;

@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest';
-import { letterOfCaptured, letterOfChange, letterOfRecord } from '../../pipelines/letters.ts';
+import {
+  letterOfCaptured,
+  letterOfChange,
+  letterOfGoverned,
+  letterOfRecord,
+} from '../../pipelines/letters.ts';
+import { RecordInPlace } from '../../pipelines/record-in-place.ts';
 import type { Decoded } from '../../schemas/change.ts';
 import { changeId } from '../../schemas/position.ts';
 import { Refusal } from '../../schemas/refusal.ts';
+import type { GovernedForm } from '../../schemas/governed-record.ts';
 import { decodeSecret, encodeValues } from '../../schemas/secret.ts';
 import { decoded, marker, userRow, users } from '../processors/tables.ts';
 
@@ -76,4 +83,23 @@ test('the letter of a value is the same however often it is refused, and another
     captured(decoded('insert', { after: { ...userRow, id: marker } })),
   );
   expect(users.table).toBe(change.table);
+});
+
+test('a governed record that tells no change is kept byte by byte, though it lies in the memory of its batch', () => {
+  const { topic, partition: lane, offset, key, value } = record;
+  const origin = { topic, table: 'public.users', lane, form: {} as GovernedForm };
+  const undecodable = new Refusal('undecodable', 'a value does not fit its registered schema');
+  const { payload, key: told } = letterOfGoverned('deliver', {
+    value: new RecordInPlace(origin, offset, key, value),
+    refusal: undecodable,
+  });
+  expect(told).toEqual(key);
+  expect(JSON.parse(payload.toString())).toEqual({
+    topic,
+    partition: lane,
+    offset: `${offset}`,
+    key: key.toString('base64'),
+    headers: [],
+    value: value.toString('base64'),
+  });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import workerFlags from '../../../bin/worker-flags.json' with { type: 'json' };
 import { openKeyring } from '../../../contracts/keys/open-keyring.ts';
+import { heapFlags } from '../../../ops/worker/heap-flags.ts';
 import { usageOf } from '../../../ops/bench/proc.ts';
 import { kafkaPart } from '../../../ops/stack/kafka-part.ts';
 import { keyRefOf, open } from '../../../schemas/sealed-box.ts';
@@ -69,7 +69,7 @@ test('rows of 100 MB are sealed letters in chunks, in bounded memory, and what i
   await way.commit(`INSERT INTO huge VALUES (3, NULL, ${repeated('0123456789abcdef')}::bytea)`);
   await way.commit("INSERT INTO huge VALUES (4, 'after')");
 
-  await using worker = way.start(['run', 'capture'], way.configFile, {}, workerFlags);
+  await using worker = way.start(['run', 'capture'], way.configFile, {}, heapFlags('capture'));
   const url = await worker.running();
   await vi.waitFor(
     async () => {
