@@ -20,6 +20,9 @@ export const openVerify = (setting: Setting): Promise<Opened> =>
     const { config, contracts, registry, kafka } = setting;
     const sinks = verifiedSinks(config);
     if (sinks.length === 0) throw nothingRests();
+    for (const sink of sinks)
+      for (const contract of contracts.values())
+        if (restsIn(contract, sink)) setting.counters.delivering(sink.sink, contract.table);
     const state = stack.use(await FoldState.at(config.state.url));
     const verifying = {
       database: config.database,
