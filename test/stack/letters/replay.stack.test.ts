@@ -154,6 +154,23 @@ test('what capture refused goes through govern, sealed as capture would have', a
   for (const { value } of records) expect(value!.includes('marker@mail')).toBe(false);
 });
 
+test('a replay that was begun is not gone on with into a mirror that shows whole transactions by then', async () => {
+  const { way, configFile } = letters;
+  const args = ['replay', 'dlq', ...table('marks'), '--pipeline', 'deliver-postgres'];
+  const strike = { CONDUCTOR_FAILPOINT: 'replaying:1' };
+  expect((await way.start(args, configFile, strike).ended).signal).toBe('SIGKILL');
+  const whole = await way.variant(({ sinks }) => {
+    sinks.postgres['consistency'] = 'transactions';
+  });
+  const refused = await way.start(['replay', 'dlq', '--resume'], whole).ended;
+  expect(refused.code, refused.stderr).toBe(1);
+  expect(refused.stderr).toContain('letters of deliver-postgres cannot come again to a mirror');
+  expect(refused.stderr).toContain('set fastest for as long as they come again');
+  const { job } = await replay('--resume');
+  expect(job).toMatchObject({ letters: 2, sent: 2 });
+  await letters.drain('deliver-postgres');
+});
+
 test('what a sink refused again is a new letter, and passes once the sink takes it', async () => {
   const first = await replay(...table('marks'), '--pipeline', 'deliver-postgres');
   expect(first.job).toMatchObject({ letters: 2, sent: 2 });
