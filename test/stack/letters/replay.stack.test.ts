@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Lag } from '../../../ops/lag.ts';
 import { statementType } from '../../../schemas/stream-manifest.ts';
 import { letterStates } from '../../../replay/letter-search.ts';
 import { readAll } from '../way/records.ts';
@@ -145,7 +146,10 @@ interface Envelope {
 test('what capture refused goes through govern, sealed as capture would have', async () => {
   const as = await replay(...table('people'), '--reason', 'too-large');
   expect(as.kinds).toMatchObject([{ letters: 1, again: 1 }]); // The topic of what comes again takes more.
+  const lag = async () => (await letters.json<Lag>('lag')).stages;
+  expect(await lag()).toContainEqual({ pipeline: 'govern', changes: 1, again: 1 });
   await letters.drain('govern', 'deliver-postgres');
+  expect(await lag()).toContainEqual({ pipeline: 'govern', changes: 0, again: 0 });
   const [row] = (await letters.mirrored('people')).filter(({ id }) => Number(id) === 3);
   expect(row).toMatchObject({ bio: 'marker'.repeat(20_000), name: '***', mood: 'calm' });
   expect(row!['email']).toMatch(/^[\w-]{22}$/);
