@@ -232,9 +232,9 @@ async function addGraves(tx: Transaction, { live, own }: Tables): Promise<void> 
     ON CONFLICT (pk) DO UPDATE SET ts = excluded.ts, position = excluded.position
       WHERE coalesce(d.position, '') < excluded.position`);
   await tx.query(sql`
-    INSERT INTO cdc_offsets AS o (stream, lsn, position)
-    SELECT ${live}::text || substr(stream, length(${own}::text) + 1), lsn, position FROM cdc_offsets
-    WHERE starts_with(stream, ${`${own}/`})
+    INSERT INTO cdc_offsets AS o (stream, lsn, position, record_offset)
+    SELECT ${live}::text || substr(stream, length(${own}::text) + 1), lsn, position, record_offset
+    FROM cdc_offsets WHERE starts_with(stream, ${`${own}/`})
     ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, position = excluded.position
       WHERE coalesce(o.position, '') < excluded.position`);
 }
