@@ -43,6 +43,15 @@ async function merged() {
   };
 }
 
+test('a row whose key is padded with blanks is dead here, too, where it is dead beside', async () => {
+  const { count, rows } = await merged();
+  expect(rows).toEqual([
+    { code: padded('b'), note: 'new' },
+    { code: padded('c'), note: 'old' },
+  ]);
+  expect(count).toEqual({ rows: 1, removed: 1 });
+});
+
 test('of a lane that only the table beside knew it is known up to which record it rests here', async () => {
   expect((await merged()).lanes).toEqual([
     { stream: 'shop.codes/0', at: `${3 * 16}` },
