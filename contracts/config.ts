@@ -40,6 +40,13 @@ export const configSchema = z.strictObject({
       .min(1)
       .default(30)
       .describe('After how many seconds without an answer a broker is given up.'),
+    member: z
+      .string()
+      .regex(/^\S{1,200}$/, 'is no name: without blanks, for example govern-0')
+      .optional()
+      .describe(
+        'The name of this worker in its consumer groups, no other worker of which has it: one that is back within ten seconds has its lanes as before, and nobody else is interrupted.',
+      ),
     tls: z.boolean().default(false).describe('Speak TLS to the brokers.'),
     sasl: z
       .strictObject({

@@ -105,6 +105,20 @@ export async function dueOf(
     ORDER BY item.number LIMIT ${count}`)) as readonly Due[];
 }
 
+/** The pipelines of the letters that a job has not brought yet. */
+export async function pipelinesDue(
+  db: Queryable,
+  { job, done }: Pick<ReplayJob, 'job' | 'done'>,
+): Promise<ReadonlySet<string>> {
+  const found = (await db.query(sql`
+    SELECT DISTINCT pipeline
+    FROM conductor_replay_items AS item JOIN conductor_letters USING (topic, id)
+    WHERE item.job = ${job} AND item.number >= ${done} AND state IN ('open', 'waived')`)) as readonly {
+    readonly pipeline: string;
+  }[];
+  return new Set(found.map(({ pipeline }) => pipeline));
+}
+
 /** Notes what is done, and what thereby became of letters. */
 export async function noteProgress(
   db: ConnectionPool,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ClickHouseClient } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseError } from '@clickhouse/client';
 import { NotNow } from '../contracts/cannot-run.ts';
 import type { WarehousePlace } from './clickhouse-place.ts';
 import { literal } from './clickhouse-tables.ts';
@@ -107,6 +107,8 @@ export class LaneClaims {
 
 const taken = 'conductor: another writer has claimed a lane';
 
+const thrown = '395'; // FUNCTION_THROW_IF_VALUE_IS_NON_ZERO. Other errors may quote the statement, and so these words.
+
 /** Whether an insert failed because a lane of it is another's by now. */
 export const isTaken = (error: unknown): boolean =>
-  error instanceof Error && error.message.includes(taken);
+  error instanceof ClickHouseError && error.code === thrown && error.message.includes(taken);

@@ -1,5 +1,6 @@
 import { isSQLError, sql } from '@databases/pg';
 import type { SQLQuery, Transaction } from '@databases/pg';
+import { NotNow } from '../contracts/cannot-run.ts';
 import { sqlName } from '../contracts/sql-name.ts';
 import type { TableChanges } from './compact.ts';
 import { idents, splitName } from './postgres-plan.ts';
@@ -24,29 +25,71 @@ export async function writeApart(
   changes: TableChanges,
 ): Promise<boolean> {
   if (table.key.length === 0 || (await isPointedAt(tx, table))) return false;
-  const apart: MirrorTable = { ...table, ident: apartIdent };
+  const place = await placeApart(tx, table);
+  const apart: MirrorTable = { ...table, ident: place.ident };
   await tx.query([
-    sql`CREATE TEMPORARY TABLE ${apartName} (LIKE ${table.ident} INCLUDING DEFAULTS INCLUDING GENERATED)`,
-    sql`ALTER TABLE ${apartIdent} ADD PRIMARY KEY (${idents(table.key)})`,
+    sql`${place.create} (LIKE ${table.ident} INCLUDING DEFAULTS INCLUDING GENERATED)`,
+    sql`ALTER TABLE ${place.ident} ADD PRIMARY KEY (${idents(table.key)})`,
   ]);
-  const columns = await storedColumns(tx);
+  const columns = await storedColumns(tx, place);
   const { truncated, upserts, removals } = changes;
   if (truncated) await tx.query(sql`DELETE FROM ${table.ident} WHERE _position < ${truncated.at}`);
   await tx.query(sql`
     WITH gone AS (
       DELETE FROM ${table.ident} t USING ${unnestKeys(table, [...upserts, ...removals], [], [])}
       WHERE ${sameKey(table)} RETURNING t.*)
-    INSERT INTO ${apartIdent} (${columns}) SELECT ${columns} FROM gone`);
+    INSERT INTO ${place.ident} (${columns}) SELECT ${columns} FROM gone`);
   await writeTable(tx, apart, changes);
   await tx.query([
-    sql`INSERT INTO ${table.ident} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${apartIdent}`,
-    sql`DROP TABLE ${apartIdent}`,
+    sql`INSERT INTO ${table.ident} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${place.ident}`,
+    sql`DROP TABLE ${place.ident}`,
   ]);
   return true;
 }
 
-const apartName = sqlName('conductor_apart');
-const apartIdent = sqlName('pg_temp', 'conductor_apart');
+interface Place {
+  readonly name: readonly [schema: string, table: string];
+  readonly ident: SQLQuery;
+  readonly create: SQLQuery;
+}
+
+interface Rights {
+  readonly temporary: boolean;
+  readonly beside: boolean;
+  readonly database: string;
+  readonly role: string;
+  readonly session: number;
+}
+
+/** A temporary table, or one beside the table where none may be made: it is gone before anybody could see it. */
+async function placeApart(tx: Transaction, { name }: MirrorTable): Promise<Place> {
+  const [schema] = splitName(name);
+  const [rights] = (await tx.query(sql`
+    SELECT has_database_privilege(current_database(), 'TEMPORARY') AS temporary,
+      has_schema_privilege(${schema}, 'CREATE') AS beside, current_database()::text AS database,
+      current_user::text AS role, pg_backend_pid() AS session`)) as [Rights];
+  const { temporary, beside, session } = rights;
+  if (temporary) {
+    const apart = 'conductor_apart';
+    const ident = sqlName('pg_temp', apart);
+    return {
+      name: ['pg_temp', apart],
+      ident,
+      create: sql`CREATE TEMPORARY TABLE ${sqlName(apart)}`,
+    };
+  }
+  if (!beside) throw mayNot(name, rights);
+  const apart = `conductor_apart_${session}`; // Of the same name, another's would wait for ours to be gone.
+  const ident = sqlName(schema, apart);
+  return { name: [schema, apart], ident, create: sql`CREATE UNLOGGED TABLE ${ident}` };
+}
+
+const mayNot = (table: string, { database, role }: Rights) =>
+  new NotNow({
+    what: `rows of table ${table} are in each other's way, and role ${role} may make no table to write them apart`,
+    where: 'sinks.postgres',
+    fix: `GRANT TEMPORARY ON DATABASE "${database}" TO "${role}"`,
+  });
 
 async function isPointedAt(tx: Transaction, { name }: MirrorTable): Promise<boolean> {
   const [schema, own] = splitName(name);
@@ -58,11 +101,11 @@ async function isPointedAt(tx: Transaction, { name }: MirrorTable): Promise<bool
 }
 
 /** All that are not computed from others. */
-async function storedColumns(tx: Transaction): Promise<SQLQuery> {
+async function storedColumns(tx: Transaction, { name: [schema, own] }: Place): Promise<SQLQuery> {
   const found: readonly { readonly name: string }[] = await tx.query(sql`
     SELECT attname AS name FROM pg_attribute
-    WHERE attrelid = 'pg_temp.conductor_apart'::regclass AND attnum > 0 AND NOT attisdropped
-      AND attgenerated = ''
+    WHERE attrelid = to_regclass(format('%I.%I', ${schema}::text, ${own}::text)) AND attnum > 0
+      AND NOT attisdropped AND attgenerated = ''
     ORDER BY attnum`);
   return idents(found.map(({ name }) => name));
 }

@@ -13,7 +13,7 @@ import { type Beside, besideContract, type Merged } from './beside.ts';
 import { lock } from './postgres-lanes.ts';
 import { idents, primaryOf, splitName } from './postgres-plan.ts';
 import { dependents, takeOver } from './postgres-takeover.ts';
-import { lockMirror, nameOf } from './postgres-tables.ts';
+import { lockMirror, nameOf, typeOfColumn } from './postgres-tables.ts';
 
 const lockTimeout = '3s'; // Whoever reads for longer is not to have all others wait behind us.
 const tries = 20;
@@ -147,7 +147,7 @@ async function mergeRows(
   { tables, whole }: { readonly tables: Tables; readonly whole: boolean },
 ): Promise<Merged> {
   const [live, own] = [nameOf(tables.live), nameOf(tables.own)];
-  // Keys of what is dead are the source's text: whatever this server's own settings are, it is to write the same.
+  // Rows are compared by their texts, and keys of what is dead are the source's: whatever this server's own settings are.
   await tx.query(sql`
     SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true),
       set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true)`);
@@ -161,9 +161,10 @@ async function mergeRows(
     primaryOf(contract.key).map((name) => sql`t.${sqlName(name)} = s.${sqlName(name)}`),
     ' AND ',
   );
+  const types = await keyTypes(tx, contract);
   const buried = contract.key.map(
     (name) =>
-      sql`t.${sqlName(name)}::text = (substr(d.pk, length(${tables.own}::text) + 1)::jsonb)->>${name}`,
+      sql`t.${sqlName(name)} = ((substr(d.pk, length(${tables.own}::text) + 1)::jsonb)->>${name})::${typeOfColumn({ types }, name)}`,
   );
   const gone =
     buried.length === 0
@@ -195,6 +196,23 @@ async function mergeRows(
         AND (${each((name) => sql`t.${sqlName(name)}::text`)}) IS DISTINCT FROM (${each((name) => sql`excluded.${sqlName(name)}::text`)})`,
   );
   return { rows, removed: gone + truncated + extra };
+}
+
+/** As the server names them: a key is the same by its type, in which blanks that pad it may not count. */
+async function keyTypes(
+  tx: Transaction,
+  { table, key }: TableContract,
+): Promise<ReadonlyMap<string, string>> {
+  const found = (await tx.query(sql`
+    SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+    WHERE attrelid = to_regclass(format('%I.%I', ${sql.join(
+      splitName(table).map((part) => sql`${part}::text`),
+      ', ',
+    )})) AND attname = ANY(${[...key]})`)) as readonly {
+    readonly name: string;
+    readonly type: string;
+  }[];
+  return new Map(found.map(({ name, type }) => [name, type]));
 }
 
 /** Of how many rows a statement makes others, or none: the server counts them, for there may be millions. */
@@ -232,9 +250,9 @@ async function addGraves(tx: Transaction, { live, own }: Tables): Promise<void> 
     ON CONFLICT (pk) DO UPDATE SET ts = excluded.ts, position = excluded.position
       WHERE coalesce(d.position, '') < excluded.position`);
   await tx.query(sql`
-    INSERT INTO cdc_offsets AS o (stream, lsn, position)
-    SELECT ${live}::text || substr(stream, length(${own}::text) + 1), lsn, position FROM cdc_offsets
-    WHERE starts_with(stream, ${`${own}/`})
+    INSERT INTO cdc_offsets AS o (stream, lsn, position, record_offset)
+    SELECT ${live}::text || substr(stream, length(${own}::text) + 1), lsn, position, record_offset
+    FROM cdc_offsets WHERE starts_with(stream, ${`${own}/`})
     ON CONFLICT (stream) DO UPDATE SET lsn = excluded.lsn, position = excluded.position
       WHERE coalesce(o.position, '') < excluded.position`);
 }

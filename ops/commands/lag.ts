@@ -9,13 +9,15 @@ export function lagCommands(program: Command): void {
   program
     .command('lag')
     .summary('how far every stage is behind')
-    .description('Tells, stage by stage, what is there and was not settled yet.')
+    .description(
+      'Tells, stage by stage, what is there and was not settled yet: letters that come again among it, and what waits for its segment or its window to end.',
+    )
     .addOption(configOption())
     .option('--json', 'one JSON object')
     .addHelpText('after', '\nExample:\n  conductor lag --json')
     .action(async ({ config: file, json }: { config?: string; json?: boolean }) => {
       const config = await loadConfig(await configFile(file));
-      const lag = await lagOf(config, [...(await readContracts(config)).keys()]);
+      const lag = await lagOf(config, await readContracts(config));
       if (json) {
         process.stdout.write(`${JSON.stringify(lag)}\n`);
         return;
@@ -28,6 +30,10 @@ export function lagCommands(program: Command): void {
         'capture',
         `durable ${durable}, acknowledged ${acknowledged}: ${bytes} bytes, ${seconds.toFixed(1)} s behind`,
       );
-      for (const { pipeline, changes } of lag.stages) line(pipeline, `${changes} changes behind`);
+      for (const { pipeline, changes, again } of lag.stages)
+        line(
+          pipeline,
+          `${changes} changes behind${again > 0 ? `, ${again} of them letters that come again` : ''}`,
+        );
     });
 }

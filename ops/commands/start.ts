@@ -55,7 +55,7 @@ async function once({ changes, keep = false }: StartFlags): Promise<void> {
       `load       ${fed.inserts} inserts, ${fed.updates} updates, ${fed.deletes} deletes committed`,
     );
     const startedMs = performance.now();
-    await untilSettled(config, [...contracts.keys()], { report: () => {}, signal: stop });
+    await untilSettled(config, contracts, { report: () => {}, signal: stop });
     print(
       `settled    ${((performance.now() - startedMs) / 1_000).toFixed(1)} s after the last commit`,
     );
@@ -105,7 +105,7 @@ async function watch({ workers, config, contracts }: Demo, stop: AbortSignal): P
   const inPlace = process.stdout.isTTY;
   let before: Sight | null = null;
   while (!stop.aborted) {
-    const lag = await lagOf(config, [...contracts.keys()]).catch(() => null);
+    const lag = await lagOf(config, contracts).catch(() => null);
     if (lag) {
       const now: Sight = { atMs: performance.now(), states: await workers.states(), lag };
       const lines = stageLines(before, now);

@@ -7,11 +7,16 @@ const fromNames =
 
 /** A proposal as a contract in YAML, each guess with its reason beside it; `head` says what it was guessed from. */
 export function contractText(proposal: Proposal, database: string, head = fromNames): string {
-  const { table, relation, columns, leftOut, tenant, subject, graph, notes } = proposal;
+  const { table, relation, columns, leftOut, tenant, subject, graph, join, notes } = proposal;
   const own = [
     ...(tenant ? [owner('tenant', tenant.column, tenant.why)] : []),
     ...(subject ? [owner('subject', subject.column, subject.why)] : []),
     ...(graph ? graphLines(graph) : []),
+    ...(join
+      ? [
+          `      - { property: join, value: { type: ${inFlow(join.type)}, from: ${inFlow(join.from)}, to: ${inFlow(join.to)} } }`,
+        ]
+      : []),
   ];
   const id = relation.schema === 'public' ? relation.name : table;
   return [

@@ -33,7 +33,7 @@ export function propose(
   const references = new References(drafts);
   const verdicts = new Verdicts(drafts, references, guess);
   const proposals = drafts.map((draft) => proposal(draft, references, verdicts));
-  const graphs = guessGraph(
+  const { nodes, joins } = guessGraph(
     proposals.map(({ table, relation: { schema, name }, tenant, columns }) => ({
       table,
       schema,
@@ -45,7 +45,8 @@ export function propose(
   const all = new Map(proposals.map((each) => [each.table, each]));
   return proposals.map((each) => ({
     ...each,
-    graph: graphs.get(each.table) ?? null,
+    graph: nodes.get(each.table) ?? null,
+    join: joins.get(each.table) ?? null,
     notes: [...each.notes, ...meetingNotes(each, all)],
   }));
 }
@@ -83,6 +84,7 @@ function proposal(draft: Draft, references: References, verdicts: Verdicts): Pro
     leftOut,
     ...owners,
     graph: null,
+    join: null,
     notes: [
       ...ownerNotes(columns, owners),
       ...references.unsaid(table),

@@ -22,6 +22,13 @@ export interface ProposedGraph {
   readonly relationships: readonly { readonly type: string; readonly column: string }[];
 }
 
+/** A table whose rows are relationships between the nodes of two others. */
+export interface ProposedJoin {
+  readonly type: string;
+  readonly from: string;
+  readonly to: string;
+}
+
 /** What a contract would say of a table, and why. */
 export interface Proposal {
   readonly table: string;
@@ -31,6 +38,7 @@ export interface Proposal {
   readonly tenant: Owner | null;
   readonly subject: Owner | null;
   readonly graph: ProposedGraph | null;
+  readonly join: ProposedJoin | null; // Never both.
   readonly notes: readonly string[]; // What a person must look at.
 }
 

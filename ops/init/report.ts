@@ -64,11 +64,12 @@ export function asJson(done: Initiated, applied: boolean): Readonly<Record<strin
     database: name,
     server: { version: server.version, user: server.user, standby: server.standby },
     files,
-    tables: chosen.proposals.map(({ table, tenant, subject, graph, columns, notes }) => ({
+    tables: chosen.proposals.map(({ table, tenant, subject, graph, join, columns, notes }) => ({
       table,
       tenant: tenant?.column ?? null,
       subject: subject?.column ?? null,
       label: graph?.label ?? null,
+      join: join?.type ?? null,
       confidential: columns.filter(isSecret).map((column) => column.name),
       notes,
     })),

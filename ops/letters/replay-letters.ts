@@ -11,6 +11,7 @@ import {
   beginJob,
   createJobTables,
   endJob,
+  pipelinesDue,
   type ReplayJob,
   unfinishedJob,
 } from '../../replay/replay-jobs.ts';
@@ -66,7 +67,7 @@ export const replayLetters = (
     const job = jobName(new Date());
     await using desk = await deskOf(letters, transform, job);
     const { letters: found, waiting } = await chooseLetters(db, filter);
-    checkReaders(letters, found);
+    checkReaders(letters, new Set(found.map(({ pipeline }) => pipeline)), leaveOut);
     const plan = await planReplay(desk, found, waiting);
     if (plan.items.length === 0) return { plan, replayed: null };
     const digest = transform && transform.digest;
@@ -79,17 +80,21 @@ export const replayLetters = (
     return { plan, replayed: await goOn(letters, order, desk) };
   });
 
+const leaveOut =
+  'leave them out by --pipeline, and rebuild their tables: conductor replay range --into postgres --stream T; or ';
+
 /** A mirror that shows whole transactions takes nothing out of their order. */
 function checkReaders(
   { config }: Pick<Letters, 'config'>,
-  found: readonly { readonly pipeline: string }[],
+  pipelines: ReadonlySet<string>,
+  otherwise = '',
 ): void {
   if (config.sinks.postgres?.consistency !== 'transactions') return;
-  if (!found.some(({ pipeline }) => pipeline === 'deliver-postgres')) return;
+  if (!pipelines.has('deliver-postgres')) return;
   throw new CannotRun({
     what: 'letters of deliver-postgres cannot come again to a mirror that shows whole transactions',
     where: 'sinks.postgres.consistency = transactions',
-    fix: 'leave them out by --pipeline, and rebuild their tables: conductor replay range --into postgres --stream T; or set fastest for as long as they come again',
+    fix: `${otherwise}set fastest for as long as they come again`,
   });
 }
 
@@ -113,6 +118,7 @@ export const resumeReplay = (
         where: '--transform',
         fix: job.transform === null ? 'leave --transform out' : 'name that file, as it was then',
       });
+    checkReaders(letters, await pipelinesDue(letters.db, job));
     await using desk = await deskOf(letters, transform, job.job);
     return await goOn(letters, order, desk);
   });

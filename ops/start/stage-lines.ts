@@ -35,7 +35,7 @@ function row(
 function behind(pipeline: string, { capture, stages }: Lag): string {
   if (pipeline === 'capture') return size(capture.bytes);
   const found = stages.find((stage) => stage.pipeline === pipeline);
-  return found ? `${found.changes} changes` : '-'; // Of anonymise and noise it is not measured.
+  return found ? `${found.changes} changes` : '-';
 }
 
 const size = (bytes: number) =>

@@ -25,6 +25,8 @@ export interface Counters {
   unpublished(table: string, now: boolean): void;
   /** What came of holding a table against its topic. */
   compared(table: string, isEqual: boolean): void;
+  /** A table is to be verified in a sink. */
+  delivering(sink: string, table: string): void;
   /** What came of holding what rests in a sink against what was governed. */
   delivered(verified: Verified): void;
   /** Manifests that were written. */
@@ -181,8 +183,8 @@ export class Metrics {
       refusedTable: (table) => this.#refusedTables.inc({ pipeline, table }),
       unpublished: (table, now) => this.#unpublished.set({ pipeline, table }, now ? 1 : 0),
       compared: (table, isEqual) => this.#differs.set({ pipeline, table }, isEqual ? 0 : 1),
-      delivered: (verified) =>
-        (this.#delivery ??= new DeliveryGauges(this.registry)).record(verified),
+      delivering: (sink, table) => this.#delivered().expect(sink, table),
+      delivered: (verified) => this.#delivered().record(verified),
       proved: (manifests) => this.#manifests.inc({ pipeline }, manifests),
       unproved: (stream, records) => this.#unproved.set({ pipeline, stream }, records),
       watch: (ledger) => void this.#ledgers.set(pipeline, ledger),
@@ -215,6 +217,10 @@ export class Metrics {
       if (this.#ledgers.has(pipeline))
         this.#unrecorded.set({ pipeline }, msSince(dueSinceMs) / 1_000);
     return this.registry.metrics();
+  }
+
+  #delivered(): DeliveryGauges {
+    return (this.#delivery ??= new DeliveryGauges(this.registry));
   }
 
   #setWalBudget(pipeline: string, budget: WalBudget): void {

@@ -17,10 +17,15 @@ export class DeliveryGauges {
     });
     this.#verified = new Gauge({
       name: 'conductor_delivery_verified_timestamp_seconds',
-      help: 'When a table in a sink was last held against what was governed.',
+      help: 'When a table in a sink was last held against what was governed; 0 where it never was.',
       labelNames,
       registers,
     });
+  }
+
+  /** A table is to be verified in a sink: until it is, its time is told to be 0. */
+  expect(sink: string, table: string): void {
+    this.#verified.inc({ sink, table }, 0);
   }
 
   record({ sink, table, counts }: Verified): void {

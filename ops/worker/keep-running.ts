@@ -57,7 +57,7 @@ export async function keepRunning(
 }
 
 /** Doubles, with as much chance as certainty, so that workers do not come back all at once. */
-function backoff(attempt: number): number {
+export function backoff(attempt: number): number {
   const most = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(attempt, 16));
   return Math.round(most / 2 + (Math.random() * most) / 2);
 }
@@ -72,7 +72,8 @@ const firstOf = (error: unknown): unknown =>
 const isOneOf = (error: unknown, kinds: typeof ours | typeof final): boolean =>
   kinds.some((kind) => error instanceof kind);
 
-function isOutage(error: unknown): boolean {
+/** Whether to wait may mend it. */
+export function isOutage(error: unknown): boolean {
   const whole = firstOf(error);
   // Asking a server may fail by a mistake of ours, too: no waiting mends that.
   if (whole instanceof NotNow) return !isOneOf(whole.cause, ours);

@@ -68,6 +68,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
     const source = new TopicSource({
       kafka,
       group: `${config.database}.${pipeline}`,
+      member: config.kafka.member,
       topics: read,
       until: untilCurrent ? await endsOf(kafka, read) : null,
       prepare: async (batch) => {

@@ -73,6 +73,7 @@ export const openGovern = (setting: Setting): Promise<Opened> =>
     const source = new TopicSource({
       kafka,
       group: `${config.database}.govern`,
+      member: config.kafka.member,
       topics: read,
       until: untilCurrent ? await endsOf(kafka, read) : null,
       prepare: (batch) => learn(own(batch)),

@@ -1,12 +1,17 @@
-const mostMs = 400; // Beyond it the server or the way to it is slower than we are.
+const rangeMs = 400; // Beyond it the server or the way to it is slower than we are.
 
 /**
  * Ranges are sent in turn: the rows of two at once cost each other, and us, their place in the processor's
- * caches. Only where one takes long does another begin beside it.
+ * caches. Only where one takes longer than `mostMs` does another begin beside it.
  */
 export class Turns {
+  readonly #mostMs: number;
   #taken = 0;
   #change = Promise.withResolvers<void>();
+
+  constructor(mostMs = rangeMs) {
+    this.#mostMs = mostMs;
+  }
 
   /** Resolves once a range may be sent, or all is over; gives what says that it was, once or more often. */
   async take(signal: AbortSignal): Promise<() => void> {
@@ -24,7 +29,7 @@ export class Turns {
       this.#taken--;
       this.#changed();
     };
-    const late = setTimeout(over, mostMs);
+    const late = setTimeout(over, this.#mostMs);
     return over;
   }
 

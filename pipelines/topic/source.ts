@@ -2,11 +2,14 @@ import { Consumer, type BaseOptions } from '@platformatic/kafka';
 import type { Delivery, LogPosition, Reading, Source } from '../flow/source.ts';
 import { Assignment, type FetchTopics, type Lane } from './assignment.ts';
 import { byLane } from './by-lane.ts';
+import { type NamedMember, namedMember } from './named-member.ts';
 import { arrivals, type Received } from './received.ts';
 
 export interface TopicSettings {
   readonly kafka: BaseOptions;
   readonly group: string;
+  /** The name of this member: its place is kept while it is away for a moment. Left out, the lanes are handed over at once. */
+  readonly member?: string | undefined;
   readonly topics: readonly string[];
   readonly until: ReadonlyMap<string, bigint> | null; // Where to end, by `topic/partition`; null goes on for ever.
   /** Called before a batch is handed on, for what its processing needs and has to wait for. */
@@ -29,6 +32,7 @@ export class TopicSource implements Source<Received> {
   readonly #settings: TopicSettings;
   readonly #consumer: Consumer;
   readonly #assignment: Assignment;
+  readonly #member: NamedMember | null;
   #committing = Promise.resolve();
   #revoked: (log: string) => void = () => {};
   #failure: Error | null = null;
@@ -38,6 +42,7 @@ export class TopicSource implements Source<Received> {
     this.#consumer = new Consumer({
       ...settings.kafka,
       groupId: settings.group,
+      ...(settings.member === undefined ? {} : { groupInstanceId: settings.member }),
       sessionTimeout: 10_000,
       rebalanceTimeout: 15_000,
       heartbeatInterval: 2_000,
@@ -53,6 +58,8 @@ export class TopicSource implements Source<Received> {
     };
     const stalled = () =>
       fail(new Error(`group ${settings.group}: the coordinator has not answered heartbeats`));
+    this.#member =
+      settings.member === undefined ? null : namedMember(this.#consumer, settings.member, fail);
     this.#consumer.on('error', fail);
     this.#consumer.on('consumer:heartbeat:stalled', stalled);
     this.#consumer.on('consumer:group:rebalance', () => this.#lose());
@@ -86,6 +93,7 @@ export class TopicSource implements Source<Received> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#commit();
+    await this.#member?.rest();
     await this.#consumer.close(true);
   }
 

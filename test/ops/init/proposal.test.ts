@@ -2,36 +2,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { TableContract } from '../../../contracts/contract.ts';
-import { faultsOf } from '../../../contracts/odcs-checks.ts';
 import { readDocument } from '../../../contracts/odcs-document.ts';
 import { parseContracts } from '../../../contracts/odcs.ts';
-import type { Relation } from '../../../ops/init/catalog.ts';
 import { contractText } from '../../../ops/init/contract-text.ts';
 import { propose } from '../../../ops/init/proposal.ts';
 import { isSecret, type Proposal } from '../../../ops/init/proposed.ts';
 import { warehouseTables } from '../../../sinks/clickhouse-tables.ts';
 import { graphTables } from '../../../sinks/neo4j-tables.ts';
-import { column, index, primary, relation } from './relations.ts';
-
-/** The proposals of tables, by their names. Whatever is proposed must load. */
-function proposed(...relations: readonly Relation[]): Readonly<Record<string, Proposal>> {
-  const proposals = propose(relations, { generated: false });
-  const documents = proposals.flatMap((each) =>
-    readDocument(contractText(each, 'shop'), each.table),
-  );
-  expect(faultsOf(documents)).toEqual([]);
-  return Object.fromEntries(proposals.map((each) => [each.relation.name, each]));
-}
+import { column, index, primary, proposed, relation, to } from './relations.ts';
 
 const rules = ({ columns }: Proposal) =>
   Object.fromEntries(
     columns.map(({ name, classification, rule }) => [name, `${classification} ${rule}`]),
   );
-
-const to = (table: string, ...columns: readonly (readonly [string, string])[]) => ({
-  to: `public.${table}`,
-  columns,
-});
 
 const orgs = relation('orgs', [column('id'), column('name', 'text')]);
 const users = relation('users', [column('id'), column('org_id'), column('email', 'text')], {

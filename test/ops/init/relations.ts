@@ -1,3 +1,9 @@
+import { expect } from 'vitest';
+import { faultsOf } from '../../../contracts/odcs-checks.ts';
+import { readDocument } from '../../../contracts/odcs-document.ts';
+import { contractText } from '../../../ops/init/contract-text.ts';
+import { propose } from '../../../ops/init/proposal.ts';
+import type { Proposal } from '../../../ops/init/proposed.ts';
 import type { Column, Family, Relation, Server, UniqueIndex } from '../../../ops/init/catalog.ts';
 
 const families: Readonly<Record<string, Family>> = {
@@ -90,3 +96,19 @@ export const server: Server = {
   },
   rds: false,
 };
+
+/** The proposals of tables, by their names. Whatever is proposed must load. */
+export function proposed(...relations: readonly Relation[]): Readonly<Record<string, Proposal>> {
+  const proposals = propose(relations, { generated: false });
+  const documents = proposals.flatMap((each) =>
+    readDocument(contractText(each, 'shop'), each.table),
+  );
+  expect(faultsOf(documents)).toEqual([]);
+  return Object.fromEntries(proposals.map((each) => [each.relation.name, each]));
+}
+
+/** A foreign key, from columns here to columns there. */
+export const to = (table: string, ...columns: readonly (readonly [string, string])[]) => ({
+  to: `public.${table}`,
+  columns,
+});

@@ -9,7 +9,11 @@ const state = (settled: number, { refused = 0, running = true } = {}) => ({
 
 function sight(atMs: number, states: Sight['states'], bytes = 0): Sight {
   const capture = { head: '0/0', durable: '0/0', acknowledged: '0/0', bytes, seconds: 0 };
-  return { atMs, states, lag: { capture, stages: [{ pipeline: 'govern', changes: 42 }] } };
+  return {
+    atMs,
+    states,
+    lag: { capture, stages: [{ pipeline: 'govern', changes: 42, again: 2 }] },
+  };
 }
 
 /** The columns of a stage's line. */
@@ -42,7 +46,7 @@ test('at the first sight nothing is known of the speed', () => {
   expect(columns(stageLines(null, sight(1, [['govern', state(9_999)]])), 'govern')?.[1]).toBe('0');
 });
 
-test('how far a stage is behind is left open where nobody measures it', () => {
+test('how far a stage is behind is left open where it is not known', () => {
   const lines = stageLines(null, sight(1, [['noise', state(7)]]));
   expect(columns(lines, 'noise')?.[2]).toBe('-');
 });

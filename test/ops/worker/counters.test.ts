@@ -107,3 +107,31 @@ test('of datasets with noise is told what they may lose of a subject, in workers
     'conductor_dp_withheld_total{dataset="orders",reason="budget"} 1',
   ]);
 });
+
+test('a table that is to be verified is told from the beginning on, and what it was told since stays', async () => {
+  const metrics = new Metrics();
+  const counters = metrics.of('verify');
+  const told = async () =>
+    (await metrics.text())
+      .split('\n')
+      .filter((line) => line.startsWith('conductor_delivery_verified_timestamp_seconds{'));
+  counters.delivering('postgres', 'a.b');
+  expect(await told()).toEqual([
+    'conductor_delivery_verified_timestamp_seconds{sink="postgres",table="a.b"} 0',
+  ]);
+  counters.delivered({
+    sink: 'postgres',
+    table: 'a.b',
+    equal: true,
+    rows: 1,
+    applied: ['1'],
+    partial: false,
+    counts: {},
+    differences: [],
+    unsettled: 0,
+    uncompared: [],
+    seconds: 1,
+  });
+  counters.delivering('postgres', 'a.b');
+  expect(await told()).toEqual([expect.stringMatching(/"} 1\d{9}/)]);
+});

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from '@databases/pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Lag } from '../../../ops/lag.ts';
 import { statementType } from '../../../schemas/stream-manifest.ts';
 import { letterStates } from '../../../replay/letter-search.ts';
 import { readAll } from '../way/records.ts';
@@ -145,13 +146,33 @@ interface Envelope {
 test('what capture refused goes through govern, sealed as capture would have', async () => {
   const as = await replay(...table('people'), '--reason', 'too-large');
   expect(as.kinds).toMatchObject([{ letters: 1, again: 1 }]); // The topic of what comes again takes more.
+  const lag = async () => (await letters.json<Lag>('lag')).stages;
+  expect(await lag()).toContainEqual({ pipeline: 'govern', changes: 1, again: 1 });
   await letters.drain('govern', 'deliver-postgres');
+  expect(await lag()).toContainEqual({ pipeline: 'govern', changes: 0, again: 0 });
   const [row] = (await letters.mirrored('people')).filter(({ id }) => Number(id) === 3);
   expect(row).toMatchObject({ bio: 'marker'.repeat(20_000), name: '***', mood: 'calm' });
   expect(row!['email']).toMatch(/^[\w-]{22}$/);
   const records = await readAll(letters.way.stack, ['retry.govern']);
   expect(records.length).toBeGreaterThan(0);
   for (const { value } of records) expect(value!.includes('marker@mail')).toBe(false);
+});
+
+test('a replay that was begun is not gone on with into a mirror that shows whole transactions by then', async () => {
+  const { way, configFile } = letters;
+  const args = ['replay', 'dlq', ...table('marks'), '--pipeline', 'deliver-postgres'];
+  const strike = { CONDUCTOR_FAILPOINT: 'replaying:1' };
+  expect((await way.start(args, configFile, strike).ended).signal).toBe('SIGKILL');
+  const whole = await way.variant(({ sinks }) => {
+    sinks.postgres['consistency'] = 'transactions';
+  });
+  const refused = await way.start(['replay', 'dlq', '--resume'], whole).ended;
+  expect(refused.code, refused.stderr).toBe(1);
+  expect(refused.stderr).toContain('letters of deliver-postgres cannot come again to a mirror');
+  expect(refused.stderr).toContain('set fastest for as long as they come again');
+  const { job } = await replay('--resume');
+  expect(job).toMatchObject({ letters: 2, sent: 2 });
+  await letters.drain('deliver-postgres');
 });
 
 test('what a sink refused again is a new letter, and passes once the sink takes it', async () => {

@@ -27,7 +27,7 @@ afterAll(() => way?.[Symbol.asyncDispose]());
 
 async function settled(): Promise<void> {
   const signal = AbortSignal.timeout(240_000);
-  await untilSettled(way.config, [...way.contracts.keys()], { report: () => {}, signal });
+  await untilSettled(way.config, way.contracts, { report: () => {}, signal });
 }
 
 /** How a sink differs from the source, of all tables; nothing where it does not. */

@@ -1,12 +1,15 @@
-import { sql } from '@databases/pg';
+import { type ConnectionPool, sql } from '@databases/pg';
 import fc from 'fast-check';
 import { from, lastValueFrom } from 'rxjs';
 import { expect, test } from 'vitest';
 import { into } from '../../../pipelines/flow/into.ts';
+import type { Sink } from '../../../pipelines/flow/sink.ts';
 import type { Governed } from '../../../schemas/change.ts';
 import { unchanged } from '../../../schemas/value.ts';
+import { mirror } from '../../../sinks/postgres.ts';
 import { ListDoor } from '../../doubles.ts';
 import { changesOf, contractOf } from '../../sinks/changes.ts';
+import { takingChanges } from '../../sinks/taking-changes.ts';
 import { freshMirror } from './fresh-mirror.ts';
 
 const people = contractOf('shop.people', { id: 'bigint', email: 'text', note: 'text' });
@@ -58,6 +61,73 @@ test('rows that exchange a unique value in a batch, in either order, or across a
     sql`SELECT count(*)::int AS left FROM pg_class WHERE relname = 'conductor_apart'`,
   );
   expect(left).toBe(0);
+});
+
+/** A mirror of people with an email each, written by who may make no temporary tables. */
+async function withoutTemporary(
+  write: (sink: Sink<Governed>, db: ConnectionPool) => Promise<void>,
+) {
+  await using fresh = await freshMirror([]);
+  const { database } = fresh.at;
+  const user = `plain_${database}`;
+  await fresh.db.query([
+    sql`CREATE ROLE ${sql.ident(user)} LOGIN PASSWORD 'pw'`,
+    sql`GRANT CREATE ON DATABASE ${sql.ident(database)} TO ${sql.ident(user)}`,
+    sql`GRANT USAGE, CREATE ON SCHEMA public TO ${sql.ident(user)}`,
+    sql`REVOKE TEMPORARY ON DATABASE ${sql.ident(database)} FROM PUBLIC`,
+    ...(['cdc_offsets', 'cdc_dedupe'] as const).map(
+      (book) => sql`ALTER TABLE IF EXISTS ${sql.ident(book)} OWNER TO ${sql.ident(user)}`,
+    ),
+  ]);
+  try {
+    const at = { ...fresh.at, user, password: 'pw', contracts: [people] };
+    await using sink = takingChanges([people], await mirror(at));
+    await fresh.db.query(sql`ALTER TABLE shop.people ADD UNIQUE (email)`);
+    await sink.write([
+      change.insert(1, { id: 1n, email: 'a', note: null }),
+      change.insert(2, { id: 2n, email: 'b', note: null }),
+    ]);
+    await write(sink, fresh.db);
+  } finally {
+    await fresh.db.query([
+      sql`DROP OWNED BY ${sql.ident(user)} CASCADE`,
+      sql`DROP ROLE ${sql.ident(user)}`,
+    ]);
+  }
+}
+
+const exchange = [
+  change.update(3, { id: 1n, email: 'b', note: null }),
+  change.update(4, { id: 2n, email: 'a', note: null }),
+];
+
+test('who may not make temporary tables has rows exchange a unique value all the same, and leaves nothing behind', async () => {
+  await withoutTemporary(async (sink, db) => {
+    await sink.write(exchange);
+    expect(await db.query(sql`SELECT email FROM shop.people ORDER BY id`)).toEqual([
+      { email: 'b' },
+      { email: 'a' },
+    ]);
+    const [{ left }] = await db.query(
+      sql`SELECT count(*)::int AS left FROM pg_class WHERE relname LIKE 'conductor_apart%'`,
+    );
+    expect(left).toBe(0);
+  });
+});
+
+test('who may make no table at all is told which right is missing', async () => {
+  await withoutTemporary(async (sink, db) => {
+    await db.query(sql`ALTER SCHEMA shop OWNER TO CURRENT_USER`);
+    const [{ user, database }] = await db.query(
+      sql`SELECT tableowner::text AS user, current_database()::text AS database FROM pg_tables WHERE tablename = 'people'`,
+    );
+    await db.query(sql`GRANT USAGE ON SCHEMA shop TO ${sql.ident(user)}`);
+    const refused = sink.write(exchange).catch((error: unknown) => error);
+    expect(await refused).toMatchObject({
+      name: 'CannotRun',
+      trouble: { fix: `GRANT TEMPORARY ON DATABASE "${database}" TO "${user}"` },
+    });
+  });
 });
 
 test('a row in the way of one that is not in the batch is refused, and named by its constraint', async () => {

@@ -95,7 +95,7 @@ test.for<readonly [string, ...(readonly [Server, string])[]]>([
   for (const [server] of lost) await proxies[server].resume();
 
   const signal = AbortSignal.timeout(60_000);
-  await untilSettled(way.config, [...way.contracts.keys()], { report: () => {}, signal });
+  await untilSettled(way.config, way.contracts, { report: () => {}, signal });
   const comparison = await way.compare();
   expect(comparison.equal, JSON.stringify(comparison, null, 1)).toBe(true);
   await worker.running();
@@ -130,7 +130,7 @@ test('a broker that is killed in mid-run is waited out, visibly, and all arrives
   const config = await loadConfig(file);
   const equal = async () => {
     const signal = AbortSignal.timeout(60_000);
-    await untilSettled(config, [...way.contracts.keys()], { report: () => {}, signal });
+    await untilSettled(config, way.contracts, { report: () => {}, signal });
     const comparison = await compareAll(config, way.contracts);
     expect(comparison.equal, JSON.stringify(comparison, null, 1)).toBe(true);
   };

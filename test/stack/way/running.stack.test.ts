@@ -29,7 +29,7 @@ async function metric(url: string, name: string, pipeline: string): Promise<numb
 
 async function settled(): Promise<void> {
   const signal = AbortSignal.timeout(60_000);
-  await untilSettled(way.config, [...way.contracts.keys()], { report: () => {}, signal });
+  await untilSettled(way.config, way.contracts, { report: () => {}, signal });
 }
 
 test('SIGTERM to a busy worker drains and exits 0 within 10 s, and nothing is lost or doubled', async () => {
@@ -105,10 +105,10 @@ test('conductor lag --json tells what waits before each stage, and nothing once 
   await way.drain('capture');
   const captured = await lag();
   expect(captured.stages).toEqual([
-    { pipeline: 'govern', changes: 100 },
-    { pipeline: 'deliver-postgres', changes: 0 },
-    { pipeline: 'deliver-neo4j', changes: 0 },
-    { pipeline: 'deliver-clickhouse', changes: 0 },
+    { pipeline: 'govern', changes: 100, again: 0 },
+    { pipeline: 'deliver-postgres', changes: 0, again: 0 },
+    { pipeline: 'deliver-neo4j', changes: 0, again: 0 },
+    { pipeline: 'deliver-clickhouse', changes: 0, again: 0 },
   ]);
   expect(parseLsn(captured.capture.durable)).toBeGreaterThanOrEqual(parseLsn(behind.capture.head));
   expect(captured.capture.acknowledged).toBe(lsnText(parseLsn(captured.capture.durable)));
@@ -126,15 +126,15 @@ test('what passes from one stage to the next while lag is looked at is behind on
   const { host, port } = way.stack.postgres;
   await using proxy = await proxyTo(host, port);
   const state = { url: way.urls.state.replace(`${host}:${port}`, `${host}:${proxy.port}`) };
-  const tables = [...way.contracts.keys()];
+  const { contracts } = way;
   proxy.stall();
-  const looked = lagOf({ ...way.config, state }, tables);
+  const looked = lagOf({ ...way.config, state }, contracts);
   await vi.waitFor(() => expect(proxy.connections()).toBeGreaterThan(0));
   await way.commit(many(600_001, 600_010));
   const head = await walEnd(way.source);
   await vi.waitFor(
     async () =>
-      expect(parseLsn((await lagOf(way.config, tables)).capture.durable)).toBeGreaterThanOrEqual(
+      expect(parseLsn((await lagOf(way.config, contracts)).capture.durable)).toBeGreaterThanOrEqual(
         head,
       ),
     { timeout: 10_000 },
@@ -142,7 +142,7 @@ test('what passes from one stage to the next while lag is looked at is behind on
   proxy.flow();
   const { capture, stages } = await looked;
   expect(parseLsn(capture.durable)).toBeGreaterThanOrEqual(head);
-  expect(stages[0]).toEqual({ pipeline: 'govern', changes: 10 });
+  expect(stages[0]).toEqual({ pipeline: 'govern', changes: 10, again: 0 });
 });
 
 test('a second SIGTERM stops a worker at once that cannot drain', async () => {
