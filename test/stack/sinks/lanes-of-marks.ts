@@ -45,13 +45,14 @@ export interface CourseOf {
 const keysOfLane = 30;
 const truncates = 2;
 
-/** A course that every process makes alike: rows come, change, go and come again, and the table is emptied in between. */
+/** A course that every process makes alike: rows come, change, go and come again, and in its second half the table is emptied. */
 export function courseOf({ run, lanes: count, length, seed }: CourseOf): Course {
   const contract = marksOf(run);
   const change = changesOf(contract);
   const record = recording([contract]);
   const draw = chance(seed);
-  const emptied = new Set(Array.from({ length: truncates }, () => draw(length)));
+  const half = length >> 1;
+  const emptied = new Set(Array.from({ length: truncates }, () => half + draw(half)));
   const lanes: GovernedRecord[][] = Array.from({ length: count }, () => []);
   const marks = new Map<bigint, Mark>();
   const next = (lane: number, lsn: number) => {
