@@ -13,6 +13,8 @@ import type { Stack } from '../../../ops/stack/stack.ts';
 export interface OwnServer extends AsyncDisposable {
   /** Starts it, again on the same port; returns where it is. */
   start(): Promise<Stack>;
+  /** Lets it write down what it holds, and end. */
+  stop(): Promise<void>;
   /** `kill -9`; its data stay. */
   kill(): Promise<void>;
 }
@@ -29,6 +31,7 @@ export async function ownServer(part: NativePart): Promise<OwnServer> {
       await start(part, home, book, () => {});
       return book.read().stack;
     },
+    stop: () => stop(part, book, { wipe: false }),
     kill,
     async [Symbol.asyncDispose]() {
       await kill();
