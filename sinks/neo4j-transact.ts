@@ -7,6 +7,7 @@ export interface Place {
   readonly driver: Driver;
   readonly database: string;
   readonly contended: () => void;
+  readonly longestMs?: number; // So long a transaction may last before the server ends it.
 }
 
 /** That a transaction met another, and is to begin again. */
@@ -17,7 +18,7 @@ type Work<T> = (tx: ManagedTransaction, at: (table: string) => void) => Promise<
 
 /** One managed transaction; one that another got in the way of begins again. */
 export async function transact<T>(
-  { driver, database, contended }: Place,
+  { driver, database, contended, longestMs }: Place,
   work: Work<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -32,7 +33,7 @@ export async function transact<T>(
       }
     };
     try {
-      return await session.executeWrite(working);
+      return await session.executeWrite(working, longestMs ? { timeout: longestMs } : {});
     } catch (error) {
       if (!(error instanceof Contention) || attempt === 20) throw refusalOf(table, error) ?? error;
       contended();

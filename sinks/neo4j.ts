@@ -1,6 +1,7 @@
 import neo4j, { type Driver } from 'neo4j-driver';
 import { NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
+import { failpoint } from '../pipelines/flow/failpoint.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
 import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
@@ -19,7 +20,11 @@ export interface GraphOptions {
   readonly name?: string;
   /** Told each time that a transaction begins again, because another one had what it wanted. */
   readonly contended?: () => void;
+  readonly longestMs?: number; // So long a transaction may last before the server ends it.
 }
+
+/** A worker that was stopped, or is gone without a word, holds its lanes no longer; what a batch takes is far from that. */
+const longestTransactionMs = 120_000;
 
 /**
  * Keeps a node per row of every table with a graph mapping, and a relationship per foreign key of
@@ -36,7 +41,8 @@ export async function graph(options: GraphOptions): Promise<Sink<GovernedRecord>
     maxTransactionRetryTime: 10_000,
     userAgent: 'conductor',
   });
-  const place = { driver, database, contended: options.contended ?? (() => {}) };
+  const { contended = () => {}, longestMs = longestTransactionMs } = options;
+  const place = { driver, database, contended, longestMs };
   try {
     await driver.verifyConnectivity({ database }); // At once, where a query would try again for long.
     await createConstraints(driver, database, tables);
@@ -79,7 +85,11 @@ async function writeChanges(
   tables: ReadonlyMap<string, GraphTable>,
   batch: Batch,
 ): Promise<void> {
-  await transact(place, (tx, at) => writeBatch(tx, tables, batch, at));
+  await transact(place, async (tx, at) => {
+    await writeBatch(tx, tables, batch, at);
+    failpoint('writing');
+  });
+  failpoint('written');
   // Below the floor that is now set nothing comes back; should this stop half-way, the batch comes again.
   for (const { table: name, truncated } of batch.all) {
     const table = tables.get(name);

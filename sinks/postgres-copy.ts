@@ -3,8 +3,10 @@ import { sql, type SQLQuery } from '@databases/pg';
 import pg from 'pg';
 import { from } from 'pg-copy-streams';
 import { sqlName } from '../contracts/sql-name.ts';
+import { failpoint } from '../pipelines/flow/failpoint.ts';
 import type { CopyRows } from './postgres-copy-rows.ts';
 import { type MirrorTable, typeOfColumn } from './postgres-tables.ts';
+import { longestIdleMs } from './postgres-server.ts';
 import { type Asking, upsertInto } from './postgres-write.ts';
 
 const mostConnections = 4;
@@ -18,9 +20,11 @@ type Staging = ReadonlyMap<string, SQLQuery>;
 /** Connections to the mirror that rows are copied over, each with temporary tables of its own. */
 export class CopyPool {
   readonly #pool: pg.Pool;
+  readonly #begin: string;
   readonly #staging = new WeakMap<pg.ClientBase, Staging>();
 
-  constructor(login: pg.ClientConfig) {
+  constructor(login: pg.ClientConfig, idleMs = longestIdleMs) {
+    this.#begin = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`;
     this.#pool = new pg.Pool({
       ...login,
       application_name: 'conductor',
@@ -36,9 +40,10 @@ export class CopyPool {
     const client = await this.#pool.connect();
     try {
       const known = await this.#stagingOf(client);
-      await client.query('BEGIN');
+      await client.query(this.#begin);
       const tx = new CopyTransaction(client, known);
       await work(tx);
+      failpoint('writing');
       await client.query('COMMIT');
       this.#staging.set(client, tx.staging);
       client.release();

@@ -9,12 +9,13 @@ import type { MirrorTable } from './postgres-tables.ts';
 
 interface Copied {
   readonly fewestCopied?: number; // Fewer rows of a table are cheaper as parameters of one statement than by COPY.
+  readonly idleMs?: number; // So long a transaction may say nothing before the server ends it.
 }
 
 /** Writes by COPY what can be; false, and nothing written, of a batch that is to be written as changes. */
 export function copying(options: MirrorServer & Copied, tables: ReadonlyMap<string, MirrorTable>) {
-  const { fewestCopied = 100 } = options;
-  const pool = new CopyPool(serverOf(options));
+  const { fewestCopied = 100, idleMs } = options;
+  const pool = new CopyPool(serverOf(options), idleMs);
   const sorter = new Sorter(tables, fewestCopied);
   let isAllowed = true;
   return {

@@ -13,6 +13,9 @@ export type MirrorServer =
       readonly database: string;
     };
 
+/** So long a worker may say nothing in a transaction: one that was stopped, or is gone without a word, lets go of its lanes then. */
+export const longestIdleMs = 30_000;
+
 /** Its parts. */
 export function serverOf(options: MirrorServer) {
   if ('connectionString' in options) return postgresLogin(options.connectionString);

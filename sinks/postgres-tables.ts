@@ -23,8 +23,9 @@ export async function openTables(
   db: ConnectionPool,
   contracts: readonly TableContract[],
   source: SourceTypes,
+  idleMs: number,
 ): Promise<OpenTables> {
-  return db.tx(async (tx) => {
+  const open = async (tx: Queryable) => {
     // Workers that start together would otherwise trip over each other's CREATE … IF NOT EXISTS.
     await lockMirror(tx);
     await createBookkeeping(tx);
@@ -39,7 +40,8 @@ export async function openTables(
       tables.set(contract.table, read);
     }
     return { ...plan, tables };
-  });
+  };
+  return db.tx(open, { idleInTransactionSessionTimeoutMilliseconds: idleMs });
 }
 
 /** Keeps out, until the transaction ends, whoever else makes or alters the mirror's tables. */
@@ -56,9 +58,17 @@ async function createBookkeeping(tx: Queryable): Promise<void> {
     sql`CREATE TABLE IF NOT EXISTS cdc_offsets (
       stream TEXT PRIMARY KEY, lsn TEXT NOT NULL, updated_at TIMESTAMPTZ DEFAULT now())`,
     sql`CREATE TABLE IF NOT EXISTS cdc_dedupe (pk TEXT PRIMARY KEY, ts TIMESTAMPTZ NOT NULL)`,
+  ]);
+  const [{ own }] = await tx.query(sql`
+    SELECT count(*)::int AS own FROM pg_attribute
+    WHERE attrelid IN ('cdc_offsets'::regclass, 'cdc_dedupe'::regclass) AND NOT attisdropped
+      AND attname IN ('position', 'record_offset')`);
+  // Whoever alters a table waits for those who write, and may be who they wait for.
+  if (own === 3) return;
+  await tx.query([
+    sql`ALTER TABLE cdc_dedupe ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
     sql`ALTER TABLE cdc_offsets ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
     sql`ALTER TABLE cdc_offsets ADD COLUMN IF NOT EXISTS record_offset BIGINT`,
-    sql`ALTER TABLE cdc_dedupe ADD COLUMN IF NOT EXISTS position TEXT COLLATE "C"`,
   ]);
 }
 

@@ -1,6 +1,7 @@
 import databases, { isSQLError } from '@databases/pg';
 import type { ConnectionPool, Transaction } from '@databases/pg';
 import type { TableContract } from '../contracts/contract.ts';
+import { failpoint } from '../pipelines/flow/failpoint.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import { compact } from './compact.ts';
 import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
@@ -12,7 +13,7 @@ import { copying } from './postgres-copying.ts';
 import { offsetsOf, streamOf } from './lane-offsets.ts';
 import { lock, saveOffsets } from './postgres-lanes.ts';
 import { type MirrorPlan, planTables, type SourceTypes } from './postgres-plan.ts';
-import { type MirrorServer, serverOf, unopened } from './postgres-server.ts';
+import { longestIdleMs, type MirrorServer, serverOf, unopened } from './postgres-server.ts';
 import { openTables } from './postgres-tables.ts';
 import type { MirrorTable } from './postgres-tables.ts';
 
@@ -24,6 +25,7 @@ export type MirrorOptions = MirrorServer & {
   /** Told of what was done to the mirror's tables, and what was left as it is. */
   readonly planned?: (plan: MirrorPlan) => void;
   readonly fewestCopied?: number; // Fewer rows of a table are cheaper as parameters of one statement than by COPY.
+  readonly idleMs?: number; // So long a transaction may say nothing before the server ends it.
 };
 
 interface Mirror {
@@ -38,11 +40,18 @@ interface Mirror {
 export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecord>> {
   const { db, tables } = await openMirror(options);
   const copy = copying(options, tables);
+  const idle = { idleInTransactionSessionTimeoutMilliseconds: options.idleMs ?? longestIdleMs };
   return {
     name: options.name ?? 'postgres',
     async write(batch) {
-      if (batch.length === 0 || (await copy.write(batch))) return;
-      await writeBatch((write) => besideOthers(() => db.tx(write)), tables, batch);
+      if (batch.length === 0) return;
+      if (!(await copy.write(batch)))
+        await writeBatch(
+          (write) => besideOthers(() => db.tx((tx) => struck(write, tx), idle)),
+          tables,
+          batch,
+        );
+      failpoint('written');
     },
     async [Symbol.asyncDispose]() {
       await copy.end();
@@ -54,8 +63,8 @@ export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecor
 /** Connects to a mirror, and brings its tables into being. */
 export const openMirror = (options: MirrorOptions): Promise<Mirror> =>
   connected(options, async (db) => {
-    const { contracts, source = new Map() } = options;
-    const { tables, ...plan } = await besideOthers(() => openTables(db, contracts, source));
+    const { contracts, source = new Map(), idleMs = longestIdleMs } = options;
+    const { tables, ...plan } = await besideOthers(() => openTables(db, contracts, source, idleMs));
     options.planned?.(plan);
     return { db, tables };
   });
@@ -130,6 +139,11 @@ export async function writeBatch(
       if (!isInTheWay(error) || apart.has(at)) throw refusalOf(at, error) ?? error;
       apart.add(at);
     }
+}
+
+async function struck(write: (tx: Transaction) => Promise<void>, tx: Transaction): Promise<void> {
+  await write(tx);
+  failpoint('writing');
 }
 
 const written = ({ table, truncated, newest }: TableChanges) => ({

@@ -13,8 +13,8 @@ export type Failpoint =
   | 'deciding' // What of a window is published with noise is decided, and not saved.
   | 'decided' // It is saved; Kafka was told nothing.
   | 'sent' // Kafka has it; nobody else knows.
-  | 'writing' // A transaction of the mirror has all that it is to hold, and has not ended.
-  | 'written' // It has ended; Kafka was told nothing.
+  | 'writing' // A transaction of the mirror or the graph has all that it is to hold, and has not ended.
+  | 'written' // It has ended; nobody else knows.
   | 'inserting' // The lanes are ours; the warehouse was sent nothing.
   | 'inserted' // The warehouse has it; nobody else knows.
   | 'claiming' // Manifests are signed, and Kafka was told nothing.

@@ -1,20 +1,10 @@
 import { once } from 'node:events';
 import { createServer, request as ask } from 'node:http';
 import type { AddressInfo } from 'node:net';
-
-/** What becomes of an insert: it may not arrive, arrive twice, arrive after its sender gave up, or its answer gets lost. */
-export type Fate = 'passes' | 'never arrives' | 'answer lost' | 'arrives twice' | 'arrives late';
-
-export interface InsertProxy extends AsyncDisposable {
-  readonly url: string;
-  /** How many inserts met each fate. */
-  readonly met: ReadonlyMap<Fate, number>;
-  /** Delivers what was held back. */
-  deliverLate(): Promise<void>;
-}
+import type { Fate, FaultProxy } from './fault-proxy.ts';
 
 /** Before a ClickHouse: decides for each insert into a history what becomes of it. */
-export async function insertProxy(server: string, fateOf: () => Fate): Promise<InsertProxy> {
+export async function insertProxy(server: string, fateOf: () => Fate): Promise<FaultProxy> {
   const met = new Map<Fate, number>();
   const late: (() => Promise<unknown>)[] = [];
   const proxy = createServer((incoming, outgoing) => {
@@ -63,7 +53,7 @@ export async function insertProxy(server: string, fateOf: () => Fate): Promise<I
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
   return {
-    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    port: (proxy.address() as AddressInfo).port,
     met,
     async deliverLate() {
       for (const deliver of late.splice(0)) await deliver();

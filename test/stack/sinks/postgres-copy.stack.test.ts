@@ -158,7 +158,7 @@ test.each(Object.entries(types))(
 test('rows of every kind are copied, whatever they hold but a text that stands for no value of their kind', async () => {
   const columns = Object.fromEntries(Object.keys(types).map((type, at) => [`c${at}`, type]));
   const contract = contractOf(`public.t${++serial}`, { id: 'bigint', ...columns });
-  const { tables } = await openTables(mirrors.byCopy.db, [contract], new Map());
+  const { tables } = await openTables(mirrors.byCopy.db, [contract], new Map(), 30_000);
   const change = changesOf(contract);
   const record = recording([contract]);
   const strange = / BC$|^NaN$|^24:00:00|^12345678901.00$|^1\.5$|^5874897-|^294276-/;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { killWorkers, printKilled, survived } from '../../../ops/chaos/kill.ts';
 import { pipelinesNamed } from '../../../ops/worker/pipelines.ts';
 import { openShop } from './shop.ts';
+import { verifiedEqual } from './verified-equal.ts';
 import type { Way } from './way.ts';
 
 let way: Way;
@@ -31,6 +32,7 @@ test('kill -9 of workers under load loses no row and doubles none, in any sink',
   );
   printKilled(killed, (line) => said.push(line));
   expect(survived(killed), said.join('\n')).toBe(true);
+  await verifiedEqual(way);
   expect(killed.changes).toBeGreaterThan(3_000);
   expect(killed.released).toBeGreaterThanOrEqual(killed.changes);
   const victims = killed.kills.map(({ pipeline }) => pipeline);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { verifiedEqual } from './verified-equal.ts';
 import { openWay, type Way } from './way.ts';
 import type { Worker } from './worker.ts';
 
@@ -55,4 +56,5 @@ test('workers that join a group, die in it and leave it lose no change and doubl
   const comparison = await way.compare();
   expect(comparison.equal, JSON.stringify(comparison, null, 1)).toBe(true);
   expect(comparison.tables.find(({ table }) => table.endsWith('marks'))?.sourceRows).toBe(fed);
+  await verifiedEqual(way);
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { chance } from '../sinks/lanes-of-marks.ts';
 import { printSeed, seed } from '../capture/seed.ts';
 import { testTables } from './tables.ts';
+import { verifiedEqual } from './verified-equal.ts';
 import { openWay, type Way } from './way.ts';
 import type { Worker } from './worker.ts';
 
@@ -90,4 +91,5 @@ test('workers of the warehouse that join a group, die in it, stop and go on, dou
   await way.drain('capture', 'govern', 'deliver-clickhouse');
   const all = `${fed * 2}`;
   expect(await counted()).toEqual({ rows: all, places: all, positions: all });
+  await verifiedEqual(way, { sink: 'clickhouse' });
 }, 400_000);
