@@ -50,6 +50,7 @@ export async function plan<Table extends GraphTable>(
   const seen = await seenOf(tx, table, [...asked, ...doubted], floor);
   const of = (key: string): Seen => seen.get(key) ?? { row: null, gone: floor };
 
+  const replaced: string[] = []; // Rows that had ended, and are still there: a truncate takes away no more than it can at once.
   for (const upsert of asked) {
     const { keyText: key, at } = upsert;
     const settled = settle(upsert, of(key));
@@ -57,15 +58,16 @@ export async function plan<Table extends GraphTable>(
     const { values, onto } = settled;
     refuseStranger(table, values);
     rows.push({ key, at, values, isWhole: false, isNew: onto === 'nothing' });
+    if (onto === 'nothing' && of(key).row !== null) replaced.push(key);
   }
   const outdated = removals.filter(
     (removal) => isFresh(removal) || isOlder(of(removal.keyText).row, removal.at),
   );
-  const replaced = asked.filter(({ keyText: key, floor: at }) => isOlder(of(key).row, at));
+  const removed = outdated.map(({ keyText }) => keyText);
   return {
     table,
-    cleared: [...outdated, ...replaced].map(({ keyText }) => keyText),
-    removed: outdated.map(({ keyText }) => keyText),
+    cleared: [...removed, ...replaced],
+    removed,
     rows,
     graves: [
       ...removals.map(({ keyText, at }) => ({ pk: table.source + keyText, at })),
