@@ -66,6 +66,13 @@ describe.skipIf(!canMount)('sinks that take no more for a while', () => {
     });
   }
 
+  /** Others keep letters in the same index. */
+  async function ownLetters(): Promise<readonly object[]> {
+    const { stdout } = await way.start(['dlq', 'list', '--json'], file).ended;
+    const { letters } = JSON.parse(stdout) as { readonly letters: readonly object[] };
+    return letters.filter((letter) => JSON.stringify(letter).includes(way.name));
+  }
+
   test.each([
     ['their disks are full', 'full'],
     ['they let nobody write', 'readOnly'],
@@ -91,8 +98,7 @@ describe.skipIf(!canMount)('sinks that take no more for a while', () => {
       await sinks[trouble].end();
       await settled();
       await worker.running();
-      const { stdout } = await way.start(['dlq', 'list', '--json'], file).ended;
-      expect(JSON.parse(stdout)).toEqual({ letters: [] });
+      expect(await ownLetters()).toEqual([]);
       await verifiedEqual(way, { configFile: file });
     },
     400_000,
