@@ -115,14 +115,15 @@ test('a mirror that is opened beside a writer whose locks cross its own is opene
   await using fresh = await freshDatabase();
   const open = () => mirror({ ...fresh.at, contracts: [orders] });
   await (await open())[Symbol.asyncDispose]();
+  await fresh.db.query(sql`ALTER TABLE cdc_offsets DROP COLUMN record_offset`); // As it was before: there is something to alter.
   const waiting = sql`SELECT 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%cdc_dedupe%'`;
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%cdc_offsets%'`;
   const { opening } = await fresh.db.tx(async (tx) => {
     await tx.query(sql`SET LOCAL deadlock_timeout = '1h'`); // Who opens is to be the one that is told.
-    await tx.query(sql`LOCK TABLE cdc_dedupe IN ROW EXCLUSIVE MODE`);
+    await tx.query(sql`LOCK TABLE cdc_offsets IN ROW EXCLUSIVE MODE`);
     const opening = open();
     await expect.poll(() => fresh.db.query(waiting)).toHaveLength(1);
-    await tx.query(sql`SELECT count(*)::text FROM cdc_offsets`);
+    await tx.query(sql`SELECT count(*)::text FROM cdc_dedupe`);
     return { opening };
   });
   await using sink = await opening;
