@@ -47,8 +47,8 @@ export class VerifyRounds {
         else yield rows;
       }
       if (isWhole) nextMs = performance.now() + everyMs;
-      this.#isLost(sink, lost.length > 0);
       const isLost = lost.length > 0;
+      this.#tellLost(sink, isLost);
       if (!isLost && untilCurrent) return;
       attempt = isLost ? attempt + 1 : 0;
       const roundMs = untilCurrent ? Infinity : Math.max(nextMs - performance.now(), 0);
@@ -58,8 +58,9 @@ export class VerifyRounds {
     }
   }
 
-  #isLost(sink: VerifiedSink, now: boolean): void {
-    if (now) this.#lost.add(sink);
+  /** The worker runs as it should while none is lost. */
+  #tellLost(sink: VerifiedSink, isLost: boolean): void {
+    if (isLost) this.#lost.add(sink);
     else this.#lost.delete(sink);
     this.#setting.counters.running(this.#lost.size === 0);
   }
