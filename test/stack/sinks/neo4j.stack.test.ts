@@ -4,9 +4,10 @@ import { governedColumns } from '../../../contracts/contract.ts';
 import type { TableContract } from '../../../contracts/contract.ts';
 import type { Sink } from '../../../pipelines/flow/sink.ts';
 import type { Governed } from '../../../schemas/change.ts';
+import { positionText } from '../../../schemas/position.ts';
 import { unchanged } from '../../../schemas/value.ts';
 import { graph } from '../../../sinks/neo4j.ts';
-import { changesOf, contractOf } from '../../sinks/changes.ts';
+import { changesOf, contractOf, position } from '../../sinks/changes.ts';
 import { sinkContract } from '../../sinks/sink-contract.ts';
 import type { Harness } from '../../sinks/sink-contract.ts';
 import type { TextRow } from '../../sinks/values.ts';
@@ -157,6 +158,20 @@ describe('a foreign key is a relationship', () => {
     ]);
     await sink.write([2n, 3n, 1n].map((id, n) => person.delete(at(10 + n), { id })));
     expect(await picture()).toEqual([]);
+  });
+
+  test('that of its own row, where a worker fell after a truncate and before it took the rows of before away', async () => {
+    const at = await fresh();
+    await sink.write([order.insert(at(1), { id: 10n, buyer: 1n, note: 'before' })]);
+    await shared.cypher(`MATCH (t:CdcTombstone {pk: $pk}) SET t.position = $position`, {
+      pk: orders,
+      position: positionText(position(at(2))),
+    });
+    await sink.write([
+      order.insert(at(3), { id: 10n, buyer: 2n, note: 'after' }),
+      order.update(at(4), { id: 10n, buyer: unchanged, note: 'later' }),
+    ]);
+    expect(await picture()).toEqual(['Order 10', 'Order 10 -PLACED BY-> [{"id":2}]', '[{"id":2}]']);
   });
 
   test('the same whatever order and batches the changes of different rows come in', async () => {
