@@ -103,21 +103,21 @@ interface Poison<T> extends Refused<T> {
 
 /**
  * Writes all that can be written, in order, in O(log n) writes per value that can not. What was cut apart
- * from a value in whose way it was is tried once more after the others, as long as that helps.
+ * from a value in whose way it was is tried once more with the others in the way, as long as they become fewer.
  */
 export async function writeAround<T>(
   sink: Pick<Sink<T>, 'write'>,
   values: readonly T[],
 ): Promise<readonly Poison<T>[]> {
   let poison: readonly Poison<T>[] = await writeHalves(sink, values);
-  for (let hasHelped = poison.length < values.length; hasHelped;) {
+  for (let tried = values.length; ;) {
     const again = poison.filter(({ refusal }) => refusal.isInTheWay);
-    if (again.length === 0) break;
+    if (again.length === 0 || again.length === tried) break;
+    tried = again.length;
     const left = await writeHalves(
       sink,
       again.map(({ value }) => value),
     );
-    hasHelped = left.length < again.length;
     const still = left.map((each) => ({ ...each, index: again[each.index]?.index ?? -1 }));
     poison = [...poison.filter(({ refusal }) => !refusal.isInTheWay), ...still];
   }
