@@ -11,6 +11,7 @@ import { bury, clearNodes, Keys, removeOrphans, takeNodes, writeNodes } from './
 export interface Batch {
   readonly all: readonly TableChanges[];
   readonly offsets: Offsets;
+  readonly belied: Set<string>; // Tables whose inserts are not believed that nothing has their key.
 }
 
 /** Told which table is being written, for errors. */
@@ -23,7 +24,7 @@ type At = (table: string) => void;
 export async function writeBatch(
   tx: ManagedTransaction,
   tables: ReadonlyMap<string, GraphTable>,
-  { all, offsets }: Batch,
+  { all, offsets, belied }: Batch,
   at: At,
 ): Promise<void> {
   const lanes = await takeLanes(tx, all, offsets);
@@ -35,13 +36,19 @@ export async function writeBatch(
     const table = tables.get(changes.table);
     if (!table) continue;
     at(table.source);
+    const isBelieved = !belied.has(table.source);
     if (table.kind === 'nodes') {
-      const planned = await plan(tx, table, changes, lanes);
+      // An end may have a stub before its row.
+      const planned = await plan(tx, table, {
+        changes,
+        lanes,
+        mayCreate: isBelieved && !table.isEnd,
+      });
       nodes.push(planned);
       graves.push(planned);
       led.push(...(await leadings(tx, planned)));
     } else {
-      const planned = await plan(tx, table, changes, lanes);
+      const planned = await plan(tx, table, { changes, lanes, mayCreate: isBelieved });
       const mayVanish = lanes.floor(table.source) !== null || changes.truncated !== null;
       graves.push(planned);
       joined.push(await joining(tx, planned, mayVanish));

@@ -161,7 +161,7 @@ async function mergeRows(inTx: InTx, tables: Tables): Promise<number> {
           values,
           at,
           isWhole: false,
-          isNew: row === null,
+          before: row === null ? 'no row' : 'any',
         })),
         graves: [],
       });

@@ -32,14 +32,14 @@ export async function joining(
   mayVanish: boolean, // A truncate may take from beside us what is there.
 ): Promise<Joining> {
   const there = await thereOf(tx, table, [
-    ...rows.filter(({ isNew }) => !isNew),
+    ...rows.filter(({ before }) => before === 'any'),
     ...cleared.map((key) => ({ key, isWhole: true })),
   ]);
   const cut = new Set(cleared.filter((key) => there.has(key)));
   const made: JoinedRow[] = [];
   const kept: PlannedRow[] = [];
   for (const row of rows) {
-    const old = row.isNew || cut.has(row.key) ? undefined : there.get(row.key);
+    const old = row.before !== 'any' || cut.has(row.key) ? undefined : there.get(row.key);
     const values = row.isWhole ? row.values : { ...old?.kept, ...row.values };
     const from = endOf(table, table.from, values);
     const to = endOf(table, table.to, values);

@@ -32,26 +32,35 @@ export async function takeLanes(
     }))
     .sort((a, b) => (a.stream < b.stream ? -1 : 1));
   // The first SET takes the lock, so that the position read after it is the last one committed.
-  const { records } = await tx.run<{
-    stream: string;
-    reached: string;
-    table: string;
-    floor: string | null;
-  }>(
+  const { records } = await tx.run<{ stream: string; reached: string }>(
     `UNWIND $lanes AS lane MERGE (o:CdcOffset {stream: lane.stream}) SET o.stream = lane.stream
      WITH o, lane, coalesce(o.position, '') AS reached
      SET o += CASE WHEN reached < lane.position THEN {lsn: lane.lsn, position: lane.position} ELSE {} END,
          o += CASE WHEN coalesce(o.recordOffset, -1) < lane.offset THEN {recordOffset: lane.offset} ELSE {} END
-     WITH lane, reached OPTIONAL MATCH (t:CdcTombstone {pk: lane.table})
-     RETURN lane.stream AS stream, reached, lane.table AS table, t.position AS floor`,
+     RETURN lane.stream AS stream, reached`,
     { lanes },
   );
   const reached = new Map(records.map((record) => [record.get('stream'), record.get('reached')]));
-  const floors = new Map(records.map((record) => [record.get('table'), record.get('floor')]));
+  const floors = await floorsOf(tx, [...new Set(lanes.map(({ table }) => table))]);
   return {
     reached: (change) => reached.get(streamOf(change)) ?? '',
     floor: (table) => floors.get(table) ?? null,
   };
+}
+
+/**
+ * A statement of its own, which only reads: one that writes as well locks what it looks for by a unique key, and what
+ * it does not find so that no other transaction may look for it until the commit. All batches of a table would wait.
+ */
+async function floorsOf(
+  tx: ManagedTransaction,
+  tables: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const { records } = await tx.run<{ table: string; floor: string }>(
+    'UNWIND $tables AS table MATCH (t:CdcTombstone {pk: table}) RETURN table, t.position AS floor',
+    { tables },
+  );
+  return new Map(records.map((record) => [record.get('table'), record.get('floor')]));
 }
 
 const streamOf = ({ table, lane }: Pick<Governed, 'table' | 'lane'>): string =>

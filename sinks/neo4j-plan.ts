@@ -6,6 +6,12 @@ import type { Removal, Seen, TableChanges, Upsert } from './compact.ts';
 import type { Lanes } from './neo4j-lanes.ts';
 import type { GraphTable } from './neo4j-tables.ts';
 
+export interface Planning {
+  readonly changes: TableChanges;
+  readonly lanes: Lanes;
+  readonly mayCreate: boolean;
+}
+
 /** What a batch means for the rows of one table, once it is known what the graph has of them. */
 export interface Plan<Table extends GraphTable = GraphTable> {
   readonly table: Table;
@@ -20,18 +26,21 @@ export interface PlannedRow {
   readonly at: string;
   readonly values: Readonly<Record<string, Value>>;
   readonly isWhole: boolean; // It has every column of its table.
-  readonly isNew: boolean; // Nothing of an earlier row is left beside it.
+  readonly before: Before;
 }
+
+/** What its key may have in the graph before: nothing at all; nothing of an earlier row; or anything. */
+export type Before = 'nothing' | 'no row' | 'any';
 
 /**
  * Decides what a batch means. What is newer than all that its lane ever had is newer than what the graph has of its
  * key: a whole row of that kind, or a removal, needs no question asked. In a stream that runs as usual there is no other.
+ * `mayCreate` tells whether an insert is believed that nothing has its key, which a copy or a letter may belie.
  */
 export async function plan<Table extends GraphTable>(
   tx: ManagedTransaction,
   table: Table,
-  changes: TableChanges,
-  lanes: Lanes,
+  { changes, lanes, mayCreate }: Planning,
 ): Promise<Plan<Table>> {
   const { upserts, removals, truncated } = changes;
   if (table.kind === 'nodes' && !table.hasKey) refuseKeyless(table.source, upserts, removals);
@@ -42,7 +51,7 @@ export async function plan<Table extends GraphTable>(
   const rows: PlannedRow[] = [];
   const asked: Upsert[] = [];
   for (const upsert of upserts) {
-    const row = isFresh(upsert) ? freshRow(table, upsert) : null;
+    const row = isFresh(upsert) ? freshRow(table, upsert, mayCreate) : null;
     if (row) rows.push(row);
     else asked.push(upsert);
   }
@@ -57,7 +66,7 @@ export async function plan<Table extends GraphTable>(
     if (!settled) continue;
     const { values, onto } = settled;
     refuseStranger(table, values);
-    rows.push({ key, at, values, isWhole: false, isNew: onto === 'nothing' });
+    rows.push({ key, at, values, isWhole: false, before: onto === 'nothing' ? 'no row' : 'any' });
     if (onto === 'nothing' && of(key).row !== null) replaced.push(key);
   }
   const outdated = removals.filter(
@@ -77,14 +86,15 @@ export async function plan<Table extends GraphTable>(
 }
 
 /** The row of an upsert that says every column of its table; null for any other. */
-function freshRow(table: GraphTable, upsert: Upsert): PlannedRow | null {
-  const { keyText: key, at, change } = upsert;
+function freshRow(table: GraphTable, upsert: Upsert, mayCreate: boolean): PlannedRow | null {
+  const { keyText: key, at, change, floor } = upsert;
   const row = wholeRow(upsert);
   if (!row) return null;
   const values = { ...row, ...change.key } as Readonly<Record<string, Value>>;
   for (const column of table.columns) if (values[column] === undefined) return null;
   refuseStranger(table, values);
-  return { key, at, values, isWhole: true, isNew: false };
+  const isFirst = mayCreate && change.op === 'insert' && floor === null;
+  return { key, at, values, isWhole: true, before: isFirst ? 'nothing' : 'any' };
 }
 
 function refuseStranger({ source, columns }: GraphTable, values: object): void {

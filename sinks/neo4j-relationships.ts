@@ -25,7 +25,7 @@ export async function leadings(
       return value === undefined ? [] : [{ ...row, target: value === null ? null : keyOf(value) }];
     });
     const ended = new Set(cleared);
-    const known = wanted.filter(({ key, isNew }) => !isNew && !ended.has(key));
+    const known = wanted.filter(({ key, before }) => before === 'any' && !ended.has(key));
     const there = await leadingTo(tx, table, relationship, [
       ...cleared,
       ...known.map(({ key }) => key),

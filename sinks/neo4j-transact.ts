@@ -53,8 +53,10 @@ const contentions = new Set([
   'Neo.TransientError.Transaction.DeadlockDetected',
 ]);
 
+export const constraintViolated = 'Neo.ClientError.Schema.ConstraintValidationFailed';
+
 const dataCodes = new Set([
-  'Neo.ClientError.Schema.ConstraintValidationFailed',
+  constraintViolated,
   'Neo.ClientError.Statement.ArgumentError',
   'Neo.ClientError.Statement.ArithmeticError',
   'Neo.ClientError.Statement.TypeError',

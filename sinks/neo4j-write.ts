@@ -67,7 +67,13 @@ export async function writeNodes(
   { table, cleared, rows }: Plan<NodeTable>,
 ): Promise<void> {
   if (cleared.length > 0) await clearNodes(tx, table, cleared);
-  await writeRows(tx, table, { found: `MERGE (n:${table.label} {_key: $keys[i]})`, rows });
+  const node = `(n:${table.label} {_key: $keys[i]})`;
+  const isFirst = ({ before }: PlannedRow) => before === 'nothing';
+  await writeRows(tx, table, { found: `CREATE ${node}`, rows: rows.filter(isFirst) });
+  await writeRows(tx, table, {
+    found: `MERGE ${node}`,
+    rows: rows.filter((row) => !isFirst(row)),
+  });
 }
 
 /** Writes the tombstones of a plan. */

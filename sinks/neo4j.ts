@@ -8,7 +8,7 @@ import { changeOf, type GovernedRecord } from '../schemas/governed-record.ts';
 import { graphTables } from './neo4j-tables.ts';
 import type { GraphTable } from './neo4j-tables.ts';
 import { type Batch, clearOlder, writeBatch } from './neo4j-batch.ts';
-import { codeOf, type Place, transact } from './neo4j-transact.ts';
+import { codeOf, constraintViolated, Contention, type Place, transact } from './neo4j-transact.ts';
 import { offsetsOf } from './lane-offsets.ts';
 
 export interface GraphOptions {
@@ -43,6 +43,7 @@ export async function graph(options: GraphOptions): Promise<Sink<GovernedRecord>
   });
   const { contended = () => {}, longestMs = longestTransactionMs } = options;
   const place = { driver, database, contended, longestMs };
+  const belied = new Set<string>(); // Tables in which a copy, or a letter, had brought what an insert said was new.
   try {
     await driver.verifyConnectivity({ database }); // At once, where a query would try again for long.
     await createConstraints(driver, database, tables);
@@ -58,6 +59,7 @@ export async function graph(options: GraphOptions): Promise<Sink<GovernedRecord>
       await writeChanges(place, tables, {
         all: compact(own.map(changeOf)),
         offsets: offsetsOf(own),
+        belied,
       });
     },
     [Symbol.asyncDispose]: () => driver.close(),
@@ -86,7 +88,7 @@ async function writeChanges(
   batch: Batch,
 ): Promise<void> {
   await transact(place, async (tx, at) => {
-    await writeBatch(tx, tables, batch, at);
+    await believing(batch, (tell) => writeBatch(tx, tables, batch, tell), at);
     failpoint('writing');
   });
   failpoint('written');
@@ -98,6 +100,22 @@ async function writeChanges(
     let ended = older.limit;
     while (ended === older.limit)
       ended = await transact(place, (tx) => clearOlder(tx, table, older));
+  }
+}
+
+/** Believes inserts that nothing has their key. Where something has, they are believed no more, and it begins again. */
+async function believing(
+  { belied }: Batch,
+  work: (at: (table: string) => void) => Promise<void>,
+  at: (table: string) => void,
+): Promise<void> {
+  let table = '';
+  try {
+    await work((name) => at((table = name)));
+  } catch (cause) {
+    if (codeOf(cause) !== constraintViolated || belied.has(table)) throw cause;
+    belied.add(table);
+    throw new Contention('something had the key of a new row', { cause });
   }
 }
 

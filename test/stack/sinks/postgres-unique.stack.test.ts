@@ -164,11 +164,8 @@ test('whatever rows exchange within a batch, and whatever poison is among them, 
     minLength: 1,
     maxLength: 4,
   });
-  const ring = (own: string, poison: number | null): [string[], number, number | null] => [
-    [...own],
-    6,
-    poison,
-  ];
+  type Step = [emails: string[], people: number, poison: number | null];
+  const ring = (own: string, poison: number | null): Step => [own.split(''), 6, poison];
   let at = 0;
   await fc.assert(
     fc.asyncProperty(steps, async (transactions) => {
