@@ -99,12 +99,13 @@ export function holdingSink<T>(inner: Sink<T>, holding: Holding<T>): Sink<T> {
   const { held, keyOf, letterOf, comesFrom } = holding;
   return {
     name: inner.name,
-    async write(batch) {
+    prepare: (batch) => inner.prepare?.(batch),
+    async write(batch, meanwhile) {
       const waiting = batch.find((value) => comesFrom(value) === null && held.holds(keyOf(value)));
       const [only] = batch.length === 1 ? batch : [];
       try {
         if (waiting) throw waits(keyOf(waiting));
-        await inner.write(batch);
+        await inner.write(batch, meanwhile);
       } catch (refusal) {
         if (!(refusal instanceof Refusal)) throw refusal;
         if (only === undefined) throw refusal;

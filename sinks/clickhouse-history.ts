@@ -21,7 +21,9 @@ export class History {
   readonly #place: WarehousePlace;
   readonly #table: WarehouseTable;
   readonly #claims: LaneClaims;
-  readonly #block: Block;
+  #block: Block; // Which is sent,
+  #spare: Block; // and which is filled meanwhile.
+  #ahead: readonly GovernedRecord[] | null = null; // What the spare one has.
   #inserts = 0;
 
   constructor(client: ClickHouseClient, place: WarehousePlace, table: WarehouseTable) {
@@ -30,15 +32,27 @@ export class History {
     this.#table = table;
     this.#claims = new LaneClaims(client, place, table.history);
     this.#block = new Block(table);
+    this.#spare = new Block(table);
+  }
+
+  /** Makes the block of records that will be appended next, in the belief that none of them rests there yet. */
+  prepare(records: readonly GovernedRecord[]): void {
+    this.#ahead = null;
+    try {
+      fill(this.#spare, records);
+      this.#ahead = records;
+    } catch {
+      // It is told when they are appended.
+    }
   }
 
   /** Resolves once all of these rest in the history. */
-  async append(records: readonly GovernedRecord[]): Promise<void> {
+  async append(records: readonly GovernedRecord[], meanwhile: () => void): Promise<void> {
     const spans = spansOf(records);
     for (let tries = 1; ; tries++) {
       try {
         await this.#claims.take([...spans.keys()]);
-        await this.#insert(records, spans);
+        await this.#insert(records, spans, meanwhile);
         return;
       } catch (error) {
         if (error instanceof Refusal) throw error;
@@ -49,33 +63,41 @@ export class History {
     }
   }
 
-  async #insert(records: readonly GovernedRecord[], spans: Spans): Promise<void> {
+  async #insert(
+    records: readonly GovernedRecord[],
+    spans: Spans,
+    meanwhile: () => void,
+  ): Promise<void> {
     const isNew = [...spans].every(
       ([lane, { least, isInOrder }]) => isInOrder && least >= (this.#claims.held(lane)?.next ?? 0n),
     );
     const missing = isNew ? records : await this.#missing(records, spans);
     if (missing.length === 0) return;
     const own = isNew ? spans : spansOf(missing);
-    this.#block.clear();
-    for (const record of missing) this.#block.add(record);
-    await this.#send([...own.keys()]);
+    if (missing === this.#ahead) {
+      [this.#block, this.#spare] = [this.#spare, this.#block];
+      this.#ahead = null;
+    } else fill(this.#block, missing);
+    await this.#send([...own.keys()], meanwhile);
     for (const [lane, { greatest }] of own) {
       const held = this.#claims.held(lane);
       if (held && held.next <= greatest) held.next = greatest + 1n;
     }
   }
 
-  async #send(lanes: readonly number[]): Promise<void> {
+  async #send(lanes: readonly number[], meanwhile: () => void): Promise<void> {
     const columns = this.#block.structure;
     const structure = columns.map(({ name, type }) => `${quoted(name)} ${type}`).join(', ');
     const names = columns.map(({ name }) => quoted(name)).join(', ');
     const query = `INSERT INTO ${this.#place.at(this.#table.history)} (${names}) ${this.#claims.mark}
       SELECT ${names} FROM input(${literal(structure)}) WHERE ${this.#claims.condition(lanes)} FORMAT Native`;
     const token = `${this.#claims.held(lanes[0] ?? 0)?.claim}/${++this.#inserts}`;
+    const pieces = Readable.from(this.#block.pieces(), { objectMode: false });
+    pieces.once('end', () => setImmediate(meanwhile)); // From here on the server works.
     failpoint('inserting');
     const { stream } = await this.#client.exec({
       query,
-      values: Readable.from(this.#block.pieces(), { objectMode: false }),
+      values: pieces,
       clickhouse_settings: { ...asOneBlock, insert_deduplication_token: token },
     });
     for await (const _ of stream);
@@ -114,6 +136,11 @@ export class History {
     const rows = await answer.json<{ name: string; position: string }>();
     return new Map(rows.map(({ name, position }) => [name, position]));
   }
+}
+
+function fill(block: Block, records: readonly GovernedRecord[]): void {
+  block.clear();
+  for (const record of records) block.add(record);
 }
 
 /** From where to where records go in each lane. */

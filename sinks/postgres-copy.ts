@@ -86,7 +86,11 @@ export class CopyTransaction implements Asking {
   }
 
   /** Copies rows beside their table, and from there into it where they are newer than what is there and `floor`. */
-  async copy(table: MirrorTable, rows: CopyRows, floor: string): Promise<void> {
+  async copy(
+    table: MirrorTable,
+    rows: CopyRows,
+    { floor, meanwhile }: { readonly floor: string; readonly meanwhile: () => void },
+  ): Promise<void> {
     const staging = await this.#stagingFor(table, rows);
     const { text } = sql`COPY ${staging} FROM STDIN (FORMAT binary)`.format(format);
     const stream = this.#client.query(from(text));
@@ -102,6 +106,7 @@ export class CopyTransaction implements Asking {
       isCast ? sql`i.${sqlName(name)}::${typeOfColumn(table, name)}` : sql`i.${sqlName(name)}`,
     );
     const newer = floor === '' ? sql`` : sql`WHERE i._position > ${floor}::text`;
+    setImmediate(meanwhile); // While the server moves these rows, which takes it longest.
     await this.query(
       upsertInto(
         table,

@@ -3,9 +3,11 @@ import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { CopyPool } from './postgres-copy.ts';
 import { type MirrorServer, serverOf } from './postgres-server.ts';
-import { Sorter } from './postgres-sort.ts';
+import { type SortedTable, Sorter } from './postgres-sort.ts';
 import { writeSorted } from './postgres-sorted.ts';
 import type { MirrorTable } from './postgres-tables.ts';
+
+type Batch = readonly GovernedRecord[];
 
 interface Copied {
   readonly fewestCopied?: number; // Fewer rows of a table are cheaper as parameters of one statement than by COPY.
@@ -18,13 +20,28 @@ export function copying(options: MirrorServer & Copied, tables: ReadonlyMap<stri
   const pool = new CopyPool(serverOf(options), idleMs);
   const sorter = new Sorter(tables, fewestCopied);
   let isAllowed = true;
+  let ahead: { readonly batch: Batch; readonly sorted: readonly SortedTable[] } | null = null;
+  const sortedOf = (batch: Batch): readonly SortedTable[] => {
+    if (ahead?.batch !== batch) return sorter.sort(batch);
+    const { sorted } = ahead;
+    ahead = null;
+    return sorted;
+  };
   return {
-    async write(batch: readonly GovernedRecord[]): Promise<boolean> {
+    prepare(batch: Batch): void {
+      if (!isAllowed || batch.length < fewestCopied) return;
+      try {
+        ahead = { batch, sorted: sorter.sort(batch) };
+      } catch {
+        ahead = null; // It is told when the batch is written.
+      }
+    },
+    async write(batch: Batch, meanwhile = () => {}): Promise<boolean> {
       if (!isAllowed || batch.length < fewestCopied) return false;
-      const sorted = sorter.sort(batch);
+      const sorted = sortedOf(batch);
       try {
         if (sorted.every(({ copies }) => copies.length === 0)) return false;
-        await pool.transact((tx) => writeSorted(tx, sorted));
+        await pool.transact((tx) => writeSorted(tx, sorted, meanwhile));
         return true;
       } catch (error) {
         if (!(error instanceof Refusal) && !mayPassAsChanges(error)) throw error;

@@ -14,6 +14,7 @@ import { writeTable } from './postgres-write.ts';
 export async function writeSorted(
   tx: CopyTransaction,
   sorted: readonly SortedTable[],
+  meanwhile: () => void,
 ): Promise<void> {
   const all = sorted.map(({ table, isTruncated, lanes }) => ({
     table: table.name,
@@ -27,7 +28,8 @@ export async function writeSorted(
     const { table } = each;
     for (const changes of compact((copies.length > 0 ? each.others : each.all).map(changeOf)))
       await writeTable(tx, table, changes);
-    for (const rows of copies) await tx.copy(table, rows, known.floors.get(table.name) ?? '');
+    const floor = known.floors.get(table.name) ?? '';
+    for (const rows of copies) await tx.copy(table, rows, { floor, meanwhile });
   }
   const reached = sorted.flatMap(({ table, lanes }) =>
     lanes.map(({ lane, newest, offset }) => ({

@@ -43,9 +43,10 @@ export async function mirror(options: MirrorOptions): Promise<Sink<GovernedRecor
   const idle = { idleInTransactionSessionTimeoutMilliseconds: options.idleMs ?? longestIdleMs };
   return {
     name: options.name ?? 'postgres',
-    async write(batch) {
+    prepare: (batch) => copy.prepare(batch),
+    async write(batch, meanwhile) {
       if (batch.length === 0) return;
-      if (!(await copy.write(batch)))
+      if (!(await copy.write(batch, meanwhile)))
         await writeBatch(
           (write) => besideOthers(() => db.tx((tx) => struck(write, tx), idle)),
           tables,

@@ -55,10 +55,17 @@ export class ListSink<T> implements Sink<T> {
   readonly name = 'list';
   readonly values: T[] = [];
   readonly sizes: number[] = []; // Of each write that was tried.
+  readonly told: (readonly ['prepare' | 'write', readonly T[]])[] = []; // In the order it came.
   before: (batch: readonly T[]) => void | Promise<void> = () => {};
 
-  async write(batch: readonly T[]): Promise<void> {
+  prepare(batch: readonly T[]): void {
+    this.told.push(['prepare', batch]);
+  }
+
+  async write(batch: readonly T[], meanwhile?: () => void): Promise<void> {
+    this.told.push(['write', batch]);
     this.sizes.push(batch.length);
+    meanwhile?.();
     await this.before(batch);
     this.values.push(...batch);
   }

@@ -32,13 +32,13 @@ import type { SinkName } from './sink-names.ts';
 
 /** What each database takes best: ClickHouse few large inserts, Neo4j transactions that stay small. */
 export const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
-  postgres: { size: 5_000, lingerMs: 10 },
+  postgres: { size: 8_000, lingerMs: 10 },
   neo4j: { size: 2_000, lingerMs: 20 },
   clickhouse: { size: 30_000, lingerMs: 250 },
 };
 
 /** How many times as much as other pipelines may be in flight: the next large insert is read while one is written. */
-const roomTimes: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 1, clickhouse: 6 };
+const roomTimes: Readonly<Record<SinkName, number>> = { postgres: 2, neo4j: 1, clickhouse: 6 };
 /** How many batches are written at once: a transaction of Neo4j keeps one core busy, so others may use the rest. */
 const writers: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 2, clickhouse: 1 };
 
@@ -73,10 +73,7 @@ export const openDeliver = (setting: Setting, sink: SinkName): Promise<Opened> =
       until: untilCurrent ? await endsOf(kafka, read) : null,
       prepare: async (batch) => {
         await learn(own(batch));
-        columns.look(
-          batch.filter(({ topic }) => topic !== retry),
-          registry,
-        );
+        if (batch[0]?.topic !== retry) columns.look(batch, registry); // A batch is of one topic.
       },
       assigned: async (lanes) => hold?.takeUp(lanes),
       lost: () => {},

@@ -12,8 +12,9 @@ export interface Batching<T> {
 
 /**
  * Writes batches in order, one at a time, and settles each once it is durable. What arrives during a
- * write goes with the next. A batch that the sink refuses is cut in halves until the value is found
- * that can never pass; that one leaves by the side door.
+ * write goes with the next; where a sink prepares, that one is made ready while the sink waits for its server.
+ * A batch that the sink refuses is cut in halves until the value is found that can never pass; that one
+ * leaves by the side door.
  */
 export function into<T>(
   sink: Sink<T>,
@@ -24,21 +25,39 @@ export function into<T>(
     new Observable((subscriber) => {
       const waiting: Envelope<T>[] = [];
       let values = 0;
+      let prepared: Batch<T> | null = null;
       let ended = false;
       let writing = false;
+      let isWaiting = false; // A write is with the sink's server.
       let linger: NodeJS.Timeout | undefined;
 
+      const take = (): Batch<T> => {
+        const batch = batchOf(takeUpTo(waiting, size));
+        values -= batch.values.length;
+        return batch;
+      };
+      const prepareNext = (fewest: number) => {
+        if (prepared || !sink.prepare || values < fewest || subscriber.closed) return;
+        prepared = take();
+        sink.prepare(prepared.values);
+      };
+      const meanwhile = () => {
+        isWaiting = true;
+        prepareNext(size / 2);
+      };
       const pump = async () => {
         clearTimeout(linger);
         linger = undefined;
         if (writing) return;
         writing = true;
-        while (waiting.length > 0 && !subscriber.closed) {
-          const batch = takeUpTo(waiting, size);
-          values -= batch.reduce((sum, envelope) => sum + envelope.values.length, 0);
-          subscriber.next(await writeBatch(sink, batch, weigh, refused));
+        while ((prepared || waiting.length > 0) && !subscriber.closed) {
+          const batch = prepared ?? take();
+          prepared = null;
+          isWaiting = false;
+          const poison = await writeAround(sink, batch.values, meanwhile);
+          subscriber.next(settled(batch, poison, weigh, refused));
         }
-        writing = false;
+        writing = isWaiting = false;
         if (ended) subscriber.complete();
       };
       const start = () => void pump().catch((error: unknown) => subscriber.error(error));
@@ -47,6 +66,7 @@ export function into<T>(
         next(envelope) {
           waiting.push(envelope);
           values += envelope.values.length;
+          if (isWaiting) prepareNext(size);
           if (lingerMs === 0 || values >= size) start();
           else linger ??= setTimeout(start, lingerMs);
         },
@@ -74,26 +94,33 @@ function takeUpTo<T>(waiting: Envelope<T>[], size: number): Envelope<T>[] {
   return waiting.splice(0, take);
 }
 
-/** Returns the weight of what was written. */
-async function writeBatch<T>(
-  sink: Sink<T>,
-  batch: readonly Envelope<T>[],
+interface Batch<T> {
+  readonly envelopes: readonly Envelope<T>[];
+  readonly values: readonly T[];
+}
+
+const batchOf = <T>(envelopes: readonly Envelope<T>[]): Batch<T> => ({
+  envelopes,
+  values: envelopes.flatMap((envelope) => envelope.values),
+});
+
+/** Settles what was written, and lets the rest out by the side door. Returns the weight of what was written. */
+function settled<T>(
+  { envelopes, values }: Batch<T>,
+  poison: readonly Poison<T>[],
   weigh: (value: T) => number,
   refused: SideDoor<T>,
-): Promise<number> {
-  const values = batch.flatMap((envelope) => envelope.values);
-  const poison = await writeAround(sink, values);
-
+): number {
   let first = 0;
-  for (const { values: own, settle } of batch) {
+  for (const { values: own, settle } of envelopes) {
     const end = first + own.length;
     const stopped = poison.filter(({ index }) => index >= first && index < end);
     first = end;
     if (stopped.length === 0) settle();
     else refused.next({ values: stopped, settle });
   }
-  const left = new Set(poison.map(({ index }) => index));
-  return values.reduce((sum, value, index) => (left.has(index) ? sum : sum + weigh(value)), 0);
+  const all = values.reduce((sum, value) => sum + weigh(value), 0);
+  return poison.reduce((sum, { value }) => sum - weigh(value), all);
 }
 
 /** A value that can never be written, and which of all it is. */
@@ -108,8 +135,9 @@ interface Poison<T> extends Refused<T> {
 export async function writeAround<T>(
   sink: Pick<Sink<T>, 'write'>,
   values: readonly T[],
+  meanwhile?: () => void,
 ): Promise<readonly Poison<T>[]> {
-  let poison: readonly Poison<T>[] = await writeHalves(sink, values);
+  let poison: readonly Poison<T>[] = await writeHalves(sink, values, 0, meanwhile);
   for (let tried = values.length; ;) {
     const again = poison.filter(({ refusal }) => refusal.isInTheWay);
     if (again.length === 0 || again.length === tried) break;
@@ -128,9 +156,10 @@ async function writeHalves<T>(
   sink: Pick<Sink<T>, 'write'>,
   values: readonly T[],
   offset = 0,
+  meanwhile?: () => void,
 ): Promise<readonly Poison<T>[]> {
   try {
-    await sink.write(values);
+    await sink.write(values, meanwhile);
     return [];
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

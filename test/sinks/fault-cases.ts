@@ -36,6 +36,55 @@ export function faultCases(
     expect(await t.rows()).toHaveLength(before.length + 1);
   });
 
+  test('writes what it had prepared, and whatever else comes before it, each once', async () => {
+    await using t = await given();
+    const insert = (at: number, id: number) =>
+      t.change.insert(at, { id: BigInt(id), name: `n${at}`, note: null });
+    const batch = (from: number, ids: number) =>
+      Array.from({ length: 150 }, (_, n) => insert(from + n, ids + n));
+    const all = [batch(1, 0), batch(201, 100), batch(401, 50), batch(601, 0), batch(801, 500)];
+    const [first, second, third, fourth, fifth] = all;
+    const names = async () =>
+      Object.fromEntries((await t.rows()).map((row) => [row['id'], row['name']] as const));
+    const upTo = (count: number) =>
+      Object.fromEntries(
+        all
+          .slice(0, count)
+          .flatMap((some) => some.map(({ after }) => [String(after?.['id']), after?.['name']])),
+      );
+
+    await t.sink.write(first!, () => t.sink.prepare?.(second!));
+    await t.sink.write(second!);
+    expect(await names()).toEqual(upTo(2));
+    t.sink.prepare?.(fourth!); // Another one comes first, in parts, as around a poison.
+    await t.sink.write(third!.slice(0, 120));
+    await t.sink.write(third!.slice(120));
+    await t.sink.write(fourth!);
+    await t.sink.write(fourth!);
+    expect(await names()).toEqual(upTo(4));
+    t.sink.prepare?.(third!); // It rests there by now, and something newer of some of its keys.
+    t.sink.prepare?.(fifth!);
+    await t.sink.write(third!);
+    await t.sink.write(fifth!);
+    expect(await names()).toEqual(upTo(5));
+  });
+
+  test('tells what cannot be written when it is written, though it was prepared', async () => {
+    await using t = await given({ id: 'bigint', name: 'text', n: 'integer' });
+    const poison = await poisonFor(t.contract);
+    const before = await t.rows();
+    const fine = Array.from({ length: 150 }, (_, n) =>
+      t.change.insert(n + 1, { id: BigInt(n + 1_000), name: `fine ${n}`, n }),
+    );
+    const bad = [...fine, t.change.insert(500, poison)];
+    t.sink.prepare?.(bad);
+    await expect(t.sink.write(bad)).rejects.toBeInstanceOf(Refusal);
+    expect(await t.rows()).toEqual(before);
+    t.sink.prepare?.(bad);
+    await t.sink.write(fine);
+    expect(await t.rows()).toHaveLength(before.length + 150);
+  });
+
   test('may be killed between write and confirm: the same again in other batches doubles nothing', async () => {
     await using t = await given();
     const all = Array.from({ length: 30 }, (_, n) => {

@@ -14,9 +14,16 @@ export function takingChanges(
   sink: Sink<GovernedRecord>,
 ): Sink<Governed> {
   const record = recording(contracts);
+  const known = new WeakMap<readonly Governed[], readonly GovernedRecord[]>();
+  const recordsOf = (batch: readonly Governed[]) => {
+    const records = known.get(batch) ?? batch.map(record);
+    known.set(batch, records);
+    return records;
+  };
   return {
     name: sink.name,
-    write: (batch) => sink.write(batch.map(record)),
+    prepare: (batch) => sink.prepare?.(recordsOf(batch)),
+    write: (batch, meanwhile) => sink.write(recordsOf(batch), meanwhile),
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };
 }

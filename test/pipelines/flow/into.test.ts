@@ -148,6 +148,44 @@ test('one write at a time; what arrives during it goes with the next', async () 
   expect(sink.values).toEqual([1, 2, 3, 4]);
 });
 
+test('what is prepared while the sink waits is the very batch that it writes next, and is full by half', async () => {
+  await fc.assert(
+    fc.asyncProperty(batches, size, async (all, most) => {
+      const sink = new ListSink<number>();
+      await total(from(envelopes(all).made).pipe(into(sink, { size: most, lingerMs: 0 }, closed)));
+      for (const [n, [what, batch]] of sink.told.entries()) {
+        if (what !== 'prepare') continue;
+        expect(sink.told[n - 1]?.[0]).toBe('write');
+        expect(sink.told[n + 1]?.[0]).toBe('write');
+        expect(sink.told[n + 1]?.[1]).toBe(batch);
+        expect(batch.length).toBeGreaterThan(0);
+      }
+    }),
+  );
+});
+
+test('what comes while the sink waits is prepared once it is full, and not written before its turn', async () => {
+  const sink = new ListSink<number>();
+  const { pass } = gated(sink);
+  const subject = new Subject<Envelope<number>>();
+  const done = total(subject.pipe(into(sink, { size: 4, lingerMs: 0 }, closed)));
+  for (const envelope of envelopes([[1], [2], [3], [4]]).made) subject.next(envelope);
+  await turns();
+  expect(sink.told).toEqual([['write', [1]]]);
+  for (const envelope of envelopes([[5], [6]]).made) subject.next(envelope);
+  await turns();
+  expect(sink.told.slice(1)).toEqual([['prepare', [2, 3, 4, 5]]]);
+  pass();
+  await turns();
+  expect(sink.told.slice(2)).toEqual([['write', [2, 3, 4, 5]]]);
+  pass();
+  await turns();
+  pass();
+  subject.complete();
+  await done;
+  expect(sink.values).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
 test('an outage stops: its batch and all after it stay unsettled, and nothing more is written', async () => {
   await fc.assert(
     fc.asyncProperty(batches, size, fc.nat(10), async (all, most, failing) => {
