@@ -84,16 +84,13 @@ function addGovern(bench: Command): void {
     });
 }
 
-/** Neo4j is slow enough that fewer tell as much. */
-const deliveredRows = { postgres: 1_500_000, clickhouse: 1_500_000, neo4j: 300_000 };
-
 function addDeliver(bench: Command): void {
   of(bench, 'deliver', 'a governed topic brought to rest, or written there by hand')
     .addOption(new Option('--sink <name>', 'where to').choices(sinkNames).makeOptionMandatory())
-    .option('--rows <n>', 'how many changes (default: 1500000; into neo4j 300000)', positive)
+    .option('--rows <n>', 'how many changes', positive, 1_500_000)
     .addHelpText('after', '\nExample:\n  conductor bench deliver --sink postgres --json')
-    .action(async ({ json, sink, rows }: Json & { sink: SinkName; rows?: number }) => {
-      const work = (site: Site) => benchDeliver(site, { sink, rows: rows ?? deliveredRows[sink] });
+    .action(async ({ json, sink, rows }: Json & { sink: SinkName; rows: number }) => {
+      const work = (site: Site) => benchDeliver(site, { sink, rows });
       await measure('deliver', json, work, { also: sink === 'postgres' ? [] : [sink] });
     });
 }

@@ -5,11 +5,15 @@ import { learning } from '../topic/learning.ts';
 import type { LaneRecords } from '../topic/lane-records.ts';
 import type { Dated } from '../topic/received.ts';
 
+type Valued = Dated & { readonly value: Buffer };
+
 /** A governed record, and the schema that it came in. */
 export interface LaneChange {
-  readonly record: Dated & { readonly value: Buffer };
+  readonly record: Valued;
   readonly form: GovernedForm;
 }
+
+const isValued = (record: Dated): record is Valued => record.value !== null;
 
 /** Reads governed records lane by lane; what deliver could not read either is left out, for it is a dead letter. */
 export class LaneChanges {
@@ -34,9 +38,8 @@ export class LaneChanges {
     for await (const batch of this.records.read(lane, from, to)) {
       await learn(batch);
       for (const record of batch) {
-        const { value } = record;
-        const form = value && this.#formOf(schemaIdOf(value));
-        if (value && form) take({ record: { ...record, value }, form });
+        const form = isValued(record) && this.#formOf(schemaIdOf(record.value));
+        if (form) take({ record, form });
       }
     }
   }
