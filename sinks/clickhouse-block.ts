@@ -31,6 +31,11 @@ export class Block {
     return this.#all;
   }
 
+  /** How many bytes its rows are. */
+  get length(): number {
+    return this.#all.reduce((sum, { data }) => sum + data.at, 0);
+  }
+
   /** Forgets all rows. */
   clear(): void {
     this.#rows = 0;

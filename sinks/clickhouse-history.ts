@@ -11,6 +11,7 @@ import { literal, quoted, type WarehouseTable } from './clickhouse-tables.ts';
 import { isTaken, LaneClaims } from './clickhouse-writers.ts';
 
 const mostTries = 60;
+const mostTwice = 16 * 1024 * 1024; // Blocks that are larger are made one after the other: memory is worth more than time.
 
 /**
  * Appends changes to the history of one table, each once: under a claim of its lane, and only what does not rest there
@@ -38,6 +39,7 @@ export class History {
   /** Makes the block of records that will be appended next, in the belief that none of them rests there yet. */
   prepare(records: readonly GovernedRecord[]): void {
     this.#ahead = null;
+    if (this.#block.length > mostTwice) return;
     try {
       fill(this.#spare, records);
       this.#ahead = records;
