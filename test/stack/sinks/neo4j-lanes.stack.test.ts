@@ -32,7 +32,7 @@ test('a batch of one lane does not wait for the commit of another of the same ta
   // Within the first, uncommitted: it would wait for ever if both were after the same.
   await one.executeWrite(async (tx) => {
     await take(tx, 1);
-    await other.executeWrite((beside) => take(beside, 2), { timeout: 5_000 });
+    await other.executeWrite((beside) => take(beside, 2), { timeout: 20_000 });
   });
 });
 
