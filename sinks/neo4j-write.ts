@@ -93,11 +93,37 @@ export async function bury(tx: ManagedTransaction, { graves }: Plan): Promise<vo
  */
 export async function takeNodes(tx: ManagedTransaction, wanted: Keys): Promise<void> {
   for (const { label, keys } of wanted.sorted()) {
+    const taken = await takeThere(tx, label, keys);
+    const missing = keys.filter((key) => !taken.has(key));
+    if (missing.length === 0) continue;
     const taking = `UNWIND $keys AS key MERGE (n:${label} {_key: key}) SET n._key = key
       RETURN count(n._key) AS done`;
     // One that was removed while we waited for it is passed over without a word: it is then made.
-    while ((await doneBy(tx, taking, { keys })) < keys.length);
+    while ((await doneBy(tx, taking, { keys: missing })) < missing.length);
   }
+}
+
+/**
+ * Takes those that are there, by what the server calls them. Whoever looks for a node by its key in a statement that
+ * writes holds the key, with others, while he waits for the node; and once that was removed meanwhile he wants the key
+ * for himself alone, to make it anew. Two of those would wait for each other.
+ */
+async function takeThere(
+  tx: ManagedTransaction,
+  label: string,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { records } = await tx.run<{ id: string }>(
+    `UNWIND $keys AS key MATCH (n:${label} {_key: key}) RETURN elementId(n) AS id`,
+    { keys },
+  );
+  if (records.length === 0) return new Set();
+  const ids = records.map((record) => record.get('id'));
+  const taken = await tx.run<{ key: string | null }>(
+    `UNWIND $ids AS id MATCH (n:${label}) WHERE elementId(n) = id SET n._key = n._key RETURN n._key AS key`,
+    { ids },
+  );
+  return new Set(taken.records.flatMap((record) => record.get('key') ?? []));
 }
 
 /** Removes stubs that nothing refers to. The lock comes first, so that what is then read is the last word. */
