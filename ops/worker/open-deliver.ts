@@ -8,6 +8,7 @@ import type { TableContract } from '../../contracts/contract.ts';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { deliver } from '../../pipelines/deliver.ts';
 import type { Batching } from '../../pipelines/flow/into.ts';
+import type { Room } from '../../pipelines/flow/ledger.ts';
 import type { Sink } from '../../pipelines/flow/sink.ts';
 import { holdingSink } from '../../pipelines/held-keys.ts';
 import { ownersOfGoverned } from '../../pipelines/letter-owners.ts';
@@ -37,8 +38,15 @@ export const batchings: Readonly<Record<SinkName, Batching<GovernedRecord>>> = {
   clickhouse: { size: 30_000, lingerMs: 250 },
 };
 
-/** How many times as much as other pipelines may be in flight: the next large insert is read while one is written. */
-const roomTimes: Readonly<Record<SinkName, number>> = { postgres: 2, neo4j: 1, clickhouse: 6 };
+/**
+ * How many times as much as other pipelines may be in flight: the next large insert is read while one is written. What
+ * wide rows weigh is in memory several times then, as it came and as it is sent: there is more room for rows than for bytes.
+ */
+const roomTimes: Readonly<Record<SinkName, Room>> = {
+  postgres: { values: 2, bytes: 1 },
+  neo4j: { values: 1, bytes: 1 },
+  clickhouse: { values: 6, bytes: 2 },
+};
 /** How many batches are written at once: a transaction of Neo4j keeps one core busy, so others may use the rest. */
 const writers: Readonly<Record<SinkName, number>> = { postgres: 1, neo4j: 2, clickhouse: 1 };
 

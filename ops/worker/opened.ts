@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { Room } from '../../pipelines/flow/ledger.ts';
 import type { Pulling } from '../../pipelines/flow/stage.ts';
 import type { Setting } from './setting.ts';
 
@@ -17,8 +18,12 @@ export async function openAll(
   return { run, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-export function pulling({ config, counters }: Setting, signal: AbortSignal, times = 1): Pulling {
+export function pulling(
+  { config, counters }: Setting,
+  signal: AbortSignal,
+  times: Room = { values: 1, bytes: 1 },
+): Pulling {
   const { inFlightValues, inFlightBytes } = config.worker;
-  const room = { values: inFlightValues * times, bytes: inFlightBytes * times };
+  const room = { values: inFlightValues * times.values, bytes: inFlightBytes * times.bytes };
   return { room, signal, watch: (ledger) => counters.watch(ledger) };
 }
