@@ -45,23 +45,29 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
   );
   let open = true;
   let writing = Promise.resolve();
-  let ahead: { readonly batch: Batch; readonly groups: ByTable } | null = null;
+  const grouped = new WeakMap<Batch, ByTable>();
+  const groupsOf = (batch: Batch): ByTable => {
+    const groups = grouped.get(batch) ?? byTable(batch);
+    grouped.set(batch, groups);
+    return groups;
+  };
   const write = async (batch: Batch, meanwhile = () => {}) => {
     if (!open) throw new Error('the ClickHouse sink is closed');
-    const groups = ahead?.batch === batch ? ahead.groups : byTable(batch);
+    const groups = groupsOf(batch);
+    let left = groups.size;
     for (const [name, records] of groups) {
       const history = histories.get(name);
       if (!history) {
         throw new Refusal('no-contract', `table ${name}: the warehouse has no contract for it`);
       }
-      await history.append(records, meanwhile);
+      // Before the last, what is prepared of this batch would make room for the next.
+      await history.append(records, --left === 0 ? meanwhile : () => {});
     }
   };
   return {
     name: options.name ?? 'clickhouse',
     prepare(batch) {
-      ahead = { batch, groups: byTable(batch) };
-      for (const [name, records] of ahead.groups) histories.get(name)?.prepare(records);
+      for (const [name, records] of groupsOf(batch)) histories.get(name)?.prepare(records);
     },
     write(batch, meanwhile) {
       const written = writing.then(() => write(batch, meanwhile));

@@ -6,7 +6,7 @@ import type { Removal, Seen, TableChanges, Upsert } from './compact.ts';
 import type { Lanes } from './neo4j-lanes.ts';
 import type { GraphTable } from './neo4j-tables.ts';
 
-export interface Planning {
+interface Planning {
   readonly changes: TableChanges;
   readonly lanes: Lanes;
   readonly mayCreate: boolean;
@@ -30,7 +30,7 @@ export interface PlannedRow {
 }
 
 /** What its key may have in the graph before: nothing at all; nothing of an earlier row; or anything. */
-export type Before = 'nothing' | 'no row' | 'any';
+type Before = 'nothing' | 'no row' | 'any';
 
 /**
  * Decides what a batch means. What is newer than all that its lane ever had is newer than what the graph has of its

@@ -89,7 +89,7 @@ export async function bury(tx: ManagedTransaction, { graves }: Plan): Promise<vo
 
 /**
  * Takes nodes that writers of other lanes may want as well, all of them before the first relationship and in one order,
- * so that none waits for another in a circle. What is not there becomes a stub.
+ * so that hardly any waits for another in a circle. What is not there becomes a stub.
  */
 export async function takeNodes(tx: ManagedTransaction, wanted: Keys): Promise<void> {
   for (const { label, keys } of wanted.sorted()) {

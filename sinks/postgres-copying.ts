@@ -20,25 +20,20 @@ export function copying(options: MirrorServer & Copied, tables: ReadonlyMap<stri
   const pool = new CopyPool(serverOf(options), idleMs);
   const sorter = new Sorter(tables, fewestCopied);
   let isAllowed = true;
-  let ahead: { readonly batch: Batch; readonly sorted: readonly SortedTable[] } | null = null;
-  const sortedOf = (batch: Batch): readonly SortedTable[] => {
-    if (ahead?.batch !== batch) return sorter.sort(batch);
-    const { sorted } = ahead;
-    ahead = null;
-    return sorted;
-  };
+  const prepared = new WeakMap<Batch, readonly SortedTable[]>();
   return {
     prepare(batch: Batch): void {
       if (!isAllowed || batch.length < fewestCopied) return;
       try {
-        ahead = { batch, sorted: sorter.sort(batch) };
+        prepared.set(batch, sorter.sort(batch));
       } catch {
-        ahead = null; // It is told when the batch is written.
+        // It is told when the batch is written.
       }
     },
     async write(batch: Batch, meanwhile = () => {}): Promise<boolean> {
       if (!isAllowed || batch.length < fewestCopied) return false;
-      const sorted = sortedOf(batch);
+      const sorted = prepared.get(batch) ?? sorter.sort(batch);
+      prepared.delete(batch); // Its rows lie in buffers that are given back.
       try {
         if (sorted.every(({ copies }) => copies.length === 0)) return false;
         await pool.transact((tx) => writeSorted(tx, sorted, meanwhile));

@@ -54,9 +54,13 @@ export function deliveries<T>(
 export class ListSink<T> implements Sink<T> {
   readonly name = 'list';
   readonly values: T[] = [];
-  readonly sizes: number[] = []; // Of each write that was tried.
   readonly told: (readonly ['prepare' | 'write', readonly T[]])[] = []; // In the order it came.
   before: (batch: readonly T[]) => void | Promise<void> = () => {};
+
+  /** Of each write that was tried. */
+  get sizes(): readonly number[] {
+    return this.told.flatMap(([what, batch]) => (what === 'write' ? [batch.length] : []));
+  }
 
   prepare(batch: readonly T[]): void {
     this.told.push(['prepare', batch]);
@@ -64,7 +68,6 @@ export class ListSink<T> implements Sink<T> {
 
   async write(batch: readonly T[], meanwhile?: () => void): Promise<void> {
     this.told.push(['write', batch]);
-    this.sizes.push(batch.length);
     meanwhile?.();
     await this.before(batch);
     this.values.push(...batch);

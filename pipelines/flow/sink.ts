@@ -5,7 +5,7 @@ export interface Sink<T> extends AsyncDisposable {
   /**
    * Resolves once every value of the batch is durable, and leaves nothing of it behind otherwise.
    * Rejects with a `Refusal` if a value of the batch can never be written, with anything else if
-   * the whole may be tried again. Calls `meanwhile` once it has sent all and only waits.
+   * the whole may be tried again. Calls `meanwhile` when its server has the most of its work to do.
    */
   write(batch: readonly T[], meanwhile?: () => void): Promise<void>;
 
