@@ -7,6 +7,7 @@ import { apiSettings, tokenSettings } from './api-settings.ts';
 import { httpUrl, postgresUrl, settingName } from './setting-forms.ts';
 import { keyringFrom, keyringSettings } from './keyring-settings.ts';
 import { lettersSettings } from './letters-settings.ts';
+import { meteringSettings } from './metering-settings.ts';
 import { provenanceSettings } from './provenance-settings.ts';
 import { sinksSettings } from './sinks-settings.ts';
 import { sourceSettings } from './source-settings.ts';
@@ -66,6 +67,7 @@ export const configSchema = z.strictObject({
   keyring: keyringSettings,
   sinks: sinksSettings,
   provenance: provenanceSettings,
+  metering: meteringSettings,
   letters: lettersSettings,
   verify: verifySettings,
   worker: z
@@ -127,12 +129,13 @@ export async function loadConfig(
   const raw = overridden(given, env);
   const result = configSchema.safeParse(raw);
   if (!result.success) throw new ConfigError(explain(result.error, path));
-  const { contracts, policy, keyring, provenance, tokens, api } = result.data;
+  const { contracts, policy, keyring, provenance, metering, tokens, api } = result.data;
   return {
     ...result.data,
     contracts: from(folder, contracts),
     policy: policy.bundle ? { ...policy, bundle: from(folder, policy.bundle) } : policy,
     provenance: provenance && { ...provenance, directory: from(folder, provenance.directory) },
+    metering: metering && { ...metering, unitCosts: from(folder, metering.unitCosts) },
     keyring: keyringFrom(keyring, (path) => from(folder, path)),
     worker: {
       ...result.data.worker,

@@ -62,6 +62,13 @@ export const provenanceTopicSettings = (name: string): TopicSettings => ({
   configs: { 'retention.ms': '-1', 'retention.bytes': '-1', 'cleanup.policy': 'delete' },
 });
 
+/** Usage is kept for as long as late corrections may have to be found again. */
+export const usageTopicSettings = (name: string, partitions: number): TopicSettings => ({
+  name,
+  partitions,
+  configs: { 'retention.ms': `${35 * 24 * 3_600_000}` },
+});
+
 const hours = (count: number) => `${count * 3_600_000}`;
 /** The largest record that a topic of changes takes. */
 export const rowLimitBytes = 10 * 1024 * 1024;

@@ -62,6 +62,8 @@ export async function lagOf(
       ? { pipeline, topics: there.has(told) ? [...governed, told] : governed, retry: null }
       : { pipeline, topics: governed, retry: retryIn(there, pipeline) };
   const sinks = sinkNames.filter((sink) => config.sinks[sink] !== undefined);
+  const { metering } = config;
+  const usage = metering && there.has(metering.topic) ? [metering.topic] : [];
   const look = { config, kafka };
   return {
     capture,
@@ -77,6 +79,7 @@ export async function lagOf(
         : []),
       ...(await unread(look, [
         ...(config.provenance ? [{ pipeline: 'prove', topics: governed, retry: null }] : []),
+        ...(metering ? [{ pipeline: 'meter', topics: [...usage, ...governed], retry: null }] : []),
         ...sinks.map((sink) => reader(`deliver-${sink}`)),
       ])),
     ],

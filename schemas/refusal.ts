@@ -11,6 +11,8 @@ export type Reason =
   | 'unexpected-column'
   | 'missing-base'
   | 'rejected-by-sink'
+  | 'invalid-usage' // An event that the meter cannot count.
+  | 'astray' // An event that came in another lane than its tenant's: it is sent there, and is no letter.
   | 'too-large'
   | 'held'; // An earlier letter of its key waits.
 

@@ -11,6 +11,15 @@ export interface Held {
   next: bigint; // From here on nothing rests there, unless we write it.
 }
 
+/** Lanes of a table, or of those of its rows that a condition names. */
+export interface Claimed {
+  readonly resting: string; // Where its rows rest, wherever.
+  readonly claimed: string; // What its lanes are claimed by.
+  readonly lane: string; // The columns of lane and offset.
+  readonly offset: string;
+  readonly only: string; // '' is all rows.
+}
+
 const patienceMs = 60_000;
 const lookEveryMs = 20;
 
@@ -22,15 +31,22 @@ const lookEveryMs = 20;
 export class LaneClaims {
   readonly #client: ClickHouseClient;
   readonly #place: WarehousePlace;
+  readonly #claimed: Claimed;
   readonly #history: string;
   readonly #name: string; // Of the history, such that no comment ends in it.
   #held = new Map<number, Held>();
 
-  constructor(client: ClickHouseClient, place: WarehousePlace, history: string) {
+  constructor(client: ClickHouseClient, place: WarehousePlace, claimed: Claimed) {
     this.#client = client;
     this.#place = place;
-    this.#history = history;
-    this.#name = encodeURIComponent(`${place.database}.${history}`);
+    this.#claimed = claimed;
+    this.#history = claimed.claimed;
+    this.#name = encodeURIComponent(`${place.database}.${claimed.claimed}`);
+  }
+
+  /** Where each lane that is ours goes on. */
+  get ends(): ReadonlyMap<number, bigint> {
+    return new Map([...this.#held].map(([lane, { next }]) => [lane, next]));
   }
 
   /** Said in the text of every insert, by which the server shows it while it runs. */
@@ -59,9 +75,10 @@ export class LaneClaims {
         FROM (SELECT max(epoch) AS newest FROM ${this.#place.all(writers)} WHERE history = ${literal(this.#history)})`,
     });
     await this.#othersDone();
+    const { resting, lane: column, offset, only } = this.#claimed;
     const ends = await this.#ask<{ lane: number; next: string }>(
-      `SELECT _lane AS lane, toString(max(_offset) + 1) AS next FROM ${this.#place.resting(this.#history)}
-        WHERE _lane IN (${missing.join(', ')}) GROUP BY _lane`,
+      `SELECT ${column} AS lane, toString(max(${offset}) + 1) AS next FROM ${resting}
+        WHERE ${only === '' ? '' : `${only} AND `}${column} IN (${missing.join(', ')}) GROUP BY ${column}`,
     );
     const found = new Map(ends.map(({ lane, next }) => [Number(lane), BigInt(next)]));
     for (const lane of missing) this.#held.set(lane, { claim, next: found.get(lane) ?? 0n });

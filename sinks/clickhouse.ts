@@ -5,7 +5,8 @@ import type { Sink } from '../pipelines/flow/sink.ts';
 import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { makeTables } from './clickhouse-definitions.ts';
-import { History } from './clickhouse-history.ts';
+import { ClaimedTable } from './claimed-table.ts';
+import { historyOf } from './clickhouse-history.ts';
 import { warehousePlace } from './clickhouse-place.ts';
 import { warehouseTables } from './clickhouse-tables.ts';
 
@@ -41,7 +42,10 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
     throw cause instanceof CannotRun ? cause : unopened(options, cause);
   }
   const histories = new Map(
-    [...tables].map(([name, table]) => [name, new History(client, place, table)]),
+    [...tables].map(([name, table]) => [
+      name,
+      new ClaimedTable(client, place, historyOf(place, table)),
+    ]),
   );
   let open = true;
   let writing = Promise.resolve();

@@ -53,6 +53,10 @@ export const commandGroups: readonly CommandGroup[] = [
     add: async (program) => (await import('./privacy.ts')).privacyCommands(program),
   },
   {
+    names: ['costs'],
+    add: async (program) => (await import('./costs.ts')).costsCommands(program),
+  },
+  {
     names: ['verify'],
     add: async (program) => (await import('./verify.ts')).verifyCommands(program),
   },

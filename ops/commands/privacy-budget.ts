@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { aligned } from '../aligned.ts';
 import { loadConfig } from '../../contracts/config.ts';
 import { type Account, budgets } from '../privacy/budgets.ts';
 import { configFile, configOption } from './config-file.ts';
@@ -48,15 +49,7 @@ function linesOf(found: readonly Account[]): readonly string[] {
     percent(1 - each.spentShare),
     `${each.withheld}`,
   ]);
-  const widths = head.map((_, at) =>
-    Math.max(...[head, ...rows].map((row) => row[at]?.length ?? 0)),
-  );
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  return aligned([head, ...rows]);
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

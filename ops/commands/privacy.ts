@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { aligned } from '../aligned.ts';
 import { loadConfig } from '../../contracts/config.ts';
 import { PolicyFailure } from '../../contracts/policy/bundle.ts';
 import { conflictText } from '../../contracts/policy/conflicts.ts';
@@ -98,15 +99,9 @@ function linesOf({ active, other, columns, ...head }: Preview): readonly string[
     [...titles, ...side(active.revision), ...(other ? ['', ...side(other.revision)] : [])],
     ...rows,
   ];
-  const widths = table[0]?.map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)));
   return [
     `table ${head.table}, tier ${head.tier}, purpose ${head.purpose}${whose}`,
-    ...table.map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths?.[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    ),
+    ...aligned(table),
     ...[active, ...(other ? [other] : [])].flatMap(({ revision, failed, conflicts }) => [
       ...(failed === null ? [] : [`revision ${revision}: ${failed}`]),
       ...conflicts.map((conflict) => `revision ${revision}, ${conflictText(conflict)}`),

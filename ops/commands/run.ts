@@ -32,7 +32,7 @@ export function runCommands(program: Command): void {
     )
     .argument(
       '<pipeline...>',
-      'capture, govern, anonymise, noise, prove, verify, transactions, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all',
+      'capture, govern, anonymise, noise, prove, verify, transactions, meter, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all',
     )
     .addOption(configOption('--config <file...>'))
     .option('--until-current', 'drain up to where the logs end now, settle everything, and exit')
@@ -131,7 +131,7 @@ async function tasksOf(
 
 function unknown(name: string): never {
   throw new UsageError(
-    `there is no pipeline ${name}: say capture, govern, anonymise, noise, prove, verify, transactions, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all`,
+    `there is no pipeline ${name}: say capture, govern, anonymise, noise, prove, verify, transactions, meter, deliver-postgres, deliver-neo4j, deliver-clickhouse, deliver or all`,
   );
 }
 

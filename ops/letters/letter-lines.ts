@@ -1,3 +1,4 @@
+import { aligned } from '../aligned.ts';
 import type { FoundLetter } from '../../replay/letter-search.ts';
 import type { Answer, OpenPart } from './show-letter.ts';
 import type { ShownRow } from './letter-view.ts';
@@ -162,17 +163,4 @@ function sizeText(bytes: number): string {
   return bytes < 1_000_000
     ? `${(bytes / 1_000).toFixed(1)} kB`
     : `${(bytes / 1_000_000).toFixed(1)} MB`;
-}
-
-/** Cells below each other. */
-export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, at) =>
-    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -1,5 +1,5 @@
 import type { Left, PlannedKind, ReplayPlan } from '../../replay/replay-plan.ts';
-import { aligned } from './letter-lines.ts';
+import { aligned } from '../aligned.ts';
 import type { Replayed } from './replay-letters.ts';
 
 /** What a replay would do, or does, for people. */

@@ -12,12 +12,13 @@ export type PipelineName =
   | 'prove'
   | 'verify'
   | 'transactions'
+  | 'meter'
   | `deliver-${SinkName}`;
 
 /** A name that a person may give, and the pipelines that it stands for where these sinks are configured, and under these contracts. */
 export function pipelinesNamed(
   name: string,
-  { sinks, provenance }: Config,
+  { sinks, provenance, metering }: Config,
   contracts: Iterable<TableContract>,
 ): readonly PipelineName[] | null {
   const delivers = sinkNames
@@ -29,6 +30,7 @@ export function pipelinesNamed(
     ...(promises.some(({ dp }) => dp) ? (['noise'] as const) : []),
     ...(provenance ? (['prove'] as const) : []),
     ...(sinks.postgres?.consistency === 'transactions' ? (['transactions'] as const) : []),
+    ...(metering && sinks.clickhouse ? (['meter'] as const) : []),
   ];
   if (name === 'all') return ['capture', 'govern', ...asked, ...delivers];
   if (name === 'deliver') return delivers;
@@ -40,6 +42,7 @@ export function pipelinesNamed(
     'prove',
     'verify',
     'transactions',
+    'meter',
     ...sinkNames.map((sink) => `deliver-${sink}` as const),
   ];
   const found = known.find((pipeline) => pipeline === name);
@@ -75,6 +78,10 @@ export async function openPipeline(name: PipelineName, setting: Setting): Promis
   if (name === 'transactions') {
     const { openTransactions } = await import('./open-transactions.ts');
     return openTransactions(setting);
+  }
+  if (name === 'meter') {
+    const { openMeter } = await import('./open-meter.ts');
+    return openMeter(setting);
   }
   if (
     name === 'deliver-postgres' &&

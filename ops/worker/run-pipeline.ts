@@ -14,7 +14,7 @@ export async function runPipeline(
   await using beside = new AsyncDisposableStack();
   // By then, whatever contracts say now.
   const isGoverned =
-    ['prove', 'verify', 'transactions'].includes(name) || name.startsWith('deliver');
+    ['prove', 'verify', 'transactions', 'meter'].includes(name) || name.startsWith('deliver');
   const contracts = isGoverned ? null : await holdToContracts(setting.config);
   let isOpenedFirst = true;
   const open = async () => {

@@ -17,6 +17,7 @@ export type Failpoint =
   | 'written' // It has ended; nobody else knows.
   | 'inserting' // The lanes are ours; the warehouse was sent nothing.
   | 'inserted' // The warehouse has it; nobody else knows.
+  | 'summing' // Events are in the ledger, and the sums do not say so, or not all of them.
   | 'claiming' // Manifests are signed, and Kafka was told nothing.
   | 'claimed' // Kafka has them; no checkpoint says so.
   | 'replaying' // Letters are ready to come again, and Kafka was told nothing.

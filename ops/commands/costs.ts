@@ -1,0 +1,118 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { aligned } from '../aligned.ts';
+import { loadConfig } from '../../contracts/config.ts';
+import { usdText } from '../../schemas/money.ts';
+import { usageClient } from '../../sinks/usage.ts';
+import { type CostLabel, costLabels, costLines, type CostLine } from '../costs/cost-lines.ts';
+import { meteringOf } from '../worker/open-meter.ts';
+import { configFile, configOption } from './config-file.ts';
+
+interface ShowFlags {
+  readonly config?: string;
+  readonly month: string;
+  readonly tenant?: string;
+  readonly by: readonly CostLabel[];
+  readonly json?: boolean;
+}
+
+/** Adds `conductor costs`. */
+export function costsCommands(program: Command): void {
+  const costs = program.command('costs').summary('what usage costs, and why');
+  costs
+    .command('show')
+    .summary('what a month costs')
+    .description(
+      'Tells what was used in a month and what it costs, of the sums that conductor run meter keeps. Amounts are exact: a line is rounded once, to the nano-dollar.',
+    )
+    .addOption(configOption())
+    .option('--month <month>', 'for example 2026-11', monthOf, new Date().toISOString().slice(0, 7))
+    .option('--tenant <name>', 'of this tenant only')
+    .option(
+      '--by <labels>',
+      `what lines are told apart by, of ${costLabels.join(', ')}`,
+      labelsOf,
+      ['tenant', 'unit'] as const,
+    )
+    .option('--json', 'one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  conductor costs show --month 2026-11 --tenant acme --by unit,operation',
+    )
+    .action(show);
+}
+
+async function show({ config: path, month, tenant, by, json = false }: ShowFlags): Promise<void> {
+  const { warehouse } = meteringOf(await loadConfig(await configFile(path)));
+  const client = usageClient(warehouse);
+  try {
+    const { database } = warehouse;
+    const lines = await costLines(client, { database, month, tenant: tenant ?? null, by });
+    process.stdout.write(json ? `${jsonOf(month, lines)}\n` : textOf(month, lines, by));
+  } finally {
+    await client.close();
+  }
+}
+
+const totalOf = (lines: readonly CostLine[]) =>
+  lines.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0n);
+
+const jsonOf = (month: string, lines: readonly CostLine[]): string =>
+  JSON.stringify({
+    month,
+    usd: usdText(totalOf(lines)),
+    lines: lines.map(({ labels, quantity, events, nanoUsd, unpriced }) => ({
+      ...labels,
+      quantity,
+      events,
+      usd: usdText(nanoUsd),
+      nanoUsd: `${nanoUsd}`, // A number of JSON would not hold it exactly.
+      unpriced,
+    })),
+  });
+
+function textOf(month: string, lines: readonly CostLine[], by: readonly CostLabel[]): string {
+  if (lines.length === 0) return `nothing was used in ${month}\n`;
+  const labels = costLabels.filter((label) => by.includes(label));
+  const rows = lines.map(({ labels: own, quantity, events, nanoUsd }) => [
+    ...labels.map((label) => own[label] || '-'),
+    quantity ?? '',
+    `${events}`,
+    usdText(nanoUsd),
+  ]);
+  const head = [...labels, 'quantity', 'events', 'USD'];
+  const total = [
+    ...labels.map((_, at) => (at === 0 ? month : '')),
+    '',
+    '',
+    usdText(totalOf(lines)),
+  ];
+  const unpriced = lines.reduce((sum, each) => sum + each.unpriced, 0);
+  const table = aligned(numbersRight([head, ...rows, ...(labels.length > 0 ? [total] : [])], 3));
+  const warning = `${unpriced} lines have no price: give their units one in contracts/unit-costs.yaml`;
+  return `${[...table, ...(unpriced === 0 ? [] : [warning])].join('\n')}\n`;
+}
+
+/** The last columns hold numbers: their ends are below each other. */
+function numbersRight(table: readonly (readonly string[])[], columns: number) {
+  const first = (table[0]?.length ?? 0) - columns;
+  const widths = (table[0] ?? []).map((_, at) =>
+    Math.max(...table.map((row) => row[at]?.length ?? 0)),
+  );
+  return table.map((row) =>
+    row.map((cell, at) => (at < first ? cell : cell.padStart(widths[at] ?? 0))),
+  );
+}
+
+function monthOf(text: string): string {
+  if (!/^\d{4}-(?:0[1-9]|1[0-2])$/.test(text))
+    throw new InvalidArgumentError('say a year and a month, for example 2026-11.');
+  return text;
+}
+
+function labelsOf(text: string): readonly CostLabel[] {
+  return text.split(',').map((part) => {
+    const label = costLabels.find((each) => each === part.trim());
+    if (!label) throw new InvalidArgumentError(`say some of ${costLabels.join(', ')}.`);
+    return label;
+  });
+}
