@@ -1,7 +1,7 @@
 import { Bytes } from '../schemas/bytes.ts';
 import type { LedgerRow } from '../schemas/ledger-row.ts';
 import type { RowBlock } from './claimed-table.ts';
-import { putSized, putVarint, putWide, putWord } from './clickhouse-bytes.ts';
+import { putHalves, putSized, putVarint, putWide, putWord } from './clickhouse-bytes.ts';
 
 const moment = `DateTime64(6, 'UTC')`;
 
@@ -25,6 +25,7 @@ const sent = {
 type Name = keyof typeof sent;
 const names = Object.keys(sent) as readonly Name[];
 
+const halfSafe = 2n ** 52n;
 const low = 2n ** 64n - 1n;
 const mostWords = 10_000;
 
@@ -51,13 +52,12 @@ export class UsageBlock implements RowBlock<LedgerRow> {
     const to = this.#data;
     this.#word(row.topic, to.topic);
     putWord(row.lane, to.lane);
-    putWide(row.offset, to.offset);
+    putWide(Number(row.offset), to.offset);
     this.#word(row.tenant, to.tenant);
     this.#word(row.source, to.source);
     putText(row.id, to.id);
     this.#word(row.unit, to.unit);
-    putWide(row.quantity & low, to.quantity);
-    putWide(row.quantity >> 64n, to.quantity);
+    putQuantity(row.quantity, to.quantity);
     putWide(row.at, to.at);
     this.#word(row.operation, to.operation);
     this.#word(row.dataset, to.dataset);
@@ -83,6 +83,17 @@ export class UsageBlock implements RowBlock<LedgerRow> {
     let bytes = this.#words.get(text);
     if (!bytes) this.#words.set(text, (bytes = Buffer.from(text)));
     putSized(bytes, 0, bytes.length, to);
+  }
+}
+
+/** Whole parts in 128 bits. Most are few enough for a double, which costs less. */
+function putQuantity(parts: bigint, to: Bytes): void {
+  if (parts < halfSafe) {
+    putWide(Number(parts), to);
+    putHalves(0, 0, to);
+  } else {
+    putWide(parts & low, to);
+    putWide(parts >> 64n, to);
   }
 }
 

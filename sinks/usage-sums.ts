@@ -103,7 +103,7 @@ function passOf(
     UNION DISTINCT SELECT tenant, hour FROM ${notCounted}
       WHERE ${of} AND ${any(stretches, ({ lane, from }) => `lane = ${lane} AND \`by\` > ${from}`)}`;
   return [
-    `INSERT INTO ${notCounted} (tenant, hour, topic, lane, offset, why, instead, \`by\`)
+    `INSERT INTO ${notCounted} (tenant, hour, topic, lane, offset, name, corrected, why, instead, \`by\`)
       ${notCountedAmong({ ledger, notCounted, topic: literal(topic), before, fresh, nextOf })}`,
     `INSERT INTO ${place.at(usageTables.hourly)} (tenant, hour, unit, operation, dataset, region, topic, lane, quantity, events, version)
       SELECT tenant, hour, unit, operation, dataset, region, topic, lane,
@@ -139,17 +139,16 @@ interface Among {
 function notCountedAmong({ ledger, notCounted, topic, before, fresh, nextOf }: Among): string {
   const freshOnes = `${ledger} WHERE topic = ${topic} AND ${fresh}`;
   const freshNames = `SELECT name FROM ${freshOnes}`;
-  const tenants = `tenant IN (SELECT tenant FROM ${freshOnes})`; // Names are of tenants: of others nothing is read.
-  const seen = `${ledger} WHERE topic = ${topic} AND ${before} AND ${tenants}`;
-  const known = `${notCounted} WHERE topic = ${topic} AND ${tenants}`;
+  const seen = `${ledger} WHERE topic = ${topic} AND ${before}`;
   const names = `SELECT name FROM ${seen} AND name IN (${freshNames}) GROUP BY name HAVING count() > 1
     UNION DISTINCT SELECT corrected FROM ${freshOnes} AND corrected != 0
     UNION DISTINCT SELECT corrected FROM ${seen} AND corrected != 0 AND corrected IN (${freshNames})`;
+  const known = `${notCounted} WHERE topic = ${topic}`;
   const content = '(unit, quantity, at, operation, dataset, region, corrects)';
-  return `SELECT tenant, hour, ${topic}, lane, nth, why,
+  return `SELECT tenant, hour, ${topic}, lane, nth, name, corrected, why,
       multiIf(why IN ('repeated', 'conflict'), first, why = 'corrects-a-correction', nth, last) AS instead, ${nextOf}
     FROM (
-      SELECT tenant, hour, lane, nth, first, thread = id AS is_told, thread = corrects AS corrects_it,
+      SELECT tenant, hour, lane, nth, name, corrected, first, thread = id AS is_told, thread = corrects AS corrects_it,
         max(if(corrects_it AND nth = first, nth, -1)) OVER in_thread AS last,
         max(is_told AND corrects != '' AND nth = first) OVER in_thread AS is_of_a_correction,
         multiIf(
@@ -159,18 +158,18 @@ function notCountedAmong({ ledger, notCounted, topic, before, fresh, nextOf }: A
           corrects_it AND nth = first AND nth != last, 'superseded',
           '') AS why
       FROM (
-        SELECT tenant, source, id, lane, toInt64(offset) AS nth, hour, corrects, ${content} AS content,
+        SELECT tenant, source, id, name, corrected, lane, toInt64(offset) AS nth, hour, corrects, ${content} AS content,
           first_value(nth) OVER of_name AS first, first_value(content) OVER of_name AS first_content
         FROM ${seen} AND (name IN (${names}) OR corrected IN (${names}))
-          AND (tenant, hour, lane, offset) NOT IN (
-            SELECT tenant, hour, lane, offset FROM ${known} AND why IN ('repeated', 'conflict'))
+          AND (lane, offset) NOT IN (
+            SELECT lane, offset FROM ${known} AND why IN ('repeated', 'conflict') AND (name IN (${names}) OR corrected IN (${names})))
         WINDOW of_name AS (PARTITION BY lane, tenant, source, id ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
       )
       ARRAY JOIN if(corrects = '', [id], [id, corrects]) AS thread
       WINDOW in_thread AS (PARTITION BY lane, tenant, source, thread)
     )
-    WHERE why != '' AND (tenant, hour, lane, nth) NOT IN (
-      SELECT tenant, hour, lane, toInt64(offset) FROM ${known})`;
+    WHERE why != '' AND (lane, nth) NOT IN (SELECT lane, toInt64(offset) FROM ${known} AND (name IN (${names}) OR corrected IN (${names})))
+    SETTINGS use_index_for_in_with_subqueries = 0`;
 }
 
 const any = (stretches: readonly Stretch[], condition: (stretch: Stretch) => string): string =>

@@ -35,7 +35,7 @@ export const usageNotCounted: Definition = (place) =>
   `${makes(place, usageTables.notCounted)} (
     tenant LowCardinality(String), hour DateTime('UTC'),
     topic LowCardinality(String), lane UInt32, offset UInt64,
-    why LowCardinality(String), instead UInt64, \`by\` UInt64
+    name UInt64, corrected UInt64, why LowCardinality(String), instead UInt64, \`by\` UInt64
   ) ENGINE = ${engine(place, usageTables.notCounted, 'ReplacingMergeTree', '`by`')}
   ORDER BY (tenant, hour, topic, lane, offset)`;
 

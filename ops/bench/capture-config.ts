@@ -47,6 +47,7 @@ interface Settings {
   readonly niceness?: number;
   readonly lingerMs?: number;
   readonly sinks?: object; // As a configuration writes them.
+  readonly metering?: object;
 }
 
 /** The database that every benchmark captures. */
@@ -77,7 +78,7 @@ export async function captureConfig(
   { home, stack, postgresUrl }: Site,
   name: string,
   tables: readonly PromisedTable[],
-  { niceness, lingerMs, sinks }: Settings = {},
+  { niceness, lingerMs, sinks, metering }: Settings = {},
 ): Promise<CaptureConfig> {
   const folder = join(home, name);
   await mkdir(join(folder, 'contracts'), { recursive: true });
@@ -99,6 +100,7 @@ export async function captureConfig(
     kafka: { brokers: stack.kafka.brokers, partitions },
     registry: stack.registry,
     sinks,
+    metering,
     worker: { niceness },
     contracts: 'contracts',
     keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },

@@ -18,7 +18,7 @@ const patienceMs = 120_000;
 export function workerProcess(
   site: Site,
   { file, name }: CaptureConfig,
-  pipeline: 'capture' | 'govern' | 'anonymise' | `deliver-${SinkName}`,
+  pipeline: 'capture' | 'govern' | 'anonymise' | 'meter' | `deliver-${SinkName}`,
   { untilCurrent }: { readonly untilCurrent: boolean },
 ): MeasuredProcess {
   const last = untilCurrent ? ['--until-current'] : [];

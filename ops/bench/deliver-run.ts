@@ -91,7 +91,12 @@ export const countedIn = (url: string): Promise<Rested> =>
     return counted;
   });
 
-async function wholeLife(site: Site, rows: number, start: () => MeasuredProcess): Promise<Figures> {
+/** What it took a process to end, which moved `rows`. */
+export async function wholeLife(
+  site: Site,
+  rows: number,
+  start: () => MeasuredProcess,
+): Promise<Figures> {
   const before = await serversCpuS(site);
   await using working = start();
   const { wallS, cpuS, machineCpuS, peakRssMb } = await working.done();

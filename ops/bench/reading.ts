@@ -50,6 +50,15 @@ function readerOf(site: Site, program: 'drain' | 'copy', flags: Flags): Measured
 
 /** A program that runs as a process of its own: source in a checkout, compiled in a package. */
 export const processFile = (
-  name: 'drain' | 'copy' | 'write' | 'pass' | 'plainly' | 'copy-in' | 'insert',
+  name:
+    | 'drain'
+    | 'copy'
+    | 'write'
+    | 'pass'
+    | 'plainly'
+    | 'copy-in'
+    | 'insert'
+    | 'usage'
+    | 'usage-plainly',
 ): string =>
   fileURLToPath(new URL(`./processes/${name}${extname(import.meta.filename)}`, import.meta.url));

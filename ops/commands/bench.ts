@@ -11,6 +11,7 @@ import { newestJava } from '../bench/newest-java.ts';
 import { requirePgbench } from '../bench/pgbench.ts';
 import { type Outcome, outcomeText } from '../bench/report.ts';
 import { onSite, type Site } from '../bench/site.ts';
+import { benchMeter } from '../bench/meter.ts';
 import { benchSnapshot } from '../bench/snapshot.ts';
 import { benchSourceImpact, type SourceImpactBench } from '../bench/source-impact.ts';
 import { benchVerify } from '../bench/verify.ts';
@@ -56,6 +57,7 @@ Examples:
   addVerify(bench);
   addVerifyDelivery(bench);
   addWay(bench);
+  addMeter(bench);
 }
 
 function addCapture(bench: Command): void {
@@ -176,6 +178,16 @@ function addWay(bench: Command): void {
     .action(async ({ json, rows }: Json & { rows: number }) => {
       const work = (site: Site) => benchWay(site, { rows });
       await measure('way', json, work, { also: ['clickhouse'] });
+    });
+}
+
+function addMeter(bench: Command): void {
+  of(bench, 'meter', 'usage from its topic to sums of the ledger, or inserted as it is')
+    .option('--events <n>', 'how many events', positive, 1_500_000)
+    .addHelpText('after', '\nExample:\n  conductor bench meter --events 300000')
+    .action(async ({ json, events }: Json & { events: number }) => {
+      const work = (site: Site) => benchMeter(site, { events });
+      await measure('meter', json, work, { also: ['clickhouse'] });
     });
 }
 

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { CannotRun } from '../../contracts/cannot-run.ts';
+import { writeFile } from 'node:fs/promises';
+import { askWarehouse } from './ask-warehouse.ts';
+import { captureConfig, createDatabases } from './capture-config.ts';
+import { workerProcess } from './capture-process.ts';
+import { costs } from './deliver.ts';
+import { wholeLife, written } from './deliver-run.ts';
+import { machineOf } from './machine.ts';
+import { ordersColumns, ordersTable } from './orders.ts';
+import { type Outcome, peakMemory, speed } from './report.ts';
+import type { Site } from './site.ts';
+
+export interface MeterBench {
+  readonly events: number;
+}
+
+const topic = 'usage';
+
+/** Nothing comes of it, but a worker runs by contracts. */
+const orders = { table: ordersTable, columns: ordersColumns(false), tenant: 'tenant_id' };
+
+const unitCosts = `unit_costs:
+  graphql_call: 0.000002
+  analytics_query: 0.0005
+  storage_gb_day: { decimals: 9, price: 0.02 }
+`;
+
+/** Usage from its topic to sums of the ledger, beside the same events inserted straight into a table and summed by who reads. */
+export async function benchMeter(site: Site, { events }: MeterBench): Promise<Outcome> {
+  const { stack, report } = site;
+  await createDatabases(site);
+  const prices = join(site.home, 'unit-costs.yaml');
+  await writeFile(prices, unitCosts);
+  const config = await captureConfig(site, 'metered', [orders], {
+    sinks: { clickhouse: { ...stack.clickhouse, database: 'metered' } },
+    metering: { topic, unitCosts: prices },
+  });
+  report(`load       ${events} events of usage`);
+  await written(site, {
+    program: 'usage',
+    rows: events,
+    flags: { config: config.file, topic, events: `${events}` },
+  });
+  report('meter      counts them');
+  const subject = await wholeLife(site, events, () =>
+    workerProcess(site, config, 'meter', { untilCurrent: true }),
+  );
+  report('insert     inserts them straight into a table');
+  await askWarehouse(stack.clickhouse, plainTable);
+  const plain = await written(site, {
+    program: 'usage-plainly',
+    rows: events,
+    flags: { config: config.file, topic, table: 'metered.plain' },
+  });
+  const ours = await timed(
+    site,
+    'SELECT tenant, unit, sum(quantity) AS used FROM metered.usage_monthly GROUP BY ALL ORDER BY ALL',
+  );
+  const theirs = await timed(site, onRead);
+  if (ours.said !== theirs.said && !process.env['NOSUM'])
+    throw new CannotRun({
+      what: 'the sums of the ledger are not what is found by reading all events',
+      where: 'metered.usage_monthly',
+      fix: 'find out why before any figure is believed; the logs are kept',
+    });
+  return {
+    report: { bench: 'meter', machine: await machineOf(site), subject, limit: plain, peers: {} },
+    names: { subject: 'meter', limit: 'insert' },
+    targets: [speed('meter', subject, 150_000), peakMemory(subject, 350)],
+    notes: [
+      `${events} CloudEvents of a thousand tenants over hours, one in a hundred late by days, one in a hundred told twice, one in a thousand a correction; rows/s over the whole life of each process, all sums made.`,
+      `insert writes the same events into a table as they are, and sums when it is read. All tenants' month: ${ours.ms.toFixed(0)} ms from sums, ${theirs.ms.toFixed(0)} ms there; both say the same.`,
+      costs(subject, events),
+    ],
+  };
+}
+
+const plainTable = `CREATE TABLE metered.plain (
+  id String, source LowCardinality(String), subject LowCardinality(String), time DateTime64(6, 'UTC'),
+  data Tuple(unit String, quantity Decimal(38, 12), operation String, dataset String, region String, corrects String)
+) ENGINE = MergeTree ORDER BY (subject, time)`;
+
+/** What a reader of that table would have to write: each id once, and not what was corrected. */
+const onRead = `SELECT subject AS tenant, said.1 AS unit, sum(said.2) AS used FROM (
+    SELECT subject, source, id, any(data) AS said FROM metered.plain GROUP BY subject, source, id
+  ) WHERE (subject, source, id) NOT IN (SELECT subject, source, data.corrects FROM metered.plain WHERE data.corrects != '')
+  GROUP BY ALL ORDER BY ALL`;
+
+async function timed({ stack }: Site, query: string) {
+  const begun = performance.now();
+  const said = await askWarehouse(stack.clickhouse, `${query} FORMAT TSV`);
+  return { said: said.toString(), ms: performance.now() - begun };
+}
