@@ -135,7 +135,11 @@ export async function loadConfig(
     contracts: from(folder, contracts),
     policy: policy.bundle ? { ...policy, bundle: from(folder, policy.bundle) } : policy,
     provenance: provenance && { ...provenance, directory: from(folder, provenance.directory) },
-    metering: metering && { ...metering, unitCosts: from(folder, metering.unitCosts) },
+    metering: metering && {
+      ...metering,
+      unitCosts: from(folder, metering.unitCosts),
+      allocations: from(folder, metering.allocations),
+    },
     keyring: keyringFrom(keyring, (path) => from(folder, path)),
     worker: {
       ...result.data.worker,

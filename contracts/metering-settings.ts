@@ -12,6 +12,16 @@ export const meteringSettings = z
       .string()
       .default('contracts/unit-costs.yaml')
       .describe('What units there are, and what they cost.'),
+    allocations: z
+      .string()
+      .default('contracts/allocations.yaml')
+      .describe('What all tenants share, and by what.'),
+    graceDays: z
+      .int()
+      .min(0)
+      .max(60)
+      .default(3)
+      .describe('For how many days after its end a month stays open for what comes late.'),
     region: z
       .string()
       .max(256)

@@ -3,8 +3,9 @@ import { CannotRun } from '../contracts/cannot-run.ts';
 import { definitionsOfWarehouse } from './clickhouse-definitions.ts';
 import type { WarehousePlace } from './clickhouse-place.ts';
 import { literal } from './clickhouse-tables.ts';
+import { closedMonths, pricesOfUnits, viewsOfCosts } from './cost-views.ts';
 import { ledgerOfUsage, progressOfSums, usageByHour, usageNotCounted } from './usage-tables.ts';
-import { pricesOfUnits, viewsOfCosts, viewsOfUsage } from './usage-views.ts';
+import { viewsOfUsage } from './usage-views.ts';
 
 /** What makes the tables of usage and costs, step by step. A step that was released is never changed: a new one is added. */
 interface Migration {
@@ -20,7 +21,11 @@ const usageMigrations: readonly Migration[] = [
     statements: (place) =>
       [ledgerOfUsage, usageNotCounted, usageByHour, progressOfSums].map((of) => of(place)),
   },
-  { number: 2, name: 'what units cost', statements: (place) => [pricesOfUnits(place)] },
+  {
+    number: 2,
+    name: 'what units cost, and months that are closed',
+    statements: (place) => [pricesOfUnits(place), ...closedMonths(place)],
+  },
   {
     number: 3,
     name: 'usage by the day and the month, and what it costs, for analysts',

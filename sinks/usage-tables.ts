@@ -7,6 +7,8 @@ export const usageTables = {
   hourly: 'usage_hourly',
   progress: 'usage_progress',
   prices: 'unit_prices',
+  closings: 'cost_closings',
+  closedLines: 'cost_lines',
 } as const;
 
 type Definition = (place: WarehousePlace) => string;
@@ -45,7 +47,7 @@ export const usageByHour: Definition = (place) =>
     tenant LowCardinality(String), hour DateTime('UTC'), unit LowCardinality(String),
     operation LowCardinality(String), dataset LowCardinality(String), region LowCardinality(String),
     topic LowCardinality(String), lane UInt32,
-    quantity Decimal(38, 12), events UInt64, version UInt64
+    quantity Decimal(38, 12), events UInt64, version UInt64, summed DateTime64(3, 'UTC') DEFAULT now64(3)
   ) ENGINE = ${engine(place, usageTables.hourly, 'ReplacingMergeTree', 'version')}
   ORDER BY (tenant, hour, unit, operation, dataset, region, topic, lane)`;
 

@@ -1,11 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { aligned } from '../aligned.ts';
-import { loadConfig } from '../../contracts/config.ts';
 import { usdText } from '../../schemas/money.ts';
-import { usageClient } from '../../sinks/usage.ts';
 import { type CostLabel, costLabels, costLines, type CostLine } from '../costs/cost-lines.ts';
-import { meteringOf } from '../worker/open-meter.ts';
+import { openCosts } from '../costs/open-costs.ts';
 import { configFile, configOption } from './config-file.ts';
+import { closeCommands, monthOf } from './costs-close.ts';
 
 interface ShowFlags {
   readonly config?: string;
@@ -39,18 +38,14 @@ export function costsCommands(program: Command): void {
       '\nExample:\n  conductor costs show --month 2026-11 --tenant acme --by unit,operation',
     )
     .action(show);
+  closeCommands(costs);
 }
 
 async function show({ config: path, month, tenant, by, json = false }: ShowFlags): Promise<void> {
-  const { warehouse } = meteringOf(await loadConfig(await configFile(path)));
-  const client = usageClient(warehouse);
-  try {
-    const { database } = warehouse;
-    const lines = await costLines(client, { database, month, tenant: tenant ?? null, by });
-    process.stdout.write(json ? `${jsonOf(month, lines)}\n` : textOf(month, lines, by));
-  } finally {
-    await client.close();
-  }
+  await using costs = await openCosts(await configFile(path));
+  const { database } = costs.place;
+  const lines = await costLines(costs.client, { database, month, tenant: tenant ?? null, by });
+  process.stdout.write(json ? `${jsonOf(month, lines)}\n` : textOf(month, lines, by));
 }
 
 const totalOf = (lines: readonly CostLine[]) =>
@@ -101,12 +96,6 @@ function numbersRight(table: readonly (readonly string[])[], columns: number) {
   return table.map((row) =>
     row.map((cell, at) => (at < first ? cell : cell.padStart(widths[at] ?? 0))),
   );
-}
-
-function monthOf(text: string): string {
-  if (!/^\d{4}-(?:0[1-9]|1[0-2])$/.test(text))
-    throw new InvalidArgumentError('say a year and a month, for example 2026-11.');
-  return text;
 }
 
 function labelsOf(text: string): readonly CostLabel[] {

@@ -3,7 +3,7 @@ import { quoted, literal } from '../../sinks/clickhouse-tables.ts';
 import type { NanoUsd } from '../../schemas/money.ts';
 
 /** What a line can be told apart by, in the order in which it is told. */
-export const costLabels = ['tenant', 'unit', 'operation', 'dataset', 'region'] as const;
+export const costLabels = ['tenant', 'kind', 'unit', 'operation', 'dataset', 'region'] as const;
 
 export type CostLabel = (typeof costLabels)[number];
 

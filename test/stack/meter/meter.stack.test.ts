@@ -126,7 +126,7 @@ test.for(['inserted', 'summing:2', 'summing:3'])(
 test('what an operator types wrong is answered with what there is', async () => {
   const cases = [
     { args: ['costs', 'show', '--month', '2026-13'], says: 'for example 2026-11' },
-    { args: ['costs', 'show', '--by', 'customer'], says: 'tenant, unit, operation' },
+    { args: ['costs', 'show', '--by', 'customer'], says: 'tenant, kind, unit, operation' },
   ];
   for (const { args, says } of cases) {
     const { code, stderr } = await way.start(args, configFile).ended;
