@@ -5,6 +5,8 @@ import { type CostLabel, costLabels, costLines, type CostLine } from '../costs/c
 import { openCosts } from '../costs/open-costs.ts';
 import { configFile, configOption } from './config-file.ts';
 import { closeCommands, monthOf } from './costs-close.ts';
+import { explainCommands } from './costs-explain.ts';
+import { numbersRight } from './numbers-right.ts';
 
 interface ShowFlags {
   readonly config?: string;
@@ -38,6 +40,7 @@ export function costsCommands(program: Command): void {
       '\nExample:\n  conductor costs show --month 2026-11 --tenant acme --by unit,operation',
     )
     .action(show);
+  explainCommands(costs);
   closeCommands(costs);
 }
 
@@ -85,17 +88,6 @@ function textOf(month: string, lines: readonly CostLine[], by: readonly CostLabe
   const table = aligned(numbersRight([head, ...rows, ...(labels.length > 0 ? [total] : [])], 3));
   const warning = `${unpriced} lines have no price: give their units one in contracts/unit-costs.yaml`;
   return `${[...table, ...(unpriced === 0 ? [] : [warning])].join('\n')}\n`;
-}
-
-/** The last columns hold numbers: their ends are below each other. */
-function numbersRight(table: readonly (readonly string[])[], columns: number) {
-  const first = (table[0]?.length ?? 0) - columns;
-  const widths = (table[0] ?? []).map((_, at) =>
-    Math.max(...table.map((row) => row[at]?.length ?? 0)),
-  );
-  return table.map((row) =>
-    row.map((cell, at) => (at < first ? cell : cell.padStart(widths[at] ?? 0))),
-  );
 }
 
 function labelsOf(text: string): readonly CostLabel[] {

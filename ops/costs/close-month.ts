@@ -3,6 +3,7 @@ import { holdName } from '../../pipelines/wal/held-name.ts';
 import { ownPool } from '../../pipelines/wal/own-pool.ts';
 import { literal } from '../../sinks/clickhouse-tables.ts';
 import { usageTables } from '../../sinks/usage-tables.ts';
+import { monthAfter } from './calendar.ts';
 import { type Closing, closings, statementOf } from './closings.ts';
 import type { Costs } from './open-costs.ts';
 import { type SharedCost, sharedCosts } from './shared-costs.ts';
@@ -127,11 +128,6 @@ async function refuseUnlessNext(
       where: month,
       fix: `close ${next}`,
     });
-}
-
-function monthAfter(month: string): string {
-  const [year = 0, of = 0] = month.split('-').map(Number);
-  return new Date(Date.UTC(year, of, 1)).toISOString().slice(0, 7);
 }
 
 /** What is in the ledger and in no sum yet would be missed. */

@@ -3,6 +3,7 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { type Allocation, allocationsOf } from '../../contracts/allocations.ts';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { type Config, loadConfig } from '../../contracts/config.ts';
+import type { UnitCosts } from '../../contracts/unit-costs.ts';
 import { usageClient } from '../../sinks/usage.ts';
 import { type WarehousePlace, warehousePlace } from '../../sinks/clickhouse-place.ts';
 import { meteringOf, readUnitCosts } from '../worker/open-meter.ts';
@@ -15,6 +16,7 @@ export interface Costs extends AsyncDisposable {
   readonly graceDays: number;
   readonly ask: <T>(query: string) => Promise<readonly T[]>;
   readonly run: (query: string) => Promise<void>;
+  readonly units: () => Promise<UnitCosts>;
   readonly allocations: () => Promise<readonly Allocation[]>;
 }
 
@@ -33,6 +35,7 @@ export async function openCosts(configFile: string): Promise<Costs> {
     async run(query) {
       await client.command({ query });
     },
+    units: () => readUnitCosts(metering.unitCosts),
     async allocations() {
       const text = await readFile(metering.allocations, 'utf8').catch((cause: unknown) => {
         throw new CannotRun(

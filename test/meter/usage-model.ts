@@ -2,7 +2,7 @@ import { priceOn, type Unit, type UnitCosts } from '../../contracts/unit-costs.t
 import type { LedgerRow } from '../../schemas/ledger-row.ts';
 import type { NanoUsd } from '../../schemas/money.ts';
 import { partsOfOne } from '../../schemas/usage.ts';
-import { priceLine } from './price-line.ts';
+import { priceLine } from '../../processors/costs/price-line.ts';
 
 /** Which events of a lane count, in their order, as the promises of the ledger say it. */
 export function counted(rows: readonly LedgerRow[]): readonly LedgerRow[] {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unitCostsOf } from '../../../contracts/unit-costs.ts';
 import { closeMonth, reopenMonth } from '../../../ops/costs/close-month.ts';
+import { explainMonth } from '../../../ops/costs/explain-month.ts';
 import type { Costs } from '../../../ops/costs/open-costs.ts';
 import type { LedgerRow } from '../../../schemas/ledger-row.ts';
 import { partsOfOne } from '../../../schemas/usage.ts';
@@ -204,4 +205,88 @@ test('a month is not closed over what is not summed yet, nor over a share that n
   await expect(reopenMonth(own.costs, { month: '2026-08', who: 'a test' })).rejects.toThrow(
     '2026-09',
   );
+});
+
+test('why a month costs more than the one before adds up to the nano-dollar, with what is shared and what was corrected', async () => {
+  await using own = await ownCosts();
+  const { costs, ledger } = own;
+  const at = (month: string) => Date.parse(`${month}-05T00:00:00Z`) * 1_000;
+  await own.allocate({ rent: { method: 'even', costs: { '2026-09': 2, '2026-10': 3 } } });
+  await ledger.write([
+    row(0, { quantity: partsOfOne * 7n, operation: 'list' }),
+    row(1, { quantity: partsOfOne * 4n, unit: 'ingest_event', operation: 'insert' }),
+    row(2, { quantity: partsOfOne * 9n, operation: 'list', at: at('2026-10') }),
+    row(3, { quantity: partsOfOne * 5n, operation: 'get', at: at('2026-10') }),
+    row(4, {
+      quantity: partsOfOne * 8n,
+      unit: 'ingest_event',
+      operation: 'insert',
+      at: at('2026-10'),
+    }),
+  ]);
+  await ledger.sumUp();
+  await closeMonth(costs, { ...close, month: '2026-09' });
+  await ledger.write([row(5, { operation: 'late' })]);
+  await ledger.sumUp();
+  await closeMonth(costs, { ...close, month: '2026-10' });
+  const moved = await explainMonth(costs, { from: '2026-09', month: '2026-10', tenant: 'a' });
+  expect(
+    moved.toSorted((a, b) => (`${a.unit}${a.operation}` < `${b.unit}${b.operation}` ? -1 : 1)),
+  ).toEqual([
+    {
+      unit: 'corrections of graphql_call',
+      operation: '',
+      dataset: '',
+      before: 0n,
+      after: 2_000n,
+      volume: 0n,
+      price: 0n,
+      mix: 0n,
+      allocation: 2_000n,
+    },
+    {
+      unit: 'graphql_call',
+      operation: 'get',
+      dataset: '',
+      before: 0n,
+      after: 10_000n,
+      volume: 0n,
+      price: 0n,
+      mix: 10_000n,
+      allocation: 0n,
+    },
+    {
+      unit: 'graphql_call',
+      operation: 'list',
+      dataset: '',
+      before: 14_000n,
+      after: 18_000n,
+      volume: 14_000n,
+      price: 0n,
+      mix: -10_000n,
+      allocation: 0n,
+    },
+    {
+      unit: 'ingest_event',
+      operation: 'insert',
+      dataset: '',
+      before: 400_000n,
+      after: 1_710_000n,
+      volume: 400_000n,
+      price: 910_000n,
+      mix: 0n,
+      allocation: 0n,
+    },
+    {
+      unit: 'rent',
+      operation: '',
+      dataset: '',
+      before: 2_000_000_000n,
+      after: 3_000_000_000n,
+      volume: 0n,
+      price: 0n,
+      mix: 0n,
+      allocation: 1_000_000_000n,
+    },
+  ]);
 });

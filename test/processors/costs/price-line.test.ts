@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { priceLine, type Tier } from './price-line.ts';
+import { priceLine, type Tier } from '../../../processors/costs/price-line.ts';
 
 const tiersOf = fc
   .array(fc.tuple(fc.bigInt({ min: 1n, max: 1_000n }), fc.bigInt({ min: 0n, max: 10n ** 7n })), {
