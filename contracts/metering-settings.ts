@@ -22,6 +22,23 @@ export const meteringSettings = z
       .max(60)
       .default(3)
       .describe('For how many days after its end a month stays open for what comes late.'),
+    sources: z
+      .array(
+        z.strictObject({
+          source: z.string().min(1).max(256),
+          keySha256: z
+            .string()
+            .regex(/^[0-9a-f]{64}$/, 'the SHA-256 of a key in hex, as sha256sum prints it'),
+        }),
+      )
+      .default([])
+      .describe('Who may send usage to POST /v1/usage: the source of its events, and of its key.'),
+    bodyBytes: z
+      .int()
+      .min(1_024)
+      .max(64 * 1024 * 1024)
+      .default(4 * 1024 * 1024)
+      .describe('Most bytes of a request of POST /v1/usage.'),
     region: z
       .string()
       .max(256)

@@ -20,7 +20,7 @@ export interface Usage {
 }
 
 /** Why an event is not counted: which field, and what is wrong with it; never what it says. */
-interface UsageFault {
+export interface UsageFault {
   readonly field: string;
   readonly fault: string;
 }

@@ -12,10 +12,18 @@ export class BadRequest extends Error {
 }
 
 /** Reads a JSON body, and of one that is too long no more than shows it. No browser sends JSON across sites unasked. */
-export async function jsonBody(request: IncomingMessage, most: number): Promise<Buffer> {
+export const jsonBody = (request: IncomingMessage, most: number): Promise<Buffer> =>
+  bodyOf(request, most, new Set(['application/json']));
+
+/** Reads a body of one of these types. */
+export async function bodyOf(
+  request: IncomingMessage,
+  most: number,
+  types: ReadonlySet<string>,
+): Promise<Buffer> {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';');
-  if (type.trim().toLowerCase() !== 'application/json')
-    throw new BadRequest(415, 'send application/json');
+  if (!types.has(type.trim().toLowerCase()))
+    throw new BadRequest(415, `send ${[...types].join(' or ')}`);
   const tooLong = () => new BadRequest(413, `send no more than ${most} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > most) throw tooLong();
   const chunks: Buffer[] = [];

@@ -13,6 +13,7 @@ import { type Answer, errors, json } from './answer.ts';
 import type { ApiMetrics } from './api-metrics.ts';
 import { BadRequest, jsonBody } from './body.ts';
 import { kindOf } from './error-kind.ts';
+import { type UsageDoor, usagePath } from '../usage/usage-door.ts';
 import { answering, graphqlPath } from './graphql.ts';
 
 export interface Api extends AsyncDisposable {
@@ -26,12 +27,13 @@ export interface HostParts {
   readonly keys: () => Promise<readonly PublicKey[]>;
   readonly healthy: () => Promise<boolean>;
   readonly metrics: ApiMetrics;
+  readonly usage: UsageDoor | null; // Where nothing is metered, there is none.
 }
 
 const loopback = /^(127(\.\d+){3}|::1|localhost)$/;
 
 /**
- * Listens for requests: `/graphql` for whoever bears a token, `/healthz` and `/.well-known/jwks.json` for
+ * Listens for requests: `/graphql` for whoever bears a token, `/v1/usage` for whoever has the key of a source, `/healthz` and `/.well-known/jwks.json` for
  * everybody. Sets no cookie, allows no other origin, and takes a token from the Authorization header alone.
  */
 export async function serveApi(parts: HostParts): Promise<Api> {
@@ -100,6 +102,7 @@ async function answerOf(
   }
   if (path === '/.well-known/jwks.json')
     return json(200, { keys: await keys() }, { 'cache-control': 'max-age=300' });
+  if (path === usagePath && parts.usage) return parts.usage.answer(request);
   if (path !== graphqlPath) throw new BadRequest(404, `there is ${graphqlPath}`);
   if (request.method !== 'GET' && request.method !== 'POST')
     throw new BadRequest(405, 'say GET or POST');

@@ -25,6 +25,7 @@ import type { ApiMetrics } from './api-metrics.ts';
 import { auditIn } from './audit.ts';
 import { kindOf } from './error-kind.ts';
 import { guardBy } from './guard.ts';
+import { openUsageDoor } from '../usage/usage-door.ts';
 import { type Api, serveApi } from './host.ts';
 import { privacyFields } from './privacy-fields.ts';
 import { rowFields } from './row-fields.ts';
@@ -102,6 +103,7 @@ export async function openApi({
           () => false,
         ),
       metrics,
+      usage: config.metering ? stack.use(await openUsageDoor(config, config.metering)) : null,
     }),
   );
   const opened = stack.move();
