@@ -47,7 +47,7 @@ interface Settings {
   readonly niceness?: number;
   readonly lingerMs?: number;
   readonly sinks?: object; // As a configuration writes them.
-  readonly metering?: object;
+  readonly more?: object; // Other settings.
 }
 
 /** The database that every benchmark captures. */
@@ -78,7 +78,7 @@ export async function captureConfig(
   { home, stack, postgresUrl }: Site,
   name: string,
   tables: readonly PromisedTable[],
-  { niceness, lingerMs, sinks, metering }: Settings = {},
+  { niceness, lingerMs, sinks, more }: Settings = {},
 ): Promise<CaptureConfig> {
   const folder = join(home, name);
   await mkdir(join(folder, 'contracts'), { recursive: true });
@@ -100,7 +100,7 @@ export async function captureConfig(
     kafka: { brokers: stack.kafka.brokers, partitions },
     registry: stack.registry,
     sinks,
-    metering,
+    ...more,
     worker: { niceness },
     contracts: 'contracts',
     keyring: { directory: 'keyring', rootKey: { file: 'keyring/root.key' } },

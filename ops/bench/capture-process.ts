@@ -31,6 +31,16 @@ export function workerProcess(
   return new MeasuredProcess(site, site.aside?.launch(command) ?? command);
 }
 
+/** `conductor api`, until it is stopped. */
+export function apiProcess(site: Site, { file, name }: CaptureConfig): MeasuredProcess {
+  return new MeasuredProcess(site, {
+    name: `api-${name}`,
+    command: process.execPath,
+    args: [cli, 'api', '--config', file],
+    env: { CONDUCTOR_HOME: site.home },
+  });
+}
+
 /** Lets capture make its slot and its checkpoint, and catch up with what is there. */
 export async function prime(site: Site, config: CaptureConfig): Promise<void> {
   await using capture = workerProcess(site, config, 'capture', { untilCurrent: true });

@@ -1,3 +1,4 @@
+import { hash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { CannotRun } from '../../contracts/cannot-run.ts';
 import { writeFile } from 'node:fs/promises';
@@ -8,11 +9,15 @@ import { costs } from './deliver.ts';
 import { wholeLife, written } from './deliver-run.ts';
 import { machineOf } from './machine.ts';
 import { ordersColumns, ordersTable } from './orders.ts';
+import { freePorts } from '../stack/ports.ts';
+import { throughDoor } from './meter-door.ts';
+import { benchMonth } from './meter-month.ts';
 import { type Outcome, peakMemory, speed } from './report.ts';
 import type { Site } from './site.ts';
 
 export interface MeterBench {
   readonly events: number;
+  readonly ledger: number; // Events of a month that are generated in the ledger.
 }
 
 const topic = 'usage';
@@ -27,14 +32,26 @@ const unitCosts = `unit_costs:
 `;
 
 /** Usage from its topic to sums of the ledger, beside the same events inserted straight into a table and summed by who reads. */
-export async function benchMeter(site: Site, { events }: MeterBench): Promise<Outcome> {
+export async function benchMeter(site: Site, { events, ledger }: MeterBench): Promise<Outcome> {
   const { stack, report } = site;
   await createDatabases(site);
   const prices = join(site.home, 'unit-costs.yaml');
   await writeFile(prices, unitCosts);
+  const allocations = join(site.home, 'allocations.yaml');
+  await writeFile(allocations, 'allocations: {}\n');
+  const key = randomBytes(32).toString('hex');
+  const [port = 0] = await freePorts(1, new Set());
   const config = await captureConfig(site, 'metered', [orders], {
     sinks: { clickhouse: { ...stack.clickhouse, database: 'metered' } },
-    metering: { topic, unitCosts: prices },
+    more: {
+      metering: {
+        topic,
+        unitCosts: prices,
+        allocations,
+        sources: [{ source: '/api/eu', keySha256: hash('sha256', key) }],
+      },
+      api: { port },
+    },
   });
   report(`load       ${events} events of usage`);
   await written(site, {
@@ -64,13 +81,37 @@ export async function benchMeter(site: Site, { events }: MeterBench): Promise<Ou
       where: 'metered.usage_monthly',
       fix: 'find out why before any figure is believed; the logs are kept',
     });
+  report('post       sends events to POST /v1/usage');
+  const door = await throughDoor(site, config, { url: `http://127.0.0.1:${port}`, key });
+  const month = await benchMonth(site, config, ledger);
   return {
-    report: { bench: 'meter', machine: await machineOf(site), subject, limit: plain, peers: {} },
+    report: {
+      bench: 'meter',
+      machine: await machineOf(site),
+      subject,
+      limit: plain,
+      peers: { 'POST /v1/usage': door },
+    },
     names: { subject: 'meter', limit: 'insert' },
-    targets: [speed('meter', subject, 150_000), peakMemory(subject, 350)],
+    targets: [
+      speed('meter', subject, 150_000),
+      peakMemory(subject, 350),
+      speed('POST /v1/usage', door, 20_000),
+      {
+        what: 'POST /v1/usage, p99',
+        got: door.p99_ms ?? Infinity,
+        wanted: 50,
+        is: 'at most',
+        unit: 'ms',
+      },
+      { what: "a tenant's month", got: month.p99Ms, wanted: 300, is: 'at most', unit: 'ms' },
+      { what: 'close of a month', got: month.closeS, wanted: 60, is: 'at most', unit: 's' },
+    ],
     notes: [
       `${events} CloudEvents of a thousand tenants over hours, one in a hundred late by days, one in a hundred told twice, one in a thousand a correction; rows/s over the whole life of each process, all sums made.`,
       `insert writes the same events into a table as they are, and sums when it is read. All tenants' month: ${ours.ms.toFixed(0)} ms from sums, ${theirs.ms.toFixed(0)} ms there; both say the same.`,
+      `POST /v1/usage: batches of 200 events at an even pace over 16 connections, from when each was due.`,
+      `The month: ${ledger} events of a thousand tenants in the ledger, summed in ${month.sumS.toFixed(0)} s; the slowest of 20 tenants that asked for their own.`,
       costs(subject, events),
     ],
   };

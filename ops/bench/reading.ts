@@ -59,6 +59,7 @@ export const processFile = (
     | 'copy-in'
     | 'insert'
     | 'usage'
-    | 'usage-plainly',
+    | 'usage-plainly'
+    | 'usage-post',
 ): string =>
   fileURLToPath(new URL(`./processes/${name}${extname(import.meta.filename)}`, import.meta.url));

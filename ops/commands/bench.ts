@@ -11,7 +11,7 @@ import { newestJava } from '../bench/newest-java.ts';
 import { requirePgbench } from '../bench/pgbench.ts';
 import { type Outcome, outcomeText } from '../bench/report.ts';
 import { onSite, type Site } from '../bench/site.ts';
-import { benchMeter } from '../bench/meter.ts';
+import { benchMeter, type MeterBench } from '../bench/meter.ts';
 import { benchSnapshot } from '../bench/snapshot.ts';
 import { benchSourceImpact, type SourceImpactBench } from '../bench/source-impact.ts';
 import { benchVerify } from '../bench/verify.ts';
@@ -184,9 +184,15 @@ function addWay(bench: Command): void {
 function addMeter(bench: Command): void {
   of(bench, 'meter', 'usage from its topic to sums of the ledger, or inserted as it is')
     .option('--events <n>', 'how many events', positive, 1_500_000)
-    .addHelpText('after', '\nExample:\n  conductor bench meter --events 300000')
-    .action(async ({ json, events }: Json & { events: number }) => {
-      const work = (site: Site) => benchMeter(site, { events });
+    .option(
+      '--ledger <n>',
+      'of how many events a month is generated and closed',
+      positive,
+      100_000_000,
+    )
+    .addHelpText('after', '\nExample:\n  conductor bench meter --events 300000 --ledger 1000000')
+    .action(async ({ json, ...sizes }: Json & MeterBench) => {
+      const work = (site: Site) => benchMeter(site, sizes);
       await measure('meter', json, work, { also: ['clickhouse'] });
     });
 }
