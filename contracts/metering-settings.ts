@@ -39,6 +39,12 @@ export const meteringSettings = z
       .max(64 * 1024 * 1024)
       .default(4 * 1024 * 1024)
       .describe('Most bytes of a request of POST /v1/usage.'),
+    provider: z
+      .string()
+      .min(1)
+      .max(256)
+      .default('Conductor')
+      .describe('Who bills, as exports of FOCUS tell it.'),
     region: z
       .string()
       .max(256)

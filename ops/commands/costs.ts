@@ -5,6 +5,7 @@ import { type CostLabel, costLabels, costLines, type CostLine } from '../costs/c
 import { openCosts } from '../costs/open-costs.ts';
 import { configFile, configOption } from './config-file.ts';
 import { closeCommands, monthOf } from './costs-close.ts';
+import { exportCommands } from './costs-export.ts';
 import { explainCommands } from './costs-explain.ts';
 import { numbersRight } from './numbers-right.ts';
 
@@ -42,6 +43,7 @@ export function costsCommands(program: Command): void {
     .action(show);
   explainCommands(costs);
   closeCommands(costs);
+  exportCommands(costs);
 }
 
 async function show({ config: path, month, tenant, by, json = false }: ShowFlags): Promise<void> {

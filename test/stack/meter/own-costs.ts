@@ -25,7 +25,7 @@ export interface OwnCosts extends AsyncDisposable {
   allocate(allocations: object): Promise<void>;
 }
 
-export async function ownCosts(): Promise<OwnCosts> {
+export async function ownCosts(more: object = {}): Promise<OwnCosts> {
   const stack = await servers();
   const fresh = await freshWarehouse();
   const folder = await mkdtemp(join(tmpdir(), 'conductor-costs-'));
@@ -44,6 +44,7 @@ export async function ownCosts(): Promise<OwnCosts> {
     keyring: { directory: 'keyring', rootKey: '00'.repeat(32) },
     sinks: { clickhouse: fresh.at },
     metering: { unitCosts: 'unit-costs.yaml', allocations: 'allocations.yaml' },
+    ...more,
   };
   await writeFile(configFile, stringify(config));
   const units = unitCostsOf(prices, 'unit-costs.yaml');
