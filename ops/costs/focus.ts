@@ -8,13 +8,18 @@ export const focusFormats = ['csv', 'parquet'] as const;
 export type FocusFormat = (typeof focusFormats)[number];
 
 const formats: Readonly<Record<FocusFormat, string>> = {
-  csv: `CSVWithNames SETTINGS format_csv_null_representation = ''`,
+  csv: `CSVWithNames SETTINGS format_csv_null_representation = '', output_format_decimal_trailing_zeros = 1`,
   parquet: `Parquet SETTINGS output_format_parquet_string_as_string = 1`,
 };
 
+/** A unit as FOCUS writes them: `graphql_call` is Graphql Call, and `storage_gb_day` GB-Days. */
+const unitText = `if(match(unit, '_[kmgt]b_(hour|day|month)$'),
+    concat(upper(extract(unit, '_([kmgt]b)_[a-z]+$')), '-', initcap(extract(unit, '_([a-z]+)$')), 's'),
+    initcap(replaceAll(toString(unit), '_', ' ')))`;
+
 /**
- * The lines of a closed month in the columns of FOCUS 1.2: those that it makes mandatory, what usage is consumed
- * and where, and three of our own. Who provides is who meters; the account that is billed is the tenant.
+ * The lines of a closed month in the columns of FOCUS 1.2: those that it makes mandatory or recommends, what usage is
+ * consumed and where, and three of our own. Who provides is who meters; the account that is billed is the tenant.
  */
 export async function focusFile(
   { client, place }: Pick<Costs, 'client' | 'place'>,
@@ -35,7 +40,9 @@ export async function focusFile(
   const cost = 'toDecimal128(toString(nano_usd), 9) / 1000000000';
   const isUsage = `kind != 'allocation'`;
   const quantity = `if(${isUsage}, toNullable(quantity), NULL)`;
-  const unit = `if(${isUsage}, toNullable(toString(unit)), NULL)`;
+  const unit = `if(${isUsage}, toNullable(${unitText}), NULL)`;
+  const category = `multiIf(startsWith(unit, 'storage'), 'Storage', startsWith(unit, 'analytics'), 'Analytics',
+      startsWith(unit, 'ingest'), 'Integration', 'Other')`;
   const columns: Readonly<Record<string, string>> = {
     BilledCost: cost,
     BillingAccountId: account,
@@ -47,12 +54,14 @@ export async function focusFile(
     ChargeClass: `if(kind = 'correction', toNullable('Correction'), NULL)`,
     ChargeDescription: `multiIf(kind = 'allocation', concat('Share of ', unit, ', by ', operation),
       kind = 'correction', concat('Correction of ', unit, ' in ', formatDateTime(of_month, '%Y-%m')), toString(unit))`,
+    ChargeFrequency: `if(${isUsage}, 'Usage-Based', 'Recurring')`,
     ChargePeriodEnd: moment('addMonths(of_month, 1)'),
     ChargePeriodStart: moment('of_month'),
     ConsumedQuantity: quantity,
     ConsumedUnit: unit,
     ContractedCost: cost,
     EffectiveCost: cost,
+    InvoiceId: `concat(formatDateTime(month, '%Y-%m'), '/', ${account})`,
     InvoiceIssuerName: name,
     ListCost: cost,
     PricingQuantity: quantity,
@@ -61,9 +70,9 @@ export async function focusFile(
     PublisherName: name,
     RegionId: `nullIf(toString(region), '')`,
     RegionName: `nullIf(toString(region), '')`,
-    ServiceCategory: `multiIf(startsWith(unit, 'storage'), 'Storage', startsWith(unit, 'analytics'), 'Analytics',
-      startsWith(unit, 'ingest'), 'Integration', 'Other')`,
+    ServiceCategory: category,
     ServiceName: 'toString(unit)',
+    ServiceSubcategory: `concat('Other (', ${category}, ')')`,
     x_Dataset: `nullIf(toString(dataset), '')`,
     x_Operation: `nullIf(toString(operation), '')`,
     x_PricedFrom: moment('priced_from'),

@@ -67,7 +67,7 @@ const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const decimal = /^-?\d+(\.\d+)?$/;
 const text = /./s;
 
-/** What FOCUS 1.2 says of the columns that it makes mandatory: their form, and whether they may be null. */
+/** What FOCUS 1.2 says of the columns that it makes mandatory or recommends: their form, and whether they may be null. */
 const mandatory: Readonly<Record<string, { readonly form: RegExp; readonly nulls?: true }>> = {
   BilledCost: { form: decimal },
   BillingAccountId: { form: text },
@@ -78,18 +78,21 @@ const mandatory: Readonly<Record<string, { readonly form: RegExp; readonly nulls
   ChargeCategory: { form: /^(Usage|Purchase|Tax|Credit|Adjustment)$/ },
   ChargeClass: { form: /^Correction$/, nulls: true },
   ChargeDescription: { form: text, nulls: true },
+  ChargeFrequency: { form: /^(One-Time|Recurring|Usage-Based)$/ },
   ChargePeriodEnd: { form: moment },
   ChargePeriodStart: { form: moment },
   ContractedCost: { form: decimal },
   EffectiveCost: { form: decimal },
+  InvoiceId: { form: text },
   InvoiceIssuerName: { form: text },
   ListCost: { form: decimal },
   PricingQuantity: { form: decimal, nulls: true },
-  PricingUnit: { form: text, nulls: true },
+  PricingUnit: { form: /^(GB-Days|[A-Z][a-z]+( [A-Z][a-z]+)*)$/, nulls: true },
   ProviderName: { form: text },
   PublisherName: { form: text },
   ServiceCategory: { form: /^(Analytics|Integration|Other|Storage)$/ },
   ServiceName: { form: text },
+  ServiceSubcategory: { form: /^Other \((Analytics|Integration|Other|Storage)\)$/ },
 };
 
 test('a closed month is exported in the columns of FOCUS, adds up to what was closed, and is the same bytes again', async () => {
@@ -129,12 +132,14 @@ test('a correction is told as FOCUS has it, for the month that it corrects, and 
   expect(new Set(rows.map((each) => each['BillingAccountId']))).toEqual(new Set(['acme, "inc"']));
   expect(rows.filter((each) => each['ChargeClass'] === 'Correction')).toMatchObject([
     {
-      BilledCost: '-0.000012',
+      BilledCost: '-0.000012000',
       ChargeCategory: 'Usage',
       ChargePeriodStart: '2026-09-01T00:00:00Z',
       ChargePeriodEnd: '2026-10-01T00:00:00Z',
       BillingPeriodStart: '2026-10-01T00:00:00Z',
-      PricingQuantity: '-6',
+      PricingQuantity: '-6.000000000000',
+      PricingUnit: 'Graphql Call',
+      ChargeFrequency: 'Usage-Based',
     },
   ]);
 });
