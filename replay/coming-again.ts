@@ -23,6 +23,7 @@ import { decodeChange, decodeGoverned, encodeChange, schemaIdOf } from '../schem
 import { governedValue } from './governed-value.ts';
 import type { IndexedLetter } from './letter-tables.ts';
 import type { Transform } from './transform.ts';
+import { type KeptRecord, usageAgain } from './usage-again.ts';
 
 /** A change of a letter as its pipeline is given it again. */
 export interface Again {
@@ -54,6 +55,7 @@ export interface Mending {
   readonly keyring: Keyring;
   readonly transform: Transform | null;
   readonly job: string;
+  readonly usage: string | null; // The topic of usage that is metered here.
 }
 
 type Letter = Pick<IndexedLetter, 'id' | 'pipeline' | 'reason'>;
@@ -76,6 +78,7 @@ export function comingAgain(mending: Mending) {
           return erased ? 'erased' : (sealed ?? 'erased');
         });
       }
+      if (letter.pipeline === 'meter' && 'value' in kept) return usageAgain(mending, kept, key);
       if ('value' in kept) return await recorded(mending, letter, kept, key);
       return 'policy' in kept ? await governed(mending, letter, kept) : 'no-change';
     } catch (error) {
@@ -84,14 +87,6 @@ export function comingAgain(mending: Mending) {
       throw error;
     }
   };
-}
-
-/** A record as its letter keeps it. */
-interface KeptRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: string;
-  readonly value: string | null; // In base64.
 }
 
 type Kept = KeptRecord | Decoded | KeptGoverned;

@@ -169,6 +169,7 @@ async function deskOf(
     keyring,
     transform,
     job,
+    usage: config.metering?.topic ?? null,
   });
   return { batches, keyring, again, [Symbol.asyncDispose]: () => batches[Symbol.asyncDispose]() };
 }

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readAll } from '../way/records.ts';
@@ -66,6 +67,26 @@ test('usage of any client is counted once, in the lane of its tenant, and what i
   expect(text).toContain('data.unit is no unit');
   expect(text).toContain('data.quantity is no whole number');
   expect(text).not.toContain('a secret');
+});
+
+test('a letter of usage comes again once its unit has a price, and is counted', async () => {
+  await send(way, usage, [
+    { key: 'd', value: usageEvent({ id: 'later', tenant: 'd', unit: 'fax_page' }) },
+  ]);
+  await meter();
+  const units = join(way.folder, 'more-units.yaml');
+  await writeFile(
+    units,
+    'unit_costs: { graphql_call: 0.000002, ingest_event: 0.0001, fax_page: 0.5, storage_gb_day: { decimals: 9, price: 0.02 } }',
+  );
+  configFile = await way.variant((raw) => {
+    raw['metering'] = { topic: usage, unitCosts: units, region: 'eu' };
+  });
+  const args = ['replay', 'dlq', '--pipeline', 'meter', '--reason', 'invalid-usage'];
+  const replayed = await way.start(args, configFile).ended;
+  expect(replayed.code, replayed.stderr).toBe(0);
+  await meter();
+  expect(await sums()).toContainEqual({ tenant: 'd', unit: 'fax_page', n: '1', used: '1' });
 });
 
 test('every governed change is one event of its tenant, once however often it is metered', async () => {
