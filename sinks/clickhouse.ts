@@ -1,5 +1,4 @@
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { CannotRun, NotNow } from '../contracts/cannot-run.ts';
 import type { TableContract } from '../contracts/contract.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import type { GovernedRecord } from '../schemas/governed-record.ts';
@@ -8,6 +7,7 @@ import { makeTables } from './clickhouse-definitions.ts';
 import { ClaimedTable } from './claimed-table.ts';
 import { historyOf } from './clickhouse-history.ts';
 import { warehousePlace } from './clickhouse-place.ts';
+import { warehouseTrouble } from './clickhouse-trouble.ts';
 import { warehouseTables } from './clickhouse-tables.ts';
 
 export interface WarehouseOptions {
@@ -39,7 +39,7 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
     await makeTables(client, place, tables);
   } catch (cause) {
     await client.close();
-    throw cause instanceof CannotRun ? cause : unopened(options, cause);
+    throw warehouseTrouble(options, cause);
   }
   const histories = new Map(
     [...tables].map(([name, table]) => [
@@ -95,21 +95,3 @@ function byTable(batch: Batch): ByTable {
     return new Map([[first, batch]]);
   return Map.groupBy(batch, ({ table }) => table);
 }
-
-function unopened({ url, user, database }: WarehouseOptions, cause: unknown): Error {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const said = cause instanceof Error ? cause.message || code : String(cause);
-  const fix = fixes.find(([pattern]) => pattern.test(code))?.[1];
-  const what = `cannot open the ClickHouse warehouse ${database} at ${url} as ${user}: ${said.trim().split('\n')[0]}`;
-  const mend = fix ?? 'mend what it says, or correct the settings of this sink';
-  return new NotNow({ what, where: 'sinks.clickhouse', fix: mend }, { cause });
-}
-
-const fixes: readonly (readonly [RegExp, string])[] = [
-  [/^(516|192|193|194)$/, 'correct the user and password'],
-  [
-    /^497$/,
-    'GRANT CREATE, ALTER, DROP, SELECT, INSERT on that database to the user, and SELECT on system.processes and system.columns',
-  ],
-  [/^E[A-Z]+$/, 'start the server, or correct the host and port of the URL'],
-];

@@ -6,6 +6,7 @@ import type { LedgerRow } from '../schemas/ledger-row.ts';
 import { type Appended, ClaimedTable } from './claimed-table.ts';
 import { type WarehousePlace, warehousePlace } from './clickhouse-place.ts';
 import { literal } from './clickhouse-tables.ts';
+import { warehouseTrouble } from './clickhouse-trouble.ts';
 import { publishPrices } from './unit-prices.ts';
 import { UsageBlock } from './usage-block.ts';
 import { migrateUsage } from './usage-migrations.ts';
@@ -38,7 +39,7 @@ export async function usageLedger(options: UsageOptions): Promise<UsageLedger> {
     await migrateUsage(client, place);
   } catch (cause) {
     await client.close();
-    throw cause;
+    throw warehouseTrouble(options, cause);
   }
   const tables = new Map<string, ClaimedTable<LedgerRow>>();
   const recalled = new Map<string, LaneEnds>();

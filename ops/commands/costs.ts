@@ -48,8 +48,7 @@ export function costsCommands(program: Command): void {
 
 async function show({ config: path, month, tenant, by, json = false }: ShowFlags): Promise<void> {
   await using costs = await openCosts(await configFile(path));
-  const { database } = costs.place;
-  const lines = await costLines(costs.client, { database, month, tenant: tenant ?? null, by });
+  const lines = await costLines(costs, { month, tenant: tenant ?? null, by });
   process.stdout.write(json ? `${jsonOf(month, lines)}\n` : textOf(month, lines, by));
 }
 

@@ -40,19 +40,15 @@ export async function closings({ ask, place }: Costs): Promise<readonly Closing[
 
 /** The statement of a month as it was closed: its lines in their order, as CSV. The same bytes whenever it is asked for. */
 export async function statementOf(
-  { client, place }: Pick<Costs, 'client' | 'place'>,
+  { bytes: read, place }: Pick<Costs, 'bytes' | 'place'>,
   { month, number }: Pick<Closing, 'month' | 'number'>,
 ): Promise<{ readonly bytes: Buffer; readonly digest: string }> {
-  const answer = await client.exec({
-    query: `SELECT formatDateTime(l.month, '%Y-%m') AS month, kind, formatDateTime(l.of_month, '%Y-%m') AS of_month,
+  const bytes =
+    await read(`SELECT formatDateTime(l.month, '%Y-%m') AS month, kind, formatDateTime(l.of_month, '%Y-%m') AS of_month,
         tenant, unit, operation, dataset, region, toString(l.priced_from) AS priced_from, l.is_priced ? 'yes' : 'no' AS is_priced,
         toDecimalString(l.quantity, 12) AS quantity, toString(l.events) AS events, toString(l.nano_usd) AS nano_usd
       FROM (SELECT * FROM ${place.at(usageTables.closedLines)} WHERE month = '${month}-01' AND number = ${number}) AS l
       ORDER BY tenant, kind, l.of_month, unit, l.priced_from, operation, dataset, region
-      FORMAT CSVWithNames`,
-  });
-  const pieces: Buffer[] = [];
-  for await (const piece of answer.stream) pieces.push(Buffer.from(piece as Uint8Array));
-  const bytes = Buffer.concat(pieces);
+      FORMAT CSVWithNames`);
   return { bytes, digest: hash('sha256', bytes, 'hex') };
 }

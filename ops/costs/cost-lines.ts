@@ -1,6 +1,6 @@
-import type { ClickHouseClient } from '@clickhouse/client';
-import { quoted, literal } from '../../sinks/clickhouse-tables.ts';
+import { literal } from '../../sinks/clickhouse-tables.ts';
 import type { NanoUsd } from '../../schemas/money.ts';
+import type { Costs } from './open-costs.ts';
 
 /** What a line can be told apart by, in the order in which it is told. */
 export const costLabels = ['tenant', 'kind', 'unit', 'operation', 'dataset', 'region'] as const;
@@ -17,7 +17,6 @@ export interface CostLine {
 }
 
 export interface CostsAsked {
-  readonly database: string;
   readonly month: string; // YYYY-MM
   readonly tenant: string | null;
   readonly by: readonly CostLabel[];
@@ -25,26 +24,20 @@ export interface CostsAsked {
 
 /** The costs of a month, added up by some of what tells them apart. Amounts are added after they were rounded, each line once. */
 export async function costLines(
-  client: ClickHouseClient,
-  { database, month, tenant, by }: CostsAsked,
+  { ask, place }: Pick<Costs, 'ask' | 'place'>,
+  { month, tenant, by }: CostsAsked,
 ): Promise<readonly CostLine[]> {
   const labels = costLabels.filter((label) => by.includes(label));
   const grouped =
     labels.length > 0 ? `GROUP BY ${labels.join(', ')} ORDER BY ${labels.join(', ')}` : '';
-  const answer = await client.query({
-    query: `SELECT ${[...labels, ''].join(', ')}
+  const found = await ask<
+    Record<string, string> & { readonly quantity_used: string | null }
+  >(`SELECT ${[...labels, ''].join(', ')}
         ${labels.includes('unit') ? 'toString(sum(quantity))' : 'NULL'} AS quantity_used, toString(sum(events)) AS events_counted,
         toString(sum(nano_usd)) AS nano, toString(countIf(NOT is_priced)) AS unpriced
-      FROM ${quoted(database)}.unit_costs
+      FROM ${place.at('unit_costs')}
       WHERE month = ${literal(`${month}-01`)} ${tenant === null ? '' : `AND tenant = ${literal(tenant)}`}
-      ${grouped}`,
-    format: 'JSONEachRow',
-  });
-  const found = await answer.json<
-    Record<string, string> & {
-      readonly quantity_used: string | null;
-    }
-  >();
+      ${grouped}`);
   return found.map((row) => ({
     labels: Object.fromEntries(labels.map((label) => [label, row[label] ?? ''])),
     quantity: row.quantity_used,

@@ -21,8 +21,8 @@ const unitText = `if(match(unit, '_[kmgt]b_(hour|day|month)$'),
  * The lines of a closed month in the columns of FOCUS 1.2: those that it makes mandatory or recommends, what usage is
  * consumed and where, and three of our own. Who provides is who meters; the account that is billed is the tenant.
  */
-export async function focusFile(
-  { client, place }: Pick<Costs, 'client' | 'place'>,
+export function focusFile(
+  { bytes, place }: Pick<Costs, 'bytes' | 'place'>,
   { month, number }: Closing,
   {
     tenant,
@@ -78,14 +78,9 @@ export async function focusFile(
     x_PricedFrom: moment('priced_from'),
   };
   const selected = Object.entries(columns).map(([column, value]) => `${value} AS ${column}`);
-  const answer = await client.exec({
-    query: `SELECT ${selected.join(', ')}
+  return bytes(`SELECT ${selected.join(', ')}
       FROM ${place.at(usageTables.closedLines)} WHERE month = '${month}-01' AND number = ${number}
         ${tenant === null ? '' : `AND tenant = ${literal(tenant)}`}
       ORDER BY tenant, kind, of_month, unit, priced_from, operation, dataset, region
-      FORMAT ${formats[format]}`,
-  });
-  const pieces: Buffer[] = [];
-  for await (const piece of answer.stream) pieces.push(Buffer.from(piece as Uint8Array));
-  return Buffer.concat(pieces);
+      FORMAT ${formats[format]}`);
 }

@@ -154,6 +154,25 @@ test('what an operator types wrong is answered with what there is', async () => 
     expect(code).toBe(2);
     expect(stderr).toContain(says);
   }
+  const elsewhere = await way.variant((raw) => {
+    raw['metering'] = {};
+    raw.sinks.clickhouse = { ...raw.sinks.clickhouse, database: 'never_metered' };
+  });
+  const nowhere = await way.variant((raw) => {
+    raw['metering'] = {};
+    raw.sinks.clickhouse = { ...raw.sinks.clickhouse, url: 'http://127.0.0.1:1' };
+  });
+  for (const [file, says] of [
+    [elsewhere, /nothing was ever metered into never_metered\n.*\n {2}fix: {3}run the meter first/],
+    [
+      nowhere,
+      /cannot open the ClickHouse warehouse .*127\.0\.0\.1:1.*\n.*\n {2}fix: {3}start the server/,
+    ],
+  ] as const) {
+    const { code, stderr } = await way.start(['costs', 'show'], file).ended;
+    expect([code, stderr.includes('    at ')]).toEqual([1, false]);
+    expect(stderr).toMatch(says);
+  }
   const without = await way.start(['run', 'meter', '--until-current']).ended;
   expect(without.code).toBe(1);
   expect(without.stderr).toContain('add metering');
