@@ -1,9 +1,9 @@
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { exactOf, type NanoUsd, nanoUsdOf, wholeOf } from '../schemas/money.ts';
 import { quantityDecimals } from '../schemas/usage.ts';
 import { CannotRun } from './cannot-run.ts';
 import type { UnitCosts } from './unit-costs.ts';
+import { yamlContract } from './yaml-contract.ts';
 
 /** By what a cost is shared: by use of some units, by weights or amounts that are given, or to each as much. */
 export type Sharing =
@@ -36,16 +36,8 @@ export function allocationsOf(
   where: string,
   units: UnitCosts,
 ): readonly Allocation[] {
-  const parsed = parseDocument(text);
-  const [fault] = parsed.errors;
-  if (fault) throw refused(where, fault.message.split('\n')[0] ?? '', 'mend the YAML');
-  const read = document.safeParse(parsed.toJS());
-  if (!read.success) {
-    const [{ path, message } = { path: [], message: 'is no contract of allocations' }] =
-      read.error.issues;
-    throw refused(where, `${path.join('.')} ${message}`, 'correct that field');
-  }
-  return Object.entries(read.data.allocations).map(([name, said]): Allocation => {
+  const { allocations } = yamlContract(text, where, document);
+  return Object.entries(allocations).map(([name, said]): Allocation => {
     const at = `allocations.${name}`;
     const dollars = (of: Readonly<Record<string, number | string>>, field: string) =>
       new Map(

@@ -1,8 +1,8 @@
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { exactOf, type NanoUsd, nanoUsdOf, wholeOf } from '../schemas/money.ts';
 import { quantityDecimals } from '../schemas/usage.ts';
 import { CannotRun } from './cannot-run.ts';
+import { yamlContract } from './yaml-contract.ts';
 
 /** What a unit costs up to some quantity of a month, in parts of it; the last tier has no end. */
 export interface PriceTier {
@@ -57,17 +57,9 @@ type Prices = z.infer<typeof prices>;
 
 /** Reads what units cost. Whatever is wrong is told with the field that it is in. */
 export function unitCostsOf(text: string, where: string): UnitCosts {
-  const parsed = parseDocument(text);
-  const [fault] = parsed.errors;
-  if (fault) throw refused(where, fault.message.split('\n')[0] ?? '', 'mend the YAML');
-  const read = document.safeParse(parsed.toJS());
-  if (!read.success) {
-    const [{ path, message } = { path: [], message: 'is no contract of unit costs' }] =
-      read.error.issues;
-    throw refused(where, `${path.join('.')} ${message}`, 'correct that field');
-  }
+  const contract = yamlContract(text, where, document);
   return new Map(
-    Object.entries(read.data.unit_costs).map(([unitName, said]) => {
+    Object.entries(contract.unit_costs).map(([unitName, said]) => {
       const {
         decimals,
         price: own,

@@ -37,6 +37,9 @@ interface Terms {
 
 const usageType = 'conductor.usage';
 
+/** An event is small: what is longer than this is refused, so that every event can be sent wherever it belongs. */
+export const longestEvent = 64 * 1024;
+
 const longest = 256;
 const aheadMicros = 300_000_000; // Clocks differ by minutes at most.
 const mostParts = 10n ** 30n; // A million million million units: what adds up many has room for them.

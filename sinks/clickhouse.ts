@@ -4,6 +4,7 @@ import type { Sink } from '../pipelines/flow/sink.ts';
 import type { GovernedRecord } from '../schemas/governed-record.ts';
 import { Refusal } from '../schemas/refusal.ts';
 import { makeTables } from './clickhouse-definitions.ts';
+import { batchGroups } from './batch-groups.ts';
 import { ClaimedTable } from './claimed-table.ts';
 import { historyOf } from './clickhouse-history.ts';
 import { warehousePlace } from './clickhouse-place.ts';
@@ -49,12 +50,7 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
   );
   let open = true;
   let writing = Promise.resolve();
-  const grouped = new WeakMap<Batch, ByTable>();
-  const groupsOf = (batch: Batch): ByTable => {
-    const groups = grouped.get(batch) ?? byTable(batch);
-    grouped.set(batch, groups);
-    return groups;
-  };
+  const groupsOf = batchGroups(({ table }: GovernedRecord) => table);
   const write = async (batch: Batch, meanwhile = () => {}) => {
     if (!open) throw new Error('the ClickHouse sink is closed');
     const groups = groupsOf(batch);
@@ -86,12 +82,3 @@ export async function warehouse(options: WarehouseOptions): Promise<Sink<Governe
 }
 
 type Batch = readonly GovernedRecord[];
-type ByTable = ReadonlyMap<string, Batch>;
-
-/** Mostly all are of one table, which is told faster than they are grouped. */
-function byTable(batch: Batch): ByTable {
-  const first = batch[0]?.table;
-  if (first !== undefined && batch.every(({ table }) => table === first))
-    return new Map([[first, batch]]);
-  return Map.groupBy(batch, ({ table }) => table);
-}

@@ -3,6 +3,7 @@ import { CannotRun } from '../contracts/cannot-run.ts';
 import type { UnitCosts } from '../contracts/unit-costs.ts';
 import type { Sink } from '../pipelines/flow/sink.ts';
 import type { LedgerRow } from '../schemas/ledger-row.ts';
+import { batchGroups } from './batch-groups.ts';
 import { type Appended, ClaimedTable } from './claimed-table.ts';
 import { type WarehousePlace, warehousePlace } from './clickhouse-place.ts';
 import { literal } from './clickhouse-tables.ts';
@@ -43,6 +44,7 @@ export async function usageLedger(options: UsageOptions): Promise<UsageLedger> {
   }
   const tables = new Map<string, ClaimedTable<LedgerRow>>();
   const recalled = new Map<string, LaneEnds>();
+  const groupsOf = batchGroups(({ topic }: LedgerRow) => topic);
   const tableOf = (topic: string) => {
     const table = tables.get(topic) ?? new ClaimedTable(client, place, rowsOf(place, topic));
     tables.set(topic, table);
@@ -50,7 +52,7 @@ export async function usageLedger(options: UsageOptions): Promise<UsageLedger> {
   };
   let writing = Promise.resolve();
   const write = async (batch: readonly LedgerRow[], meanwhile = () => {}) => {
-    const groups = byTopic(batch);
+    const groups = groupsOf(batch);
     let left = groups.size;
     for (const [topic, rows] of groups)
       await tableOf(topic).append(rows, --left === 0 ? meanwhile : () => {});
@@ -58,7 +60,7 @@ export async function usageLedger(options: UsageOptions): Promise<UsageLedger> {
   return {
     name: 'usage-ledger',
     prepare(batch) {
-      for (const [topic, rows] of byTopic(batch)) tableOf(topic).prepare(rows);
+      for (const [topic, rows] of groupsOf(batch)) tableOf(topic).prepare(rows);
     },
     write(batch, meanwhile) {
       const written = writing.then(() => write(batch, meanwhile));
@@ -97,14 +99,6 @@ function furthest(...known: readonly (LaneEnds | undefined)[]): LaneEnds {
   for (const [lane, end] of known.flatMap((each) => [...(each ?? [])]))
     if (end > (ends.get(lane) ?? 0n)) ends.set(lane, end);
   return ends;
-}
-
-/** Mostly all are of one topic, which is told faster than they are grouped. */
-function byTopic(batch: readonly LedgerRow[]): ReadonlyMap<string, readonly LedgerRow[]> {
-  const first = batch[0]?.topic;
-  if (first !== undefined && batch.every(({ topic }) => topic === first))
-    return new Map([[first, batch]]);
-  return Map.groupBy(batch, ({ topic }) => topic);
 }
 
 /** How the events of a topic are appended to the ledger. */

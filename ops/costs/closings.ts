@@ -17,17 +17,17 @@ export interface Closing {
 /** What is known of months that were ever closed, in their order. */
 export async function closings({ ask, place }: Costs): Promise<readonly Closing[]> {
   const found = await ask<
-    Record<'month' | 'number' | 'state' | 'lines' | 'nano' | 'digest' | 'who' | 'told', string>
+    Record<'of' | 'nth' | 'state' | 'lines' | 'nano' | 'digest' | 'who' | 'told', string>
   >(
-    `SELECT formatDateTime(month, '%Y-%m') AS month, toString(number) AS number, state, toString(lines) AS lines,
+    `SELECT formatDateTime(month, '%Y-%m') AS of, toString(number) AS nth, state, toString(lines) AS lines,
       toString(nano_usd) AS nano, digest, who, concat(formatDateTime(at, '%Y-%m-%dT%H:%i:%S'), 'Z') AS told
     FROM ${place.at(usageTables.closings)} ORDER BY month, number`,
   );
   const last = new Map<string, Closing>();
-  for (const { month, number, state, lines, nano, digest, who, told } of found)
+  for (const { of: month, nth, state, lines, nano, digest, who, told } of found)
     last.set(month, {
       month,
-      number: Number(number),
+      number: Number(nth),
       state: state === 'closed' ? 'closed' : 'reopened',
       lines: Number(lines),
       nanoUsd: BigInt(nano),

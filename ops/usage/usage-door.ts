@@ -6,7 +6,7 @@ import type { UnitCosts } from '../../contracts/unit-costs.ts';
 import { lanesOfTenants } from '../../pipelines/meter/strays.ts';
 import { ensureTopics } from '../../pipelines/topic/admin.ts';
 import { kafkaOptions } from '../../pipelines/topic/kafka.ts';
-import { type UsageFault, usageOf } from '../../schemas/usage.ts';
+import { longestEvent, type UsageFault, usageOf } from '../../schemas/usage.ts';
 import { type Outgoing, topicSink } from '../../sinks/topic.ts';
 import { type Answer, errors, json } from '../api/answer.ts';
 import { BadRequest, bodyOf } from '../api/body.ts';
@@ -120,8 +120,12 @@ function sorted(events: readonly unknown[], { source, units, laneOf, topic }: Do
     else if (read.usage.source !== source)
       refused.push({ line, field: 'source', fault: 'is not the source of this key' });
     else {
-      const key = Buffer.from(read.usage.tenant);
       const value = Buffer.from(JSON.stringify(event));
+      if (value.length > longestEvent) {
+        refused.push({ line, field: 'event', fault: `is longer than ${longestEvent} bytes` });
+        continue;
+      }
+      const key = Buffer.from(read.usage.tenant);
       accepted.push({ topic, partition: laneOf(read.usage.tenant), key, value, headers: {} });
     }
   }

@@ -2,7 +2,7 @@ import type { UnitCosts } from '../../contracts/unit-costs.ts';
 import type { GovernedRecord } from '../../schemas/governed-record.ts';
 import type { LedgerRow } from '../../schemas/ledger-row.ts';
 import { Refusal } from '../../schemas/refusal.ts';
-import { usageOf } from '../../schemas/usage.ts';
+import { longestEvent, usageOf } from '../../schemas/usage.ts';
 import type { Processor } from '../flow/stage.ts';
 import type { Received } from '../topic/received.ts';
 
@@ -28,6 +28,11 @@ export function metered({
   return (came) => {
     const { topic, partition: lane, offset, value } = came;
     if (topic !== ofUsage) return form(came).map(ofChange);
+    if (value && value.length > longestEvent)
+      throw new Refusal(
+        'invalid-usage',
+        `an event of ${topic}: event is longer than ${longestEvent} bytes`,
+      );
     const read = usageOf(parsed(topic, value), { decimals, now: now() });
     if (read.is === 'refused')
       throw new Refusal('invalid-usage', `an event of ${topic}: ${read.field} ${read.fault}`);

@@ -23,7 +23,7 @@ beforeAll(async () => {
       topic,
       unitCosts,
       sources: [{ source: '/test', keySha256 }],
-      bodyBytes: 20_000,
+      bodyBytes: 200_000,
     };
   });
   await way.drain(); // The host reads what rests.
@@ -60,6 +60,7 @@ test('of a batch the lines that cannot be counted are told with their field, and
     usageEvent({ id: '4', time: '2999-01-01T00:00:00Z' }),
     usageEvent({ id: '5' }).replace('/test', '/other'),
     '7',
+    usageEvent({ id: 'large' }).replace('{', `{"more":"${'x'.repeat(70_000)}",`),
     usageEvent({ id: '6' }),
   ];
   const answer = await post(`[${lines.join(',')}]`, {
@@ -75,6 +76,7 @@ test('of a batch the lines that cannot be counted are told with their field, and
         { line: 3, field: 'time', fault: 'is in the future' },
         { line: 4, field: 'source', fault: 'is not the source of this key' },
         { line: 5, field: 'event', fault: 'is no object' },
+        { line: 6, field: 'event', fault: 'is longer than 65536 bytes' },
       ],
     },
   });
@@ -87,7 +89,7 @@ test.for([
   ['no JSON', {}, '{"a secret": ', 400],
   ['no event', {}, '[]', 400],
   ['another type', { 'content-type': 'text/plain' }, usageEvent({ id: 'x' }), 415],
-  ['too large a body', {}, `[${usageEvent({ id: 'x'.repeat(30_000) })}]`, 413],
+  ['too large a body', {}, `[${usageEvent({ id: 'x'.repeat(300_000) })}]`, 413],
   ['nothing that can be counted', {}, usageEvent({ id: 'x', unit: 'phone_call' }), 422],
 ] as const)('%s is refused, and nothing of it is written', async ([, headers, body, status]) => {
   const before = await countOf(way.stack, [topic]);
